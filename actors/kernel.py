@@ -1,0 +1,237 @@
+"""The deterministic kernel: one input in, all that follows from it out.
+
+`process` numbers and dates an input, fires the timers that are due, gives it to its actors, and runs them until no
+message is left, in the order in which the messages were sent, on the calling thread. Nothing inside waits, reads a
+clock or draws a number: the same inputs give the same events, byte for byte. Live trading, backtest and replay drive
+this same class; where inputs come from and where steps go is the shell's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from actors import account, operations, position, symbol
+from actors.base import EventSourcedActor
+from actors.dispatch import DeterministicDispatcher
+from actors.population import Population
+from actors.ports import Checkpoint, Frame, Head, History, Step
+from actors.supervisor import Supervisor
+from actors.timers import Timers
+from domain.base import Effect, Event, Input, Issued, Message, Reaction, Recorded, Tell, Timer
+from domain.base import event_id as id_of
+from domain.catalog import TOPICS, encode_effects, encode_event, encode_input
+from domain.chain import roll, row_bytes
+from domain.config import Config
+from domain.errors import CorruptHistory
+from domain.operations import DECIDER as OPERATIONS_RULES
+from domain.operations import STREAM as OPERATIONS
+from domain.operations import RecordCrash, Restored, RunStarted, SessionStarted
+from domain.strategies import Strategy
+
+MESSAGES_MAX = 1_000_000
+"""More messages than this from one input is a loop between actors, not work."""
+CHECKPOINT_SCHEMA = "1"
+"""Changes whenever the shape of any actor's state changes; older checkpoints are then ignored."""
+KINDS: dict[str, type[EventSourcedActor]] = {
+    "operations": operations.OperationsActor,
+    "symbol": symbol.SymbolActor,
+    "account": account.AccountActor,
+    "position": position.PositionActor,
+}
+
+
+class Kernel:
+    """All actors of one run, and the one door to them. Not thread-safe: one thread drives it."""
+
+    def __init__(self, history: History, strategies: Callable[[str], Strategy]) -> None:
+        """`history` gives an actor's past when it must be rebuilt; `strategies` finds a strategy by its name."""
+        self._strategies = strategies
+        self._dispatcher = DeterministicDispatcher()
+        self._supervisor = Supervisor()
+        self._timers = Timers()
+        self._head = Head()
+        self._failure: CorruptHistory | None = None
+        self.population = Population(KINDS, self._dispatcher, history, self)
+        self.restored_hash = ""
+        self.config = Config()
+        self._begin(0)
+
+    @property
+    def head(self) -> Head:
+        """The end of the history so far."""
+        return self._head
+
+    def next_timer_ms(self) -> int | None:
+        """Give the logical time at which the next timer is due."""
+        return self._timers.next_due_ms()
+
+    # ── one input ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def process(self, at_ms: int, input_: Input) -> Step:
+        """Take one input, received at `at_ms` (UTC; never runs backwards), and give all that followed from it."""
+        self._begin(max(at_ms, self._head.at_ms))
+        self._wake()
+        if isinstance(input_, SessionStarted):
+            self._configure(input_.config)
+        elif isinstance(input_, Restored):
+            self._resume()
+        for tell in input_.deliveries():
+            self._deliver(tell.stream, tell.message)
+        self._run()
+        if self._touched:
+            over = [actor for actor in self._touched if actor.is_over]
+            if over:
+                self.population.dismiss(over)
+        frame = Frame(self._input_seq, self._at_ms, encode_input(input_), encode_effects(self._issued))
+        content = roll(self._head.content_hash, frame.input_seq, frame.at_ms, frame.input, self._rows, frame.effects)
+        self._head = Head(self._seq, self._input_seq, self._at_ms, content)
+        return Step(frame, tuple(self._events), tuple(self._rows), tuple(self._issued), content)
+
+    def _begin(self, at_ms: int) -> None:
+        head = self._head
+        self._at_ms = at_ms
+        self._input_seq = head.input_seq + 1
+        self._seq = head.seq
+        self._events: list[Recorded] = []
+        self._rows: list[bytes] = []
+        self._issued: list[Issued] = []
+        self._touched: list[EventSourcedActor] = []
+
+    def _wake(self) -> None:
+        """Restart actors whose pause is over and fire the timers that are due, each run to its end."""
+        for stream in self._supervisor.due(self._at_ms):
+            self._restart(stream)
+            self._run()
+        while (due := self._timers.pop_due(self._at_ms)) is not None:
+            self._deliver(*due)
+            self._run()
+
+    def _run(self) -> None:
+        if self._dispatcher.run_until_idle(MESSAGES_MAX) >= MESSAGES_MAX:
+            raise CorruptHistory(self._seq, f"input {self._input_seq} made more than {MESSAGES_MAX:,} messages")
+        if self._failure is not None:
+            raise self._failure
+
+    def _deliver(self, stream: str, message: Message) -> None:
+        ref = self.population.refs.get(stream)
+        if ref is None:
+            actor = self.population.wake(stream, message, self._events)
+            self._touched.append(actor)
+            ref = actor.actor_ref
+        self._dispatcher.tell(ref, message)
+
+    # ── what actors ask of their room ─────────────────────────────────────────────────────────────────────────────
+
+    def happened(self, actor: EventSourcedActor, version: int, events: tuple[Event, ...]) -> None:
+        """Record an actor's events."""
+        if actor.decider.finished is not None:
+            self._touched.append(actor)
+        for event in events:
+            self._seq += 1
+            state = encode_event(self._input_seq, self._at_ms, event)
+            self._rows.append(row_bytes(self._seq, actor.stream_bytes, version, TOPICS[type(event)], state))
+            self._events.append(Recorded(self._seq, actor.stream, version, self._input_seq, self._at_ms, event))
+            version += 1
+
+    def reacted(self, actor: EventSourcedActor, version: int, reactions: tuple[Reaction, ...]) -> None:
+        """Carry out what an event set in motion."""
+        for reaction in reactions:
+            if isinstance(reaction, Tell):
+                self._deliver(reaction.stream, reaction.message)
+            elif isinstance(reaction, Effect):
+                self._issued.append(Issued(id_of(actor.stream, version), reaction))
+            else:
+                self._timers.arm(actor.stream, reaction)
+
+    def crashed(self, actor: EventSourcedActor, message: Message, error: Exception) -> None:
+        """Say in the run's own stream that an actor raised, and when it comes back."""
+        if actor.stream == OPERATIONS:
+            self._failure = CorruptHistory(self._seq, f"the operations actor itself raised: {error!r}")
+            return
+        verdict = self._supervisor.crashed(actor.stream, self._at_ms, self.config.supervision)
+        kind, text = type(message).__name__, f"{type(error).__name__}: {error}"
+        stays_down = verdict.restart_ms is None
+        letter = RecordCrash(actor.stream, kind, text, self._input_seq, verdict.crashes, stays_down)
+        self._deliver(OPERATIONS, letter)
+        if verdict.restart_ms == self._at_ms:
+            self._restart(actor.stream)
+
+    def missed(self, actor: EventSourcedActor, message: Message) -> None:
+        """Keep a message for an actor that is down."""
+        self._supervisor.hold(actor.stream, message)
+
+    # ── time travel ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Give all states between two inputs, or None while a crash is remembered (they would not tell everything)."""
+        if not self._supervisor.calm(self._at_ms, self.config.supervision):
+            return None
+        return Checkpoint(CHECKPOINT_SCHEMA, self._head, self.population.freeze())
+
+    def restore(self, checkpoint: Checkpoint | None, events: Iterable[Recorded], head: Head) -> None:
+        """Rebuild all actors of a kernel that is new: from a checkpoint, if there is one, and the events after it.
+
+        `head` is the end of that history. What is ephemeral, and what waits for an answer, comes back with the
+        `Restored` input that the shell sends next.
+        """
+        if checkpoint is not None:
+            self._thaw(checkpoint, ephemeral=False)
+        for recorded in events:
+            if isinstance(recorded.event, RunStarted):
+                self._configure(recorded.event.config)
+            self.population.apply(recorded)
+        self._head = head
+
+    def resume_replay(self, checkpoint: Checkpoint) -> None:
+        """Stand exactly where a checkpoint was taken, ephemeral parts and timers included, for a decision replay."""
+        self._thaw(checkpoint, ephemeral=True)
+        self._head = checkpoint.head
+        self._arm_timers()
+
+    def _thaw(self, checkpoint: Checkpoint, *, ephemeral: bool) -> None:
+        self._configure(_config_of(checkpoint))
+        for frozen in checkpoint.actors:
+            self.population.thaw(frozen, ephemeral=ephemeral)
+
+    def _resume(self) -> None:
+        """Do what a restore does, in life and in replay alike: forget what is ephemeral, ask again, arm timers."""
+        for stream in self._supervisor.reset():
+            self.population.rebuild(stream, self._events)
+        self.restored_hash = self.population.state_hash()
+        for actor in self.population.actors():
+            actor.state = actor.decider.forget(actor.state)
+        self._issued.extend(self._arm_timers())
+
+    def _arm_timers(self) -> list[Issued]:
+        """Derive all timers from the actors' states; gives what else they would resume."""
+        self._timers.clear()
+        again: list[Issued] = []
+        for actor in self.population.actors():
+            for item in actor.decider.resume(actor.state):
+                if isinstance(item, Timer):
+                    self._timers.arm(actor.stream, item)
+                else:
+                    again.append(item)
+        return again
+
+    def _restart(self, stream: str) -> None:
+        """Bring back an actor that crashed, as its history says, and give it what waited."""
+        actor = self.population.rebuild(stream, self._events)
+        for message in self._supervisor.release(stream):
+            self._dispatcher.tell(actor.actor_ref, message)
+
+    def _configure(self, config: Config) -> None:
+        """Put settings in force: every actor decides by them from now on."""
+        strategy = self._strategies(config.strategy.name)
+        self.config = config
+        self.population.configure({kind: actor.decider_for(config, strategy) for kind, actor in KINDS.items()})
+
+
+def _config_of(checkpoint: Checkpoint) -> Config:
+    """Find the settings that were in force when a checkpoint was taken."""
+    for frozen in checkpoint.actors:
+        if frozen.stream == OPERATIONS:
+            state = OPERATIONS_RULES.thaw(frozen.state)
+            if state.config is not None:
+                return state.config
+    raise CorruptHistory(checkpoint.head.seq, "a checkpoint does not say which settings were in force")

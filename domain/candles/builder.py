@@ -1,0 +1,104 @@
+"""One higher candle out of smaller ones, and the gaps between candles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from domain.market import Candle
+
+
+class FrameBuilder(msgspec.Struct):
+    """Builds the candles of `interval_ms` out of closed candles of `part_ms`, one at a time.
+
+    A bucket starts at a multiple of its interval since the epoch, as Binance's does. It is given when its last part
+    has closed, and only if no part is missing; a bucket with a hole is never given, it is counted in `skipped`.
+    `parts` are what has closed in the open bucket, `next_ms` is the earliest open time that is still taken (0 before
+    the first part).
+    """
+
+    interval_ms: int
+    part_ms: int
+    skipped: int = 0
+    next_ms: int = 0
+    parts: list[Candle] = msgspec.field(default_factory=list[Candle])
+
+    def add(self, part: Candle) -> Candle | None:
+        """Take the next closed part; give the bucket that it completes. An old part, or one twice, changes nothing."""
+        open_time_ms, parts = part.open_time_ms, self.parts
+        if open_time_ms < self.next_ms:
+            return None
+        start_ms = self._bucket_of(open_time_ms)
+        if open_time_ms > self.next_ms > 0:
+            self._leave_behind(start_ms)
+        parts.append(part)
+        self.next_ms = open_time_ms + self.part_ms
+        if self.next_ms < start_ms + self.interval_ms:
+            return None
+        whole = len(parts) * self.part_ms == self.interval_ms
+        closed = _joined(start_ms, parts) if whole else None
+        self.skipped += not whole
+        parts.clear()
+        return closed
+
+    def seed(self, history: Sequence[Candle]) -> None:
+        """Put the parts that closed before the first known one into the open bucket.
+
+        `history` is contiguous, oldest first, and ends where the known parts begin. A bucket that is whole by then is
+        history too, and not given again.
+        """
+        if history and not self.next_ms:
+            self.next_ms = history[-1].open_time_ms + self.part_ms
+        start_ms = self._bucket_of(self.next_ms)
+        self.parts[:0] = [part for part in history if part.open_time_ms >= start_ms]
+
+    def _leave_behind(self, start_ms: int) -> None:
+        """Count the buckets before the one at `start_ms` that will never be whole."""
+        behind = start_ms - self._bucket_of(self.next_ms)
+        if behind:
+            self.skipped += behind // self.interval_ms
+            self.parts.clear()
+
+    def _bucket_of(self, open_time_ms: int) -> int:
+        return open_time_ms - open_time_ms % self.interval_ms
+
+
+def missing(last_ms: int, next_ms: int, interval_ms: int) -> tuple[int, int] | None:
+    """Give the open times of the first and the last candle that are missing between two open times, None if none."""
+    first, last = last_ms + interval_ms, next_ms - interval_ms
+    return (first, last) if first <= last else None
+
+
+def _joined(open_time_ms: int, parts: Sequence[Candle]) -> Candle:
+    """Join contiguous candles into one. What one part does not know, the whole does not know."""
+    last = parts[-1]
+    trades = _total(part.trades for part in parts)
+    return Candle(
+        open_time_ms,
+        parts[0].open,
+        max(part.high for part in parts),
+        min(part.low for part in parts),
+        last.close,
+        math.fsum(part.volume for part in parts),
+        _total(part.quote_volume for part in parts),
+        None if trades is None else int(trades),
+        _total(part.taker_buy_volume for part in parts),
+        _total(part.taker_buy_quote_volume for part in parts),
+        last.mark,
+        last.index,
+        last.funding_rate,
+        last.bid,
+        last.ask,
+        last.open_interest,
+    )
+
+
+def _total(amounts: Iterable[float | None]) -> float | None:
+    known: list[float] = []
+    for amount in amounts:
+        if amount is None:
+            return None
+        known.append(amount)
+    return math.fsum(known)

@@ -1,0 +1,288 @@
+"""Indicators that take one closed candle at a time, in constant time and memory.
+
+Each is a mutable struct of plain numbers: `msgspec.msgpack` writes and reads it without losing a bit, so an indicator
+that comes back from a checkpoint goes on as if it had never stopped. `value` is the newest value, None while warming
+up; it is finite for every sound candle.
+
+Two ways of smoothing are used. Both start from the plain mean of their first n numbers, as TA-Lib does:
+exponential `e += (x - e) · 2 / (n + 1)`, and Wilder's `w = (w · (n - 1) + x) / n` (Wilder, *New Concepts in Technical
+Trading Systems*, 1978).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import msgspec
+
+from domain.errors import InvalidInput
+from domain.market import Candle
+
+_ROUNDING_NOISE = 1e-15
+
+
+class Convergence(NamedTuple):
+    """One value of MACD: `line` = fast - slow average, `signal` = average of the line, `histogram` = line - signal."""
+
+    line: float
+    signal: float
+    histogram: float
+
+
+class Bands(NamedTuple):
+    """One value of Bollinger's bands, in units of price."""
+
+    upper: float
+    middle: float
+    lower: float
+
+
+class EMA(msgspec.Struct, gc=False):
+    """Exponential moving average over `n` closes; the first value comes with the n-th close."""
+
+    n: int
+    value: float | None = None
+    seen: int = 0
+    level: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_period("EMA", self.n)
+
+    def update(self, candle: Candle) -> float | None:
+        """Take a closed candle and give the newest value."""
+        return self.update_close(candle.close)
+
+    def update_close(self, close: float) -> float | None:
+        """Take a close and give the newest value."""
+        seen = self.seen = self.seen + 1
+        level = self.level = _exponential(self.level, close, seen, self.n)
+        if seen < self.n:
+            return None
+        self.value = level
+        return level
+
+
+class RSI(msgspec.Struct, gc=False):
+    """Wilder's relative strength index, 0 … 100; the first value comes after `n` changes. Without change it is 0."""
+
+    n: int = 14
+    value: float | None = None
+    seen: int = 0
+    close: float = 0.0
+    gain: float = 0.0
+    loss: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_period("RSI", self.n)
+
+    def update(self, candle: Candle) -> float | None:
+        """Take a closed candle and give the newest value."""
+        return self.update_close(candle.close)
+
+    def update_close(self, close: float) -> float | None:
+        """Take a close and give the newest value."""
+        changes = self.seen
+        self.seen = changes + 1
+        change = close - self.close
+        self.close = close
+        if changes == 0:
+            return None
+        n = self.n
+        up, down = (change, 0.0) if change > 0.0 else (0.0, -change)
+        gain = self.gain = _wilder(self.gain, up, changes, n)
+        loss = self.loss = _wilder(self.loss, down, changes, n)
+        if changes < n:
+            return None
+        total = gain + loss
+        value = self.value = 100.0 * (gain / total) if total > 0.0 else 0.0
+        return value
+
+
+class MACD(msgspec.Struct, gc=False):
+    """Moving average convergence/divergence (Appel); the first value comes with close number slow + signal - 1.
+
+    The fast average leaves out the first slow - fast closes, so that both averages begin at the same close.
+    """
+
+    fast: int = 12
+    slow: int = 26
+    signal: int = 9
+    value: Convergence | None = None
+    seen: int = 0
+    fast_level: float = 0.0
+    slow_level: float = 0.0
+    signal_level: float = 0.0
+
+    def __post_init__(self) -> None:
+        for n in (self.fast, self.slow, self.signal):
+            _require_period("MACD", n)
+        if self.fast > self.slow:
+            self.fast, self.slow = self.slow, self.fast
+
+    def update(self, candle: Candle) -> Convergence | None:
+        """Take a closed candle and give the newest value."""
+        return self.update_close(candle.close)
+
+    def update_close(self, close: float) -> Convergence | None:
+        """Take a close and give the newest value."""
+        seen = self.seen = self.seen + 1
+        fast_seen = seen - self.slow + self.fast
+        if fast_seen > 0:
+            self.fast_level = _exponential(self.fast_level, close, fast_seen, self.fast)
+        self.slow_level = _exponential(self.slow_level, close, seen, self.slow)
+        lines = seen - self.slow + 1
+        if lines <= 0:
+            return None
+        line = self.fast_level - self.slow_level
+        signal = self.signal_level = _exponential(self.signal_level, line, lines, self.signal)
+        if lines < self.signal:
+            return None
+        value = self.value = Convergence(line, signal, line - signal)
+        return value
+
+
+class Bollinger(msgspec.Struct, gc=False):
+    """Bollinger's bands: the mean of the last `n` closes, ± `k` population standard deviations.
+
+    Both are computed anew from the n closes, correctly rounded, because running sums drift and a jump that has left
+    the window would live on in them.
+    """
+
+    n: int = 20
+    k: float = 2.0
+    value: Bands | None = None
+    closes: list[float] = msgspec.field(default_factory=list[float])
+
+    def __post_init__(self) -> None:
+        _require_period("Bollinger", self.n)
+        self.k = float(self.k)
+
+    def update(self, candle: Candle) -> Bands | None:
+        """Take a closed candle and give the newest value."""
+        return self.update_close(candle.close)
+
+    def update_close(self, close: float) -> Bands | None:
+        """Take a close and give the newest value."""
+        closes, n = self.closes, self.n
+        closes.append(close)
+        if len(closes) < n:
+            return None
+        if len(closes) > n:
+            del closes[0]
+        mean = math.fsum(closes) / n
+        deviation = math.dist(closes, (mean,) * n) / math.sqrt(n)
+        if deviation <= _ROUNDING_NOISE * abs(mean):  # a flat window, whose mean is off by its last bit
+            deviation = 0.0
+        reach = self.k * deviation
+        value = self.value = Bands(mean + reach, mean, mean - reach)
+        return value
+
+
+class ATR(msgspec.Struct, gc=False):
+    """Wilder's average true range, in units of price; the first value comes with candle number n + 1."""
+
+    n: int = 14
+    value: float | None = None
+    seen: int = 0
+    close: float = 0.0
+    level: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_period("ATR", self.n)
+
+    def update(self, candle: Candle) -> float | None:
+        """Take a closed candle and give the newest value."""
+        return self.update_hlc(candle.high, candle.low, candle.close)
+
+    def update_hlc(self, high: float, low: float, close: float) -> float | None:
+        """Take a candle's high, low and close, and give the newest value."""
+        ranges, last = self.seen, self.close
+        self.seen = ranges + 1
+        self.close = close
+        if ranges == 0:
+            return None
+        true_range = max(high, last) - min(low, last)
+        level = self.level = _wilder(self.level, true_range, ranges, self.n)
+        if ranges < self.n:
+            return None
+        self.value = level
+        return level
+
+
+class ADX(msgspec.Struct, gc=False):
+    """Wilder's average directional index, 0 … 100; the first value comes with candle number 2n.
+
+    DX = 100 · |+DI - -DI| / (+DI + -DI). Both DI are a directional movement over the same true range, which therefore
+    cancels out and is not kept. Where nothing moved there is no direction: DX is 0 during warm-up, and leaves ADX as it
+    is afterwards.
+    """
+
+    n: int = 14
+    value: float | None = None
+    seen: int = 0
+    high: float = 0.0
+    low: float = 0.0
+    rises: float = 0.0
+    falls: float = 0.0
+    level: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_period("ADX", self.n)
+
+    def update(self, candle: Candle) -> float | None:
+        """Take a closed candle and give the newest value."""
+        return self.update_hlc(candle.high, candle.low, candle.close)
+
+    def update_hlc(self, high: float, low: float, close: float) -> float | None:  # noqa: ARG002  one call fits ADX and ATR
+        """Take a candle's high, low and close, and give the newest value."""
+        moves, n = self.seen, self.n
+        self.seen = moves + 1
+        up, down = high - self.high, self.low - low
+        self.high, self.low = high, low
+        if moves == 0:
+            return None
+        if moves >= n:
+            self.rises -= self.rises / n
+            self.falls -= self.falls / n
+        if down > 0.0 and up < down:
+            self.falls += down
+        elif up > 0.0 and up > down:
+            self.rises += up
+        if moves < n:
+            return None
+        return self._average(moves - n + 1)
+
+    def _average(self, count: int) -> float | None:
+        """Smooth the `count`-th DX into ADX."""
+        total = self.rises + self.falls
+        if total > 0.0:
+            direction = 100.0 * (abs(self.rises - self.falls) / total)
+        else:
+            direction = 0.0 if self.value is None else self.level
+        level = self.level = _wilder(self.level, direction, count, self.n)
+        if count < self.n:
+            return None
+        self.value = level
+        return level
+
+
+def _exponential(level: float, x: float, count: int, n: int) -> float:
+    """Smooth `x`, the `count`-th number, into `level`, which is a sum until the n-th makes it a mean."""
+    if count > n:
+        return level + (x - level) * (2.0 / (n + 1))
+    level += x
+    return level / n if count == n else level
+
+
+def _wilder(level: float, x: float, count: int, n: int) -> float:
+    """Smooth `x`, the `count`-th number, into `level`, which is a sum until the n-th makes it a mean."""
+    if count > n:
+        return (level * (n - 1) + x) / n
+    level += x
+    return level / n if count == n else level
+
+
+def _require_period(indicator: str, n: int) -> None:
+    if n < 1:
+        raise InvalidInput(f"{indicator} period", "an integer of at least 1", str(n))

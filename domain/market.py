@@ -1,0 +1,134 @@
+"""The nouns of the market: candles, quotes, and the inputs that bring them in."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from domain.base import Input, Tell
+from domain.instrument import Instrument
+
+MINUTE_MS = 60_000
+INTERVALS_MS = {"1m": MINUTE_MS, "5m": 5 * MINUTE_MS, "15m": 15 * MINUTE_MS, "1h": 60 * MINUTE_MS,
+                "4h": 240 * MINUTE_MS, "1d": 1440 * MINUTE_MS}  # fmt: skip
+
+
+class Candle(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One closed candle. Times are UTC ms of the exchange, prices in USDT, `volume` in the base asset.
+
+    What a source does not know is None, never 0: `quote_volume` (USDT), `trades` (count), the two taker-buy volumes
+    (base, USDT), and what stood beside the candle when it closed: `mark` and `index` price, `funding_rate` (fraction a
+    funding interval), `bid` and `ask`, and `open_interest` (base asset).
+    """
+
+    open_time_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    quote_volume: float | None = None
+    trades: int | None = None
+    taker_buy_volume: float | None = None
+    taker_buy_quote_volume: float | None = None
+    mark: float | None = None
+    index: float | None = None
+    funding_rate: float | None = None
+    bid: float | None = None
+    ask: float | None = None
+    open_interest: float | None = None
+
+    def defect(self) -> str | None:
+        """Name what makes this candle unusable, or None if it is sound."""
+        o, h, low, c, v = self.open, self.high, self.low, self.close, self.volume
+        if 0.0 < low <= o <= h < math.inf and low <= c <= h and 0.0 <= v < math.inf:
+            return None
+        for name, value in (("open", o), ("high", h), ("low", low), ("close", c), ("volume", v)):
+            if not math.isfinite(value):
+                return f"{name.upper()}_NOT_FINITE"
+        if min(o, h, low, c) <= 0.0:
+            return "PRICE_NOT_POSITIVE"
+        if v < 0.0:
+            return "VOLUME_NEGATIVE"
+        return "HIGH_BELOW_LOW" if h < low else "OPEN_OR_CLOSE_OUTSIDE_RANGE"
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The newest prices of one symbol: mark, best bid and ask, and what is known of index and funding."""
+
+    symbol: str
+    mark: float
+    bid: float
+    ask: float
+    index: float | None = None
+    funding_rate: float | None = None
+
+
+class CandleArrived(Input, frozen=True, gc=False):
+    """A closed candle of the run's base interval came in."""
+
+    symbol: str
+    candle: Candle
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the symbol's own actor."""
+        return (Tell(f"symbol:{self.symbol}", self),)
+
+
+class QuoteArrived(Input, frozen=True, gc=False):
+    """One symbol's share of a `MarketTick`: what its actor receives."""
+
+    time_ms: int
+    quote: Quote
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the symbol's own actor."""
+        return (Tell(f"symbol:{self.quote.symbol}", self),)
+
+
+class MarketTick(Input, frozen=True, gc=False):
+    """The conflated quotes of one moment, of the symbols that changed. On the tape, never in events."""
+
+    time_ms: int
+    quotes: tuple[Quote, ...]
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To each symbol its own quote."""
+        return tuple(Tell(f"symbol:{q.symbol}", QuoteArrived(self.time_ms, q)) for q in self.quotes)
+
+
+class InstrumentArrived(Input, frozen=True, gc=False):
+    """The exchange (or an assumption, see `instrument.assumed`) says what a contract allows."""
+
+    instrument: Instrument
+    source: str
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the symbol's own actor."""
+        return (Tell(f"symbol:{self.instrument.symbol}", self),)
+
+
+class HistoryArrived(Input, frozen=True, gc=False):
+    """Closed, gap-free candles from before the run, for warm-up. Oldest first, all of one `interval`."""
+
+    symbol: str
+    interval: str
+    candles: tuple[Candle, ...]
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the symbol's own actor."""
+        return (Tell(f"symbol:{self.symbol}", self),)
+
+
+class FundingArrived(Input, frozen=True, gc=False):
+    """A funding time passed: `rate` is the fraction of notional that longs pay to shorts."""
+
+    symbol: str
+    time_ms: int
+    rate: float
+    mark: float
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the symbol's own actor; who holds a position is charged by the venue."""
+        return (Tell(f"symbol:{self.symbol}", self),)

@@ -1,0 +1,414 @@
+"""One position, real or virtual: the same rules, only the venue differs.
+
+    Flat ──OpenPosition──▶ Entering ──first fill──▶ Open ──stop or target filled──▶ Closed
+                              │                      │                                ▲
+                              │ entry refused        └─ClosePosition, time stop──▶ Exiting
+                              ▼                          protection refused
+                            Closed
+
+At the first fill a close-position stop goes to the venue, when the entry is complete a target too; if either can't be
+placed, the position is closed (product.md §5). An order's id is the id of the event that requested it.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from domain import commands, orders, venue
+from domain.base import Command, Issued, Reaction, Tell, Timer, event_id, plain_decider
+from domain.commands import ClosePosition, ObservePrice, OpenPosition, RetryExit
+from domain.deal import VIRTUAL, Deal, ExitReason
+from domain.orders import Role, Stage
+from domain.position_events import (
+    ExitRequested,
+    FundingSettled,
+    PositionAbandoned,
+    PositionClosed,
+    PositionEvent,
+    PositionOpened,
+    PositionRequested,
+    PriceExtremeReached,
+)
+from domain.values import ZERO, decimal_of, money
+from domain.venue import CancelOrder, OrderType, VenueAccepted, VenueCanceled, VenueFilled, VenueRejected
+
+EXIT_RETRY_MS = 5_000
+
+
+Answer: TypeAlias = VenueAccepted | VenueRejected | VenueFilled | VenueCanceled
+PositionCommand: TypeAlias = (
+    OpenPosition | ClosePosition | RetryExit | ObservePrice | Answer | venue.VenueLiquidated | venue.VenueFunded
+)
+
+# ── state ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Flat(msgspec.Struct, frozen=True, tag=True):
+    """Nothing happened yet."""
+
+    id: str
+
+
+class Entering(msgspec.Struct, frozen=True, tag=True):
+    """The entry is requested and nothing of it is filled."""
+
+    deal: Deal
+
+
+class Open(msgspec.Struct, frozen=True, tag=True):
+    """Something is filled, and nobody wants to leave yet."""
+
+    deal: Deal
+
+
+class Exiting(msgspec.Struct, frozen=True, tag=True):
+    """An exit at the market is on its way."""
+
+    deal: Deal
+    reason: ExitReason
+
+
+class Closed(msgspec.Struct, frozen=True, tag=True):
+    """Over. Orders may still wait for the answer to their cancellation."""
+
+    deal: Deal
+
+
+Position: TypeAlias = Flat | Entering | Open | Exiting | Closed
+
+# ── decide ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def decide(state: Position, command: PositionCommand) -> tuple[PositionEvent, ...]:
+    """Say what follows from a command. Repeated answers of the venue follow nothing."""
+    match state:
+        case Flat():
+            return _when_flat(state, command)
+        case Entering(deal):
+            return _when_entering(deal, command)
+        case Open(deal) | Exiting(deal):
+            return _when_held(state, deal, command)
+        case Closed(deal):
+            return _when_closed(deal, command)
+
+
+def _when_flat(state: Flat, command: PositionCommand) -> tuple[PositionEvent, ...]:
+    if not isinstance(command, OpenPosition):
+        return ()
+    plan = command.plan
+    entry = orders.OrderRequested(event_id(state.id, 2), Role.ENTRY, plan.side.entry, OrderType.MARKET, plan.quantity)
+    return PositionRequested(plan), entry
+
+
+def _when_entering(deal: Deal, command: PositionCommand) -> tuple[PositionEvent, ...]:
+    match command:
+        case VenueFilled():
+            return _entry_filled(deal, command)
+        case VenueAccepted():
+            return _accepted(deal, command)
+        case VenueRejected():
+            refused = _rejected(deal, command)
+            return (*refused, PositionAbandoned(command.code)) if refused else ()
+        case VenueCanceled():
+            gone = _canceled(deal, command)
+            return (*gone, PositionAbandoned(command.reason)) if gone else ()
+        case ClosePosition():
+            return _cancel_all(deal)
+        case OpenPosition() | RetryExit() | ObservePrice() | venue.VenueLiquidated() | venue.VenueFunded():
+            return ()
+
+
+def _when_held(state: Open | Exiting, deal: Deal, command: PositionCommand) -> tuple[PositionEvent, ...]:
+    match command:
+        case VenueFilled() if deal.role_of(command.order_id) is Role.ENTRY:
+            return _entry_filled(deal, command)
+        case VenueFilled():
+            return _exit_filled(state, deal, command)
+        case VenueAccepted():
+            return _accepted(deal, command)
+        case VenueRejected():
+            return _protection_rejected(state, deal, command)
+        case VenueCanceled():
+            return _canceled(deal, command)
+        case venue.VenueFunded(time_ms=time_ms, rate=rate, mark=mark, amount=amount):
+            return (FundingSettled(time_ms, rate, mark, amount),)
+        case venue.VenueLiquidated():
+            return _liquidated(deal, command)
+        case ObservePrice():
+            return _observed(deal, command)
+        case ClosePosition(reason):
+            return _exit(deal, reason, deal.version) if isinstance(state, Open) else ()
+        case RetryExit():
+            return (_exit_order(deal, deal.version + 1),) if _needs_exit_order(state) else ()
+        case OpenPosition():
+            return ()
+
+
+def _when_closed(deal: Deal, command: PositionCommand) -> tuple[PositionEvent, ...]:
+    match command:
+        case VenueCanceled():
+            return _canceled(deal, command)
+        case VenueRejected() if deal.order(command.order_id):
+            return (orders.OrderCanceled(command.order_id, command.code),)
+        case VenueAccepted():
+            return _accepted(deal, command)
+        case (
+            VenueRejected() | VenueFilled() | venue.VenueFunded() | venue.VenueLiquidated()
+            | ObservePrice() | ClosePosition() | RetryExit() | OpenPosition()
+        ):  # fmt: skip
+            return ()
+
+
+def _accepted(deal: Deal, answer: VenueAccepted) -> tuple[PositionEvent, ...]:
+    order = deal.order(answer.order_id)
+    return (orders.OrderAccepted(answer.order_id),) if order and order.stage is Stage.REQUESTED else ()
+
+
+def _rejected(deal: Deal, answer: VenueRejected) -> tuple[PositionEvent, ...]:
+    order = deal.order(answer.order_id)
+    if order is None or order.stage is Stage.CANCELING:  # then the cancellation was refused: the fill is on its way
+        return ()
+    return (orders.OrderRejected(answer.order_id, order.role, answer.code, answer.text, answer.time_ms),)
+
+
+def _canceled(deal: Deal, answer: VenueCanceled) -> tuple[PositionEvent, ...]:
+    return (orders.OrderCanceled(answer.order_id, answer.reason),) if deal.order(answer.order_id) else ()
+
+
+def _fill(deal: Deal, answer: VenueFilled) -> orders.OrderFilled | None:
+    role = deal.role_of(answer.order_id)
+    if role is None or answer.trade_id in deal.trade_ids:
+        return None
+    realised = ZERO if role is Role.ENTRY else money(deal.realised(answer.price, answer.quantity))
+    return orders.OrderFilled(
+        answer.order_id, role, answer.trade_id, answer.time_ms, answer.price, answer.quantity, answer.fee, realised,
+        answer.complete,
+    )  # fmt: skip
+
+
+def _entry_filled(deal: Deal, answer: VenueFilled) -> tuple[PositionEvent, ...]:
+    fill = _fill(deal, answer)
+    if fill is None:
+        return ()
+    plan = deal.plan
+    events: list[PositionEvent] = [fill]
+    if not deal.entered:
+        slippage = plan.side.sign * (fill.price - plan.reference_price) / plan.reference_price
+        events.append(PositionOpened(fill.time_ms, fill.price, money(slippage)))
+        events.append(_protection(deal, Role.STOP, deal.version + 3))
+    if fill.complete:
+        events.append(_protection(deal, Role.TARGET, deal.version + len(events) + 1))
+    return tuple(events)
+
+
+def _protection(deal: Deal, role: Role, version: int) -> orders.OrderRequested:
+    plan = deal.plan
+    if role is Role.STOP:
+        kind, trigger = OrderType.STOP_MARKET, plan.stop
+    else:
+        kind, trigger = OrderType.TAKE_PROFIT_MARKET, plan.target
+    return orders.OrderRequested(event_id(deal.id, version), role, plan.side.exit, kind, plan.quantity, trigger)
+
+
+def _exit_filled(state: Open | Exiting, deal: Deal, answer: VenueFilled) -> tuple[PositionEvent, ...]:
+    fill = _fill(deal, answer)
+    if fill is None:
+        return ()
+    after = deal.filled(fill.role, fill.trade_id, fill.price, fill.quantity, fill.fee)
+    if after.quantity > 0:
+        return (fill,)
+    if isinstance(state, Exiting) and fill.role is Role.EXIT:
+        reason = state.reason
+    else:
+        reason = ExitReason.TARGET if fill.role is Role.TARGET else ExitReason.STOP
+    if fill.complete:
+        after = after.without_order(fill.order_id)
+    return fill, _closed(after, reason, fill.time_ms), *_cancel_all(after)
+
+
+def _protection_rejected(state: Open | Exiting, deal: Deal, answer: VenueRejected) -> tuple[PositionEvent, ...]:
+    refused = _rejected(deal, answer)
+    if not refused or isinstance(state, Exiting) or deal.role_of(answer.order_id) is Role.ENTRY:
+        return refused
+    return *refused, *_exit(deal, ExitReason.UNPROTECTED, deal.version + 1)
+
+
+def _exit(deal: Deal, reason: ExitReason, version: int) -> tuple[PositionEvent, ...]:
+    return ExitRequested(reason), _exit_order(deal, version + 2)
+
+
+def _exit_order(deal: Deal, version: int) -> orders.OrderRequested:
+    return orders.OrderRequested(
+        event_id(deal.id, version), Role.EXIT, deal.plan.side.exit, OrderType.MARKET, deal.quantity
+    )
+
+
+def _needs_exit_order(state: Position) -> bool:
+    return isinstance(state, Exiting) and all(order.role is not Role.EXIT for order in state.deal.orders)
+
+
+def _liquidated(deal: Deal, answer: venue.VenueLiquidated) -> tuple[PositionEvent, ...]:
+    price, quantity = answer.price, answer.quantity
+    trade_id = f"liquidation-{answer.time_ms}"
+    realised = money(deal.realised(price, quantity))
+    fill = orders.OrderFilled("", Role.EXIT, trade_id, answer.time_ms, price, quantity, answer.fee, realised)
+    after = deal.filled(Role.EXIT, trade_id, price, quantity, answer.fee)
+    return fill, _closed(after, ExitReason.LIQUIDATION, answer.time_ms), *_cancel_all(after)
+
+
+def _observed(deal: Deal, seen: ObservePrice) -> tuple[PositionEvent, ...]:
+    highest, lowest = deal.highest, deal.lowest
+    if highest is not None and lowest is not None and seen.high <= highest and seen.low >= lowest:
+        return ()
+    high, low = decimal_of(seen.high), decimal_of(seen.low)
+    return (PriceExtremeReached(max(high, highest or high), min(low, lowest or low)),)
+
+
+def _closed(deal: Deal, reason: ExitReason, time_ms: int) -> PositionClosed:
+    gross = money(deal.plan.side.sign * (deal.exit_value - deal.entry_value))
+    favourable, adverse = deal.excursions()
+    return PositionClosed(
+        reason=reason,
+        time_ms=time_ms,
+        held_ms=time_ms - deal.opened_ms,
+        quantity=deal.entered,
+        entry_price=money(deal.entry_price),
+        exit_price=money(deal.exit_value / deal.entered),
+        gross=gross,
+        fees=deal.fees,
+        funding=deal.funding,
+        net=gross - deal.fees + deal.funding,
+        favourable_excursion=money(favourable),
+        adverse_excursion=money(adverse),
+        plan=deal.plan,
+    )
+
+
+def _cancel_all(deal: Deal) -> tuple[orders.OrderCancelRequested, ...]:
+    return tuple(orders.OrderCancelRequested(o.order_id) for o in deal.orders if o.stage is not Stage.CANCELING)
+
+
+# ── evolve ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def evolve(state: Position, event: PositionEvent) -> Position:
+    """Give the state after an event."""
+    if isinstance(state, Flat):
+        return Entering(Deal(state.id, 1, event.plan)) if isinstance(event, PositionRequested) else state
+    before = state.deal
+    deal = replace(_deal_after(before, event), version=before.version + 1)
+    match event:
+        case PositionOpened():
+            return Open(deal)
+        case ExitRequested(reason):
+            return Exiting(deal, reason)
+        case PositionClosed() | PositionAbandoned():
+            return Closed(deal)
+        case _:
+            return replace(state, deal=deal)
+
+
+def _deal_after(deal: Deal, event: PositionEvent) -> Deal:
+    match event:
+        case orders.OrderRequested():
+            return deal.with_order(
+                orders.LiveOrder(
+                    event.order_id, event.role, event.side, event.order_type, event.quantity, event.trigger
+                )
+            )
+        case orders.OrderAccepted(order_id):
+            return deal.staged(order_id, Stage.ACCEPTED)
+        case orders.OrderRejected(order_id) | orders.OrderCanceled(order_id):
+            return deal.without_order(order_id)
+        case orders.OrderCancelRequested(order_id):
+            return deal.staged(order_id, Stage.CANCELING, event_id(deal.id, deal.version + 1))
+        case orders.OrderFilled():
+            after = deal.filled(event.role, event.trade_id, event.price, event.quantity, event.fee)
+            return after.without_order(event.order_id) if event.complete else after
+        case PositionOpened():
+            return replace(deal, opened_ms=event.time_ms, highest=event.price, lowest=event.price)
+        case PriceExtremeReached(highest, lowest):
+            return replace(deal, highest=highest, lowest=lowest)
+        case FundingSettled():
+            return replace(deal, funding=deal.funding + event.amount)
+        case PositionRequested() | ExitRequested() | PositionClosed() | PositionAbandoned():
+            return deal
+
+
+# ── react, resume ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def react(state: Position, event: PositionEvent) -> tuple[Reaction, ...]:
+    """Say what an event sets in motion: orders for the venue, bookings for the account, timers."""
+    if isinstance(state, Flat):
+        return ()
+    deal = state.deal
+    match event:
+        case PositionRequested(plan):
+            return (Tell(f"symbol:{plan.symbol}", commands.AttachPosition(deal.id, plan)),)
+        case orders.OrderRequested():
+            return (deal.place(deal.orders[-1]),)
+        case orders.OrderCancelRequested(order_id):
+            return (CancelOrder(deal.plan.account, order_id, deal.plan.symbol),)
+        case orders.OrderRejected(role=Role.EXIT, time_ms=time_ms):
+            return (Timer("retry-exit", time_ms + EXIT_RETRY_MS, RetryExit()),)
+        case orders.OrderFilled():
+            return _to_account(deal, commands.BookFill(deal.id, event.order_id, event.fee, event.realised))
+        case FundingSettled(amount=amount):
+            return _to_account(deal, commands.BookFunding(deal.id, amount))
+        case PositionOpened():
+            return (_time_stop(deal),)
+        case PositionClosed() | PositionAbandoned():
+            over = Tell(f"symbol:{deal.plan.symbol}", commands.DetachPosition(deal.id))
+            timers = (Timer("time-stop", 0, None), Timer("retry-exit", 0, None))
+            return over, *_to_account(deal, commands.ReleasePosition(deal.id)), *timers
+        case (
+            orders.OrderAccepted()
+            | orders.OrderRejected()
+            | orders.OrderCanceled()
+            | PriceExtremeReached()
+            | ExitRequested()
+        ):
+            return ()
+
+
+def resume(state: Position) -> tuple[Issued | Timer, ...]:
+    """Ask again for what the venue has not answered, and arm the time stop."""
+    if isinstance(state, Flat):
+        return ()
+    deal = state.deal
+    again: list[Issued | Timer] = []
+    for order in deal.orders:
+        if order.stage is Stage.REQUESTED:
+            again.append(Issued(order.order_id, deal.place(order)))
+        elif order.stage is Stage.CANCELING:
+            again.append(Issued(order.cancel_id, CancelOrder(deal.plan.account, order.order_id, deal.plan.symbol)))
+    if isinstance(state, Open):
+        again.append(_time_stop(deal))
+    if isinstance(state, Exiting) and _needs_exit_order(state):
+        again.append(Timer("retry-exit", 0, RetryExit()))
+    return tuple(again)
+
+
+def _time_stop(deal: Deal) -> Timer:
+    return Timer("time-stop", deal.opened_ms + deal.plan.time_stop_ms, ClosePosition(ExitReason.TIME_STOP))
+
+
+def _to_account(deal: Deal, command: Command) -> tuple[Tell, ...]:
+    """Book with the account; a virtual position has none."""
+    return (Tell(f"account:{deal.plan.account}", command),) if deal.plan.account != VIRTUAL else ()
+
+
+DECIDER = plain_decider(
+    state_type=Position,
+    initial=Flat,
+    decide=decide,
+    evolve=evolve,
+    react=react,
+    resume=resume,
+    finished=lambda state: isinstance(state, Closed) and not state.deal.orders,
+    births=(OpenPosition,),
+)

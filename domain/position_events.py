@@ -1,0 +1,81 @@
+"""The facts of a position's stream. The rules that make them stand in `position.py`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TypeAlias
+
+from domain import orders
+from domain.base import Event
+from domain.deal import ExitReason, Plan
+
+
+class PositionRequested(Event, frozen=True, gc=False):
+    """Somebody decided to enter."""
+
+    plan: Plan
+
+
+class PositionOpened(Event, frozen=True, gc=False):
+    """The first fill of the entry."""
+
+    time_ms: int
+    price: Decimal
+    slippage: Decimal
+    """Fill price against `reference_price`, as a fraction; positive is against us."""
+
+
+class PriceExtremeReached(Event, frozen=True, gc=False):
+    """The price went where it had not been since the entry."""
+
+    highest: Decimal
+    lowest: Decimal
+
+
+class FundingSettled(Event, frozen=True, gc=False):
+    """Funding was paid (negative `amount`) or received, in USDT."""
+
+    time_ms: int
+    rate: Decimal
+    mark: Decimal
+    amount: Decimal
+
+
+class ExitRequested(Event, frozen=True, gc=False):
+    """The position is to be left at the market."""
+
+    reason: ExitReason
+
+
+class PositionClosed(Event, frozen=True, gc=False):
+    """Nothing is open any more. All amounts in USDT, excursions as fractions of the entry price."""
+
+    reason: ExitReason
+    time_ms: int
+    held_ms: int
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    gross: Decimal
+    fees: Decimal
+    funding: Decimal
+    net: Decimal
+    favourable_excursion: Decimal
+    adverse_excursion: Decimal
+    plan: Plan
+
+
+class PositionAbandoned(Event, frozen=True, gc=False):
+    """The entry came to nothing."""
+
+    reason: str
+
+
+EVENTS = (
+    *orders.EVENTS, PositionRequested, PositionOpened, PriceExtremeReached, FundingSettled, ExitRequested,
+    PositionClosed, PositionAbandoned,
+)  # fmt: skip
+PositionEvent: TypeAlias = (
+    orders.OrderEvent | PositionRequested | PositionOpened | PriceExtremeReached | FundingSettled | ExitRequested
+    | PositionClosed | PositionAbandoned
+)  # fmt: skip

@@ -1,0 +1,67 @@
+"""What a strategy is: one file with one function `propose(view) -> Proposal | Pass`.
+
+It is called when a candle of the analysis interval has closed, looks at closed candles only, and says what it would do
+and why. It keeps nothing between two calls: the same view gives the same answer. `trend.py` is the example to copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import msgspec
+
+from domain.candles import Frame, Frames
+from domain.values import Side
+
+Facts: TypeAlias = tuple[tuple[str, float], ...]
+
+
+class Proposal(msgspec.Struct, frozen=True, gc=False):
+    """A trade worth taking: which way, at which prices (USDT), how sure, and why.
+
+    `confidence` (0 … 1) ranks proposals and sizes the position; `win` (0 … 1) is the estimated probability that the
+    target comes before the stop. `facts` are the numbers that it rested on, by name.
+    """
+
+    side: Side
+    entry: float
+    stop: float
+    target: float
+    confidence: float
+    win: float
+    reasons: tuple[str, ...] = ()
+    facts: Facts = ()
+
+
+class Pass(msgspec.Struct, frozen=True, gc=False):
+    """No trade, and why: a stable code in upper case, and the numbers that it rested on."""
+
+    reason: str
+    facts: Facts = ()
+
+
+class View(msgspec.Struct, frozen=True):
+    """What a strategy may look at: the closed candles of one symbol as of `time_ms`, and nothing later.
+
+    `time_ms` is the close time (UTC) of the newest candle of `interval`, the analysis interval.
+    """
+
+    symbol: str
+    time_ms: int
+    interval: str
+    frames: Frames
+
+    def frame(self, interval: str) -> Frame:
+        """Give the candles and indicators of one interval. Raises `InvalidInput` if there is no such frame."""
+        return self.frames.frame(interval)
+
+    @property
+    def close(self) -> float:
+        """The newest close of the analysis interval."""
+        return float(self.frame(self.interval).window.close[-1])
+
+
+Strategy: TypeAlias = Callable[[View], Proposal | Pass]
+
+__all__ = ["Facts", "Pass", "Proposal", "Strategy", "View"]

@@ -1,0 +1,345 @@
+"""One symbol: its candles, its analysis, its signals, and the positions that watch it.
+
+    CandleArrived ─▶ CandleClosed ─▶ (analysis interval closed) Analyze ─▶ SymbolAnalyzed ─▶ SignalRaised
+                                                                                   │              │
+    account ◀── Consider ──────────────────────────────────────────────────────────┼──────────────┘
+                                                                                   └▶ SignalDeclined
+
+A signal is raised when the verdict changes, not while it lasts. Decisions rest on closed candles only. The state owns
+mutable windows for speed; `evolve` is their only writer.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from domain import sizing
+from domain.base import Decider, Issued, Reaction, Tell, Timer, event_id
+from domain.candles import Frames
+from domain.commands import (
+    Analyze,
+    AttachPosition,
+    ClosePosition,
+    Consider,
+    DetachPosition,
+    FollowVirtually,
+    ObservePrice,
+    OpenPosition,
+)
+from domain.config import Config
+from domain.deal import VIRTUAL, ExitReason
+from domain.errors import Refused
+from domain.instrument import Instrument
+from domain.market import (
+    INTERVALS_MS,
+    Candle,
+    CandleArrived,
+    FundingArrived,
+    HistoryArrived,
+    InstrumentArrived,
+    Quote,
+    QuoteArrived,
+)
+from domain.strategies import Proposal, Strategy, View
+from domain.symbol_events import (
+    CandleClosed,
+    CandleGapFound,
+    CandleRejected,
+    HistoryLoaded,
+    HistoryRefused,
+    PositionAttached,
+    PositionDetached,
+    SignalDeclined,
+    SignalRaised,
+    SymbolAnalyzed,
+    SymbolEvent,
+    SymbolListed,
+    VirtualPositionPlanned,
+)
+from domain.values import Side
+
+SymbolCommand: TypeAlias = (
+    InstrumentArrived | HistoryArrived | CandleArrived | FundingArrived | Analyze | FollowVirtually | AttachPosition
+    | DetachPosition
+)  # fmt: skip
+
+# ── state ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Attached(msgspec.Struct, frozen=True):
+    """A position that watches this symbol."""
+
+    position: str
+    side: Side
+    account: str
+
+
+class Facts(msgspec.Struct):
+    """The part of a symbol's state that is plain values."""
+
+    symbol: str
+    version: int = 0
+    instrument: Instrument | None = None
+    attached: tuple[Attached, ...] = ()
+    published: Side | None = None
+    signals: int = 0
+    last_signal_ms: int | None = None
+    last_gap_ms: int | None = None
+    candles: int = 0
+    rejected: int = 0
+    gaps: int = 0
+
+
+class SymbolState:
+    """A symbol's facts and windows. `closed` are the intervals that the newest candle closed; `quote` is ephemeral."""
+
+    __slots__ = ("closed", "facts", "frames", "quote")
+
+    def __init__(self, facts: Facts, frames: Frames) -> None:
+        self.facts = facts
+        self.frames = frames
+        self.closed: tuple[str, ...] = ()
+        self.quote: Quote | None = None
+
+
+# ── decide ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What a symbol decides by: the settings and the strategy."""
+
+    config: Config
+    strategy: Strategy
+
+    def decide(self, state: SymbolState, command: SymbolCommand) -> tuple[SymbolEvent, ...]:
+        """Say what follows from a command."""
+        match command:
+            case CandleArrived():
+                return _candle(state, command.candle, INTERVALS_MS[self.config.base_interval])
+            case Analyze(time_ms):
+                return self._analyze(state, time_ms)
+            case FollowVirtually():
+                return self._follow(state, command)
+            case AttachPosition(position, plan):
+                return (PositionAttached(position, plan.side, plan.account),)
+            case DetachPosition(position):
+                known = any(attached.position == position for attached in state.facts.attached)
+                return (PositionDetached(position),) if known else ()
+            case InstrumentArrived(instrument, source):
+                return () if instrument == state.facts.instrument else (SymbolListed(instrument, source),)
+            case HistoryArrived(_, interval, candles):
+                return _history(state, interval, candles)
+            case FundingArrived():
+                return ()
+
+    def _analyze(self, state: SymbolState, time_ms: int) -> tuple[SymbolEvent, ...]:
+        interval = self.config.strategy.analysis_interval
+        view = View(state.facts.symbol, time_ms, interval, state.frames)
+        outcome = self.strategy(view)
+        name = self.config.strategy.name
+        if not isinstance(outcome, Proposal):
+            none = SymbolAnalyzed(time_ms, interval, view.close, name, "NONE", (outcome.reason,), outcome.facts)
+            return (none,)
+        analyzed = SymbolAnalyzed(
+            time_ms,
+            interval,
+            view.close,
+            name,
+            outcome.side.value,
+            outcome.reasons,
+            outcome.facts,
+            outcome.confidence,
+            outcome.win,
+        )
+        if outcome.side is state.facts.published:
+            return (analyzed,)
+        reasons = self._objections(state.facts, time_ms)
+        if reasons:
+            return analyzed, SignalDeclined(time_ms, outcome.side, reasons)
+        return analyzed, SignalRaised(state.facts.signals + 1, time_ms, name, outcome)
+
+    def _objections(self, facts: Facts, time_ms: int) -> tuple[str, ...]:
+        cooldown_ms = self.config.strategy.cooldown_minutes * 60_000
+        recent = cooldown_ms and facts.last_signal_ms is not None and time_ms - facts.last_signal_ms < cooldown_ms
+        gap_ms = INTERVALS_MS[self.config.strategy.analysis_interval]
+        gapped = facts.last_gap_ms is not None and time_ms - facts.last_gap_ms < gap_ms
+        found = (("NO_INSTRUMENT", facts.instrument is None), ("COOLDOWN", recent), ("RECENT_GAP", gapped))
+        return tuple(reason for reason, holds in found if holds)
+
+    def _follow(self, state: SymbolState, wish: FollowVirtually) -> tuple[SymbolEvent, ...]:
+        facts, side = state.facts, wish.proposal.side
+        active = next((a for a in facts.attached if a.account == VIRTUAL), None)
+        time_ms = facts.last_signal_ms or 0
+        if active is not None and active.side is side:
+            return (SignalDeclined(time_ms, side, (wish.why, "VIRTUAL_SAME_SIDE_ACTIVE")),)
+        if facts.instrument is None:
+            return (SignalDeclined(time_ms, side, (wish.why, "NO_INSTRUMENT")),)
+        purse = self.config.account.initial_balance
+        try:
+            plan = sizing.plan(
+                wish.proposal,
+                facts.instrument,
+                self.config,
+                account=VIRTUAL,
+                equity=purse,
+                available=purse,
+                signal_id=wish.signal_id,
+                strategy=self.config.strategy.name,
+            )
+        except Refused as no:
+            return (SignalDeclined(time_ms, side, (wish.why, no.code)),)
+        position = f"position:{VIRTUAL}/{facts.symbol}-{wish.number}"
+        return (VirtualPositionPlanned(position, plan, wish.why, active.position if active else ""),)
+
+
+def _candle(state: SymbolState, candle: Candle, interval_ms: int) -> tuple[SymbolEvent, ...]:
+    opened = candle.open_time_ms
+    last = state.frames.last_open_ms
+    defect = candle.defect() or ("OFF_GRID" if opened % interval_ms else None)
+    if defect is not None:
+        return (CandleRejected(opened, defect),)
+    if last is None or opened == last + interval_ms:
+        return (CandleClosed(candle),)
+    if opened > last:
+        return CandleGapFound(last + interval_ms, opened - interval_ms), CandleClosed(candle)
+    if opened == last and candle == state.frames.last:
+        return ()
+    return (CandleRejected(opened, "DUPLICATE_DIFFERS" if opened == last else "OUT_OF_ORDER"),)
+
+
+def _history(state: SymbolState, interval: str, candles: tuple[Candle, ...]) -> tuple[SymbolEvent, ...]:
+    reason = state.frames.objection(interval, candles)
+    if reason is None:
+        return (HistoryLoaded(interval, candles),)
+    return (HistoryRefused(interval, len(candles), reason),)
+
+
+# ── evolve ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
+    """Give the state after an event: the same object, changed."""
+    facts = state.facts
+    facts.version += 1
+    match event:
+        case CandleClosed(candle):
+            state.closed = state.frames.push(candle)
+            facts.candles += 1
+        case SymbolAnalyzed(verdict=verdict):
+            if facts.published is not None and verdict != facts.published.value:
+                facts.published = None
+        case SignalRaised(number, time_ms, _, proposal):
+            facts.signals, facts.last_signal_ms, facts.published = number, time_ms, proposal.side
+        case PositionAttached(position, side, account):
+            facts.attached = (*facts.attached, Attached(position, side, account))
+        case PositionDetached(position):
+            facts.attached = tuple(a for a in facts.attached if a.position != position)
+        case SymbolListed(instrument):
+            facts.instrument = instrument
+        case HistoryLoaded(interval, candles):
+            state.frames.load(interval, candles)
+        case CandleRejected():
+            facts.rejected += 1
+        case CandleGapFound(_, last_ms):
+            facts.gaps, facts.last_gap_ms = facts.gaps + 1, last_ms
+        case HistoryRefused() | SignalDeclined() | VirtualPositionPlanned():
+            pass
+    return state
+
+
+# ── react ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[Reaction, ...]:
+    """Say what an event sets in motion."""
+    facts = state.facts
+    match event:
+        case CandleClosed(candle):
+            if not facts.attached and config.strategy.analysis_interval not in state.closed:
+                return ()
+            return _candle_closed(state, candle, config)
+        case SignalRaised(number, _, strategy, proposal) if facts.instrument is not None:
+            signal_id = event_id(_stream(facts.symbol), facts.version)
+            wish = Consider(facts.symbol, number, signal_id, proposal, facts.instrument, strategy)
+            return (Tell(f"account:{config.account.name}", wish),)
+        case VirtualPositionPlanned(position, plan, _, replaces):
+            opened = Tell(position, OpenPosition(plan))
+            return (Tell(replaces, ClosePosition(ExitReason.REPLACED)), opened) if replaces else (opened,)
+        case _:
+            return ()
+
+
+def _candle_closed(state: SymbolState, candle: Candle, config: Config) -> tuple[Reaction, ...]:
+    seen = ObservePrice(candle.high, candle.low)
+    tells = [Tell(attached.position, seen) for attached in state.facts.attached]
+    if config.strategy.analysis_interval in state.closed:
+        time_ms = candle.open_time_ms + INTERVALS_MS[config.base_interval]
+        tells.append(Tell(_stream(state.facts.symbol), Analyze(time_ms)))
+    return tuple(tells)
+
+
+def observe(state: SymbolState, seen: QuoteArrived) -> tuple[SymbolState, tuple[Reaction, ...]]:
+    """Take a quote: shown to the positions, remembered until the next one, never an event."""
+    state.quote = seen.quote
+    price = ObservePrice(seen.quote.mark, seen.quote.mark)
+    return state, tuple(Tell(attached.position, price) for attached in state.facts.attached)
+
+
+def _stream(symbol: str) -> str:
+    return f"symbol:{symbol}"
+
+
+# ── the decider ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+_Frozen = tuple[Facts, bytes]
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Frozen).decode
+_decode_quote = msgspec.msgpack.Decoder(Quote | None).decode
+
+
+def decider(config: Config, strategy: Strategy) -> Decider[SymbolState]:
+    """Give the symbol's decider under these settings and this strategy."""
+
+    def thaw(data: bytes) -> SymbolState:
+        facts, frames = _decode(data)
+        return SymbolState(facts, Frames.thaw(frames))
+
+    return Decider(
+        initial=lambda stream: SymbolState(
+            Facts(stream.partition(":")[2]), Frames(config.base_interval, _with_indicators(config))
+        ),
+        decide=Rules(config, strategy).decide,
+        evolve=evolve,
+        react=lambda state, event: react(state, event, config),
+        resume=_resume,
+        finished=None,
+        freeze=lambda state: _encode((state.facts, state.frames.freeze())),
+        thaw=thaw,
+        describe=lambda state: {**msgspec.to_builtins(state.facts), "frames": state.frames.describe()},
+        forget=_forget,
+        ephemeral=lambda state: _encode(state.quote),
+        recall=_recall,
+        glimpses=(QuoteArrived,),
+        observe=observe,
+    )
+
+
+def _with_indicators(config: Config) -> tuple[str, ...]:
+    """Every frame above one minute carries indicators, and the analysis interval in any case."""
+    return tuple(name for name in INTERVALS_MS if name != "1m" or config.strategy.analysis_interval == "1m")
+
+
+def _resume(_: SymbolState) -> tuple[Issued | Timer, ...]:
+    return ()
+
+
+def _forget(state: SymbolState) -> SymbolState:
+    state.quote = None
+    return state
+
+
+def _recall(state: SymbolState, data: bytes) -> SymbolState:
+    state.quote = _decode_quote(data)
+    return state

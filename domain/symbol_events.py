@@ -1,0 +1,121 @@
+"""The facts of a symbol's stream. The rules that make them stand in `symbol.py`."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from domain.base import Event
+from domain.deal import Plan
+from domain.instrument import Instrument
+from domain.market import Candle
+from domain.strategies import Proposal
+from domain.values import Side
+
+
+class SymbolListed(Event, frozen=True, gc=False):
+    """What the contract allows is known. `source`: the exchange, or assumed."""
+
+    instrument: Instrument
+    source: str
+
+
+class HistoryLoaded(Event, frozen=True, gc=False):
+    """Candles from before the run, for warm-up."""
+
+    interval: str
+    candles: tuple[Candle, ...]
+
+
+class HistoryRefused(Event, frozen=True, gc=False):
+    """Offered history did not fit."""
+
+    interval: str
+    count: int
+    reason: str
+
+
+class CandleClosed(Event, frozen=True, gc=False):
+    """A candle of the base interval closed, with its market context: all that an analysis uses."""
+
+    candle: Candle
+
+
+class CandleRejected(Event, frozen=True, gc=False):
+    """A candle was unusable and is counted, never traded on."""
+
+    open_time_ms: int
+    reason: str
+
+
+class CandleGapFound(Event, frozen=True, gc=False):
+    """Candles are missing: the first and the last open time that never came (ms, both included)."""
+
+    first_ms: int
+    last_ms: int
+
+
+class SymbolAnalyzed(Event, frozen=True, gc=False):
+    """One analysis: what the strategy said, and the numbers that it rested on.
+
+    `verdict` is LONG, SHORT or NONE; `reasons` are the strategy's own; `facts` name the values it looked at.
+    """
+
+    time_ms: int
+    interval: str
+    close: float
+    strategy: str
+    verdict: str
+    reasons: tuple[str, ...]
+    facts: tuple[tuple[str, float], ...] = ()
+    confidence: float | None = None
+    win: float | None = None
+
+
+class SignalRaised(Event, frozen=True, gc=False):
+    """The symbol's verdict changed to a side, and nothing stood against saying so. `number` counts its signals."""
+
+    number: int
+    time_ms: int
+    strategy: str
+    proposal: Proposal
+
+
+class SignalDeclined(Event, frozen=True, gc=False):
+    """A proposal was not followed, and all reasons why."""
+
+    time_ms: int
+    side: Side
+    reasons: tuple[str, ...]
+
+
+class PositionAttached(Event, frozen=True, gc=False):
+    """A position in this symbol wants to see prices."""
+
+    position: str
+    side: Side
+    account: str
+
+
+class PositionDetached(Event, frozen=True, gc=False):
+    """A position in this symbol is over."""
+
+    position: str
+
+
+class VirtualPositionPlanned(Event, frozen=True, gc=False):
+    """A signal that is not traded is followed virtually. `replaces` is the opposite one that it closes, or ""."""
+
+    position: str
+    plan: Plan
+    why: str
+    replaces: str
+
+
+EVENTS = (
+    SymbolListed, HistoryLoaded, HistoryRefused, CandleClosed, CandleRejected, CandleGapFound, SymbolAnalyzed,
+    SignalRaised, SignalDeclined, PositionAttached, PositionDetached, VirtualPositionPlanned,
+)  # fmt: skip
+SymbolEvent: TypeAlias = (
+    SymbolListed | HistoryLoaded | HistoryRefused | CandleClosed | CandleRejected | CandleGapFound | SymbolAnalyzed
+    | SignalRaised | SignalDeclined | PositionAttached | PositionDetached | VirtualPositionPlanned
+)  # fmt: skip

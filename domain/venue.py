@@ -1,0 +1,111 @@
+"""What we ask of a venue, and what it answers.
+
+A venue is where orders go: the in-process exchange (paper trading, backtest), the simulator, Binance. Requests are
+effects, answers are inputs; both name an order by its `order_id`, the id of the event that requested it. The venue
+derives the client order id from that, see product.md §5.
+"""
+
+from __future__ import annotations
+
+import enum
+from decimal import Decimal
+
+from domain.base import Effect, Input, Tell, stream_of
+from domain.values import OrderSide
+
+
+class OrderType(enum.StrEnum):
+    """What triggers an order. The two conditional ones become market orders when the mark price reaches `trigger`."""
+
+    MARKET = "MARKET"
+    STOP_MARKET = "STOP_MARKET"
+    TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+
+
+class PlaceOrder(Effect, frozen=True, gc=False):
+    """Place an order. `close_position`: whatever is open then is closed, `quantity` says how much that is now."""
+
+    account: str
+    order_id: str
+    symbol: str
+    side: OrderSide
+    order_type: OrderType
+    quantity: Decimal
+    trigger: Decimal | None = None
+    reduce_only: bool = False
+    close_position: bool = False
+    leverage: int = 1
+
+
+class CancelOrder(Effect, frozen=True, gc=False):
+    """Take a resting order back."""
+
+    account: str
+    order_id: str
+    symbol: str
+
+
+class OrderAnswer(Input, frozen=True, gc=False):
+    """A venue's answer about one order. It goes to the stream that requested the order."""
+
+    order_id: str
+    time_ms: int
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the position that asked."""
+        return (Tell(stream_of(self.order_id), self),)
+
+
+class VenueAccepted(OrderAnswer, frozen=True, gc=False):
+    """The order rests at the venue, or is about to be filled."""
+
+
+class VenueRejected(OrderAnswer, frozen=True, gc=False):
+    """The venue said no. `code` is its own number or name."""
+
+    code: str
+    text: str
+
+
+class VenueFilled(OrderAnswer, frozen=True, gc=False):
+    """(Part of) the order was filled. `fee` is in USDT and never negative here; `trade_id` makes repeats harmless."""
+
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    complete: bool = True
+
+
+class VenueCanceled(OrderAnswer, frozen=True, gc=False):
+    """The order is gone without (further) fills. `reason`: asked for, expired, or the position is closed."""
+
+    reason: str
+
+
+class VenueLiquidated(Input, frozen=True, gc=False):
+    """The venue closed a position by force at `price`. `fee` in USDT, the liquidation fee included."""
+
+    position: str
+    time_ms: int
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the position."""
+        return (Tell(self.position, self),)
+
+
+class VenueFunded(Input, frozen=True, gc=False):
+    """The venue settled funding. `amount` in USDT: positive is received, negative paid."""
+
+    position: str
+    time_ms: int
+    rate: Decimal
+    mark: Decimal
+    amount: Decimal
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the position."""
+        return (Tell(self.position, self),)

@@ -1,0 +1,143 @@
+"""What a journal owes to the program that drives the kernel, whatever it is made of.
+
+    append ──▶ Tail (held, bounded) ──commit──▶ durable ──▶ on_durable(input_seq) ──▶ effects may leave
+
+The kernel knows `actors.ports.Journal` only. Its driver also asks how far the disk is, whether effects may still leave,
+and which condition of the store it has to tell the kernel as an input.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from actors.ports import Head, Journal, Step
+from domain.base import Recorded
+
+OnDurable: TypeAlias = Callable[[int], None]
+"""Called with the last durable input_seq, possibly more than once with the same, from the thread that commits."""
+
+
+class StoreState(enum.StrEnum):
+    """How the store is doing, as far as a decision may depend on it."""
+
+    OK = "OK"
+    LAGGING = "LAGGING"
+    LOST = "LOST"
+
+
+class StoreCondition(msgspec.Struct, frozen=True):
+    """The state of the store, and since when, in ms of the machine's monotonic clock (0 while OK)."""
+
+    state: StoreState
+    since_ms: int = 0
+
+
+class DurableJournal(Journal, Protocol):
+    """A journal as the driver sees it. Every method may be called from the kernel's thread.
+
+    After a fatal error (`Fenced`, `CorruptHistory`) `error` holds it, and `append`, `commit_soon`, `save` and
+    `wait_for_room` raise it.
+    """
+
+    @property
+    def error(self) -> Exception | None:
+        """The error that ended this journal, if one did."""
+        ...
+
+    def durable_input(self) -> int:
+        """Give the last input that is durable with all its events and effects."""
+        ...
+
+    def lease_valid(self) -> bool:
+        """Say whether an effect may leave the process at this instant."""
+        ...
+
+    def condition(self) -> StoreCondition:
+        """Say how the store is doing, for the input that tells the kernel."""
+        ...
+
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Wait until another step may be taken without blocking; false if there is no room after `timeout_s`."""
+        ...
+
+    def close(self) -> None:
+        """Make everything durable, let the store go, and stop. Calling it again does nothing."""
+        ...
+
+
+class Tail:
+    """The steps that are not yet durable, in order. Whoever shares it between threads guards it by a lock.
+
+    Full means: no further step should be taken. A step that finds room is taken whole, so the bounds are passed by at
+    most one step.
+    """
+
+    def __init__(self, head: Head, max_events: int, max_bytes: int) -> None:
+        self.head = head
+        self.events = 0
+        self.bytes = 0
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._steps: deque[Step] = deque()
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @property
+    def full(self) -> bool:
+        """True at a bound: in events, in bytes, or in steps (an input without an event takes memory too)."""
+        return self.events >= self._max_events or self.bytes >= self._max_bytes or len(self._steps) >= self._max_events
+
+    def add(self, step: Step) -> None:
+        """Take the next step. It must follow the one before: a gap in a history could never be filled."""
+        self.head = follow(self.head, step)
+        self._steps.append(step)
+        self.events += len(step.rows)
+        self.bytes += size_of(step)
+
+    def first(self, max_events: int, max_bytes: int) -> list[Step]:
+        """Give the oldest steps, at least one if there is one, up to a number of events (or steps) and of bytes."""
+        taken: list[Step] = []
+        events = held = 0
+        for step in itertools.islice(self._steps, max_events):
+            events += len(step.rows)
+            held += size_of(step)
+            if taken and (events > max_events or held > max_bytes):
+                break
+            taken.append(step)
+        return taken
+
+    def drop(self, until_input: int) -> None:
+        """Forget the steps up to an input: they are durable now."""
+        while self._steps and self._steps[0].frame.input_seq <= until_input:
+            step = self._steps.popleft()
+            self.events -= len(step.rows)
+            self.bytes -= size_of(step)
+
+    def of_stream(self, stream: str) -> tuple[Recorded, ...]:
+        """Give the events of one stream that are held here."""
+        return tuple(event for step in self._steps for event in step.events if event.stream == stream)
+
+
+def size_of(step: Step) -> int:
+    """Give the bytes that a step will take in the store, before compression."""
+    return len(step.frame.input) + len(step.frame.effects) + sum(map(len, step.rows))
+
+
+def follow(head: Head, step: Step) -> Head:
+    """Give the head after a step. The step must be the next one: inputs and events are numbered without a gap."""
+    frame = step.frame
+    assert frame.input_seq == head.input_seq + 1, f"input {frame.input_seq} does not follow {head.input_seq}"
+    assert frame.at_ms >= head.at_ms, f"input {frame.input_seq} came before its predecessor"
+    assert len(step.events) == len(step.rows), "every event has its row"
+    if step.events:
+        first, last = step.events[0].seq, step.events[-1].seq
+        assert first == head.seq + 1, f"event {first} does not follow {head.seq}"
+        assert last == head.seq + len(step.rows), f"a gap between event {first} and {last}"
+    return Head(head.seq + len(step.rows), frame.input_seq, frame.at_ms, step.content_hash)

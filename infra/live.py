@@ -1,0 +1,177 @@
+"""The live system: a market's inputs through the kernel as they come, on a handful of threads.
+
+source thread ──▶ Ingress ──▶ kernel thread ──▶ journal's writer thread ──▶ PostgreSQL ──▶ follower thread
+door thread  ───▶    │            │
+(operator)           ▼            └── on_step ──▶ what the terminal shows
+                conflation
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+from actors.ingress import Ingress
+from actors.runner import Runner
+from domain.base import Input
+from domain.errors import Unavailable
+from domain.operations import ClockTicked, Condition, ConditionChanged, OperatorCommand, SessionEnded
+from infra.clock import Clock
+from infra.durability import DurableJournal, StoreState
+
+IDLE_S: Final = 0.2
+STALL_S: Final = 60.0
+LOST_LONG_S: Final = 60.0
+STOP_S: Final = 5.0
+CONFLATED_S: Final = 10.0
+"""The condition CONFLATED ends when so long nothing was merged, so that a busy minute is one event, not hundreds."""
+
+
+class Door(Protocol):
+    """The operator's door, see `infra/postgres/commands.py`."""
+
+    def pending(self) -> list[OperatorCommand]:
+        """Give what was asked for and not yet taken."""
+        ...
+
+
+class Source(Protocol):
+    """A market in market time: what is due from a moment on, in order."""
+
+    def feed(self, start_ms: int) -> Iterator[tuple[int, Input]]:
+        """Give dated inputs."""
+        ...
+
+
+class LiveSystem:
+    """Runs until `stop` is called, the kernel fails, or progress stalls. All methods are for the main thread."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        journal: DurableJournal,
+        clock: Clock,
+        source: Source,
+        door: Door | None,
+        ingress: Ingress,
+    ) -> None:
+        self._runner = runner
+        self._journal = journal
+        self._clock = clock
+        self._source = source
+        self._door = door
+        self._ingress = ingress
+        self._stopping = threading.Event()
+        self._progress = time.monotonic()
+        self._reported: dict[Condition, bool] = {}
+        self._conflated = 0
+        self._conflated_at = -CONFLATED_S
+        self.error: Exception | None = None
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            for name, work in (("source", self._read_source), ("door", self._watch_door), ("kernel", self._drive))
+        ]
+
+    def start(self) -> None:
+        """Start all threads."""
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set when the system is about to stop."""
+        return self._stopping
+
+    def stalled(self) -> bool:
+        """Whether the kernel has made no progress for a minute although the database answers (product.md §8)."""
+        waiting_for_disk = self._journal.condition().state is StoreState.LOST
+        return not waiting_for_disk and time.monotonic() - self._progress > STALL_S
+
+    def stop(self, reason: str) -> None:
+        """Take no more work, finish what waits, end the session, checkpoint, and make all of it durable."""
+        self._stopping.set()
+        deadline = time.monotonic() + STOP_S
+        self._ingress.close()
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if self.error is None and not any(thread.is_alive() for thread in self._threads):
+            self._runner.feed(self._clock.now_ms(), SessionEnded(reason))
+            self._runner.checkpoint()
+        self._journal.close()
+
+    # ── the threads ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Run a thread's work; whatever ends it ends the system."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a shell: the main thread raises it again
+            self.error = self.error or error
+            self._stopping.set()
+            self._ingress.close()
+
+    def _read_source(self) -> None:
+        for due_ms, input_ in self._source.feed(self._runner.kernel.head.at_ms):
+            if not self._clock.sleep_until(due_ms, self._stopping):
+                return
+            if not self._ingress.offer(max(due_ms, self._clock.now_ms()), input_):
+                return
+
+    def _watch_door(self) -> None:
+        """Look at the operator's door. While the database is away there is none, and the journal says so."""
+        while self._door is not None and not self._stopping.wait(IDLE_S):
+            try:
+                wishes = self._door.pending()
+            except Unavailable:
+                continue
+            for wish in wishes:
+                self._ingress.offer(self._clock.now_ms(), wish)
+
+    def _drive(self) -> None:
+        while True:
+            self._progress = time.monotonic()
+            if self._journal.error is not None:
+                raise self._journal.error
+            if not self._journal.wait_for_room(IDLE_S):
+                continue  # at the bound no input is taken; what rests at the venue protects
+            self._report_conditions()
+            item = self._ingress.take(self._wait_s())
+            if item is not None:
+                self._runner.feed(*item)
+                continue
+            if self._stopping.is_set():
+                return
+            now_ms = self._clock.now_ms()
+            self._runner.settle(now_ms)
+            timer_ms = self._runner.kernel.next_timer_ms()
+            if timer_ms is not None and timer_ms <= now_ms:
+                self._runner.feed(now_ms, ClockTicked())
+
+    def _wait_s(self) -> float:
+        """Wait no longer than until the next timer or the venue's next answer."""
+        venue = self._runner.venue
+        due = [self._runner.kernel.next_timer_ms(), venue.next_due_ms() if venue else None]
+        nearest = min((ms for ms in due if ms is not None), default=None)
+        if nearest is None:
+            return IDLE_S
+        return min(IDLE_S, max(0.0, self._clock.seconds_until(nearest)))
+
+    def _report_conditions(self) -> None:
+        """Tell the kernel, as inputs, which conditions of the shell began or ended."""
+        store = self._journal.condition()
+        lost = store.state is StoreState.LOST
+        lost_s = time.monotonic() - store.since_ms / 1000 if lost else 0.0
+        self._report(Condition.JOURNAL_LAGGING, store.state is StoreState.LAGGING)
+        self._report(Condition.JOURNAL_LOST, lost)
+        self._report(Condition.JOURNAL_LOST_LONG, lost and lost_s >= LOST_LONG_S)
+        conflated = self._ingress.conflated
+        if conflated > self._conflated:
+            self._conflated, self._conflated_at = conflated, time.monotonic()
+        self._report(Condition.CONFLATED, time.monotonic() - self._conflated_at < CONFLATED_S, conflated)
+
+    def _report(self, condition: Condition, active: bool, count: int = 0) -> None:
+        if self._reported.get(condition, False) != active:
+            self._reported[condition] = active
+            self._runner.feed(self._clock.now_ms(), ConditionChanged(condition, active, "", count))

@@ -1,0 +1,89 @@
+"""What goes on beside the price of the synthetic market: volume, takers, premium, funding, open interest."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.market import MINUTE_MS
+from infra.market.noise import Floats, Indices, Keys, derived, smooth, uniform
+
+Counts = NDArray[np.int64]
+
+FUNDING_INTERVAL_MS = 8 * 60 * MINUTE_MS
+_HOUR_MS = 60 * MINUTE_MS
+_DAY_MS = 24 * _HOUR_MS
+_BASE_FUNDING_RATE = 0.0001
+_PREMIUM_MAX = 0.0008
+_PREMIUM_PERIOD_MS = 2 * _HOUR_MS
+_FUNDING_PERIOD_MS = 3 * _DAY_MS
+_OPEN_INTEREST_MINUTES = 900.0
+_OPEN_INTEREST_PERIODS_MS = (5 * MINUTE_MS, 6 * _HOUR_MS, 5 * _DAY_MS)
+_OPEN_INTEREST_SHARES = (0.004, 0.04, 0.25)
+_FOR_VOLUME, _FOR_TAKERS, _FOR_TRADES, _FOR_PREMIUM, _FOR_FUNDING, _FOR_OPEN_INTEREST = range(100, 106)
+
+
+class Traded(msgspec.Struct, frozen=True):
+    """What was traded in each minute, in whole units so that longer candles are exact sums: shape (names, minutes).
+
+    `lots` of the quantity step, `quote` in hundredths of a USDT, and the share of both that takers bought.
+    """
+
+    lots: Counts
+    quote: Counts
+    taker_lots: Counts
+    taker_quote: Counts
+    trades: Counts
+
+
+class Activity:
+    """The activity of some contracts. `keys`, `turnover` (USDT a minute) and `price` have the shape (names, 1)."""
+
+    def __init__(self, keys: Keys, turnover: Floats, price: Floats) -> None:
+        self._keys = {purpose: derived(keys, purpose) for purpose in range(_FOR_VOLUME, _FOR_OPEN_INTEREST + 1)}
+        self._turnover = turnover
+        self._price = price
+
+    def traded(self, minutes: Indices, moves: Floats, price: Floats, lot: Floats) -> Traded:
+        """Give what was traded in minutes (after 1970).
+
+        `moves` are their price changes in deviations of a usual minute, `price` their mean prices, both of the shape
+        (names, minutes); `lot` is the quantity step. Volume grows with the size of the move, takers lean its way.
+        """
+        draw = uniform(self._keys[_FOR_VOLUME], minutes)
+        size = np.abs(moves)
+        burst = 0.3 + draw * 0.6 + 3.0 * (draw * draw) * (draw * draw) * (draw * draw) * draw
+        usdt = self._turnover * _day_shape(minutes) * burst * (0.4 + 0.8 * np.minimum(size, 6.0))
+        lots = np.maximum(1.0, np.rint(usdt / (price * lot)))
+        lean = 0.28 * moves / (1.0 + size)
+        bought = np.clip(0.5 + lean + 0.3 * (uniform(self._keys[_FOR_TAKERS], minutes) - 0.5), 0.03, 0.97)
+        taker_lots = np.rint(lots * bought)
+        cents = np.rint(lots * lot * price * 100.0)
+        per_trade = 500.0 + 900.0 * uniform(self._keys[_FOR_TRADES], minutes)
+        columns = (lots, cents, taker_lots, np.rint(cents * (taker_lots / lots)), np.rint(usdt / per_trade) + 1.0)
+        return Traded(*(column.astype(np.int64) for column in columns))
+
+    def premium(self, times: Indices) -> Floats:
+        """Give by what fraction the mark price stands above the index price, at times in ms."""
+        return _PREMIUM_MAX * smooth(self._keys[_FOR_PREMIUM], times, _PREMIUM_PERIOD_MS)
+
+    def funding_rate(self, times: Indices) -> Floats:
+        """Give the rate of the first funding at or after each time (ms UTC), a multiple of 1e-8."""
+        due = -(-times // FUNDING_INTERVAL_MS) * FUNDING_INTERVAL_MS
+        rate = _BASE_FUNDING_RATE * (1.0 + 3.0 * smooth(self._keys[_FOR_FUNDING], due, _FUNDING_PERIOD_MS))
+        return np.rint(rate * 1e8) / 1e8
+
+    def open_interest(self, times: Indices) -> Floats:
+        """Give the open interest at times in ms, in the base asset with two decimals."""
+        keys = self._keys[_FOR_OPEN_INTEREST]
+        level = np.ones(np.broadcast_shapes(keys.shape, times.shape))
+        for place, (period, share) in enumerate(zip(_OPEN_INTEREST_PERIODS_MS, _OPEN_INTEREST_SHARES, strict=True)):
+            level = level + share * smooth(derived(keys, place), times, period)
+        return np.rint(level * (_OPEN_INTEREST_MINUTES * self._turnover / self._price) * 100.0) / 100.0
+
+
+def _day_shape(minutes: Indices) -> Floats:
+    """Trade more toward 15:00 UTC, when Europe and America are both awake: 0.7 to 1.3 on straight lines."""
+    from_peak = np.abs((minutes * MINUTE_MS - 15 * _HOUR_MS) % _DAY_MS - _DAY_MS // 2) / (_DAY_MS // 2)
+    return 0.7 + 0.6 * from_peak

@@ -1,0 +1,120 @@
+"""One Parquet file to numpy columns. pyarrow has no type stubs, so every untyped call is in this module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from domain.errors import InvalidInput
+
+NO_TIME = np.iinfo(np.int64).min
+"""Stands for a time that the file leaves empty. It lies outside every range, so no check lets it through."""
+
+_arrow = cast("Any", pa)
+_types = _arrow.types
+_ARROW_ERRORS = cast("tuple[type[Exception], ...]", (_arrow.ArrowException, OSError, UnicodeDecodeError))
+
+
+class Table(msgspec.Struct, frozen=True):
+    """What was read: `times` in ms UTC (`NO_TIME` where empty), and float columns (NaN where empty).
+
+    Optional columns that the file does not have stand in `missing` and not in `columns`.
+    """
+
+    rows: int
+    times: NDArray[np.int64]
+    columns: dict[str, NDArray[np.float64]]
+    missing: tuple[str, ...]
+
+
+def read_table(path: Path, time_column: str, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
+    """Read a file's columns, whatever number type they have.
+
+    Numbers may be floats, integers, decimals or text; times also timestamps. Raises `InvalidInput` that names the
+    file, and the column where there is one: not a Parquet file, a column missing or there twice, not numbers.
+    """
+    file, names = _opened(path)
+    for name in (time_column, *required):
+        if name not in names:
+            raise InvalidInput(str(path), f"a column {name}", f"columns {', '.join(names)}")
+    wanted = [name for name in (time_column, *required, *optional) if name in names]
+    for name in wanted:
+        if names.count(name) > 1:
+            raise InvalidInput(str(path), f"one column {name}", f"{names.count(name)} of that name")
+    table = _read(path, file, wanted)
+    return Table(
+        rows=int(table.num_rows),
+        times=_times(path, time_column, table.column(time_column)),
+        columns={name: _numbers(path, name, table.column(name)) for name in wanted[1:]},
+        missing=tuple(name for name in optional if name not in names),
+    )
+
+
+def _opened(path: Path) -> tuple[Any, list[str]]:
+    try:
+        file = cast("Any", pq).ParquetFile(path)
+        return file, [str(name) for name in file.schema_arrow.names]
+    except _ARROW_ERRORS as error:
+        raise _unreadable(path, error) from error
+
+
+def _read(path: Path, file: Any, wanted: list[str]) -> Any:
+    try:
+        table = file.read(columns=wanted)
+        table.validate(full=True)
+    except _ARROW_ERRORS as error:
+        raise _unreadable(path, error) from error
+    return table
+
+
+def _unreadable(path: Path, error: Exception) -> InvalidInput:
+    return InvalidInput(str(path), "a readable Parquet file", _first_line(error), "Fetch the file again, or remove it.")
+
+
+def _times(path: Path, name: str, column: Any) -> NDArray[np.int64]:
+    kind = column.type
+    try:
+        if _types.is_timestamp(kind):
+            column = column.cast(_arrow.timestamp("ms"), safe=False)
+        elif not (_types.is_integer(kind) or _types.is_floating(kind) or _is_text(kind) or _types.is_decimal(kind)):
+            raise _wrong_type(path, name, "times in ms UTC", kind)
+        whole = column.cast(_arrow.int64())
+        filled = whole.fill_null(NO_TIME) if whole.null_count else whole
+    except _ARROW_ERRORS as error:
+        raise _wrong_type(path, name, "times in ms UTC", f"{kind} ({_first_line(error)})") from error
+    return np.asarray(filled.to_numpy(), np.int64)
+
+
+def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
+    """Turn a column into floats whose shortest text is the quoted one, hence the way through text for some types."""
+    kind = column.type
+    try:
+        if _types.is_decimal(kind) or _types.is_float32(kind):
+            column = column.cast(_arrow.string())
+        elif not (_types.is_integer(kind) or _types.is_float64(kind) or _is_text(kind)):
+            raise _wrong_type(path, name, "numbers", kind)
+        numbers = column.cast(_arrow.float64())
+    except _ARROW_ERRORS as error:
+        raise _wrong_type(path, name, "numbers", f"{kind} ({_first_line(error)})") from error
+    return np.asarray(numbers.to_numpy(), np.float64)
+
+
+def _is_text(kind: Any) -> bool:
+    if _types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(_types.is_string(kind) or _types.is_large_string(kind))
+
+
+def _wrong_type(path: Path, name: str, expected: str, found: object) -> InvalidInput:
+    return InvalidInput(f"{path}, column {name}", expected, str(found))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__

@@ -1,0 +1,111 @@
+"""Log-price paths that can be computed at any time without what came before: Brownian bridges made of hashes.
+
+Time is cut into nodes `NODE_MS` apart. A path is known at every 2^`TOP`-th node (independent hashed levels, so prices
+stay sane for years); halfway between two known nodes it is their mean plus a hashed displacement, and so on down to
+single nodes. With displacements of deviation `sigma √length / 2` that is Brownian motion (Lévy's midpoint construction).
+A node's value has one derivation only, so every window that contains it finds the same bits.
+
+    level TOP    ●───────────────────────●        hashed levels
+    level TOP-1  ●───────────●───────────●        mean of the neighbours + displacement
+    …            ●──●──●──●──●──●──●──●──●
+
+Regimes scale the displacements: in a trend the long ones are large and the short ones small, so that the price goes one
+way for hours; in a range it is the other way round. Jumps come on top, and fade.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.market.noise import Floats, Indices, Keys, derived, normal, uniform
+
+NODE_MS = 1_000
+"""The path is Brownian down to this step; between two nodes its logarithm is a straight line."""
+
+TOP = 24
+_TOP_SIGMAS = 2_000.0
+_REVERTING_LEVEL = 22
+"""2^24 nodes are 194 days. Beyond 2^22 nodes (48 days) displacements no longer grow, so that a path reverts."""
+
+_REGIME_LEVEL = 15
+_REGIMES = {
+    #          chance, then scales for cells of 9.1 h (as long as the regime), 4.6 h, 2.3 h, 68 min, 34 min, and shorter
+    "trending": (0.40, (1.9, 1.8, 1.6, 1.0, 0.9, 0.85)),
+    "ranging": (0.35, (0.4, 0.5, 0.7, 1.2, 1.1, 0.80)),
+    "volatile": (0.25, (1.3, 1.3, 1.3, 1.4, 1.4, 1.40)),
+}
+_BOUNDS = np.cumsum([chance for chance, _ in _REGIMES.values()])[:-1]
+_SCALES = np.array([scales for _, scales in _REGIMES.values()])
+
+_JUMP_LEVEL = 14
+_JUMP_SLOT = 2**_JUMP_LEVEL
+_JUMP_CHANCE = 0.25
+_JUMP_SIGMAS = (50.0, 160.0)
+"""A quarter of all slots of 4.6 h has a jump, of 50 to 160 `sigma`, which fades to nothing in another 4.6 h."""
+
+_FOR_REGIME, _FOR_JUMP, _FOR_JUMP_NODE, _FOR_JUMP_SIZE = range(TOP + 1, TOP + 5)
+
+
+class PricePaths:
+    """The paths of some names, computed together.
+
+    `keys` and `sigma` have the shape (names, 1); `sigma` is the deviation of the log-price over one node.
+    """
+
+    def __init__(self, keys: Keys, sigma: Floats) -> None:
+        self._keys = [derived(keys, purpose) for purpose in range(_FOR_JUMP_SIZE + 1)]
+        self._sigma = sigma
+
+    def nodes(self, first: int, last: int) -> Floats:
+        """Give the log-price, relative to the start price, at the nodes `first` to `last`, both included.
+
+        Shape (names, nodes). Node n stands at n·`NODE_MS` after 1970. The work grows with the number of nodes only.
+        """
+        left, right = first >> TOP, (last >> TOP) + 1
+        values = _TOP_SIGMAS * self._sigma * normal(self._keys[TOP], np.arange(left, right + 1))
+        scales = self._regime_scales(first, last)
+        for level in range(TOP, 0, -1):
+            cells = np.arange(left, right)
+            deviation = self._deviation(level, cells, scales)
+            middles = (values[:, :-1] + values[:, 1:]) * 0.5 + deviation * normal(self._keys[level - 1], cells)
+            finer = np.empty((len(values), 2 * len(cells) + 1))
+            finer[:, ::2], finer[:, 1::2] = values, middles
+            origin = 2 * left
+            left, right = first >> (level - 1), (last >> (level - 1)) + 1
+            values = finer[:, left - origin : right - origin + 1]
+        path = values[:, :-1]
+        self._add_jumps(path, first, last)
+        return path
+
+    def _regime_scales(self, first: int, last: int) -> Floats:
+        """Give the scales of every regime block in a window: shape (kinds of cell, names, blocks)."""
+        blocks = np.arange(first >> _REGIME_LEVEL, (last >> _REGIME_LEVEL) + 1)
+        regimes: NDArray[np.intp] = np.searchsorted(_BOUNDS, uniform(self._keys[_FOR_REGIME], blocks), side="right")
+        return _SCALES.T[:, regimes]
+
+    def _deviation(self, level: int, cells: Indices, scales: Floats) -> Floats:
+        """Give the deviation of the displacement in the middle of cells of 2^level nodes."""
+        plain = self._sigma * (0.5 * math.sqrt(2 ** min(level, _REVERTING_LEVEL)))
+        if level > _REGIME_LEVEL:
+            return plain
+        by_block = plain * scales[min(_REGIME_LEVEL - level, len(scales) - 1)]
+        edges = np.arange(1, by_block.shape[1]) + (int(cells[0]) >> (_REGIME_LEVEL - level))
+        cuts = (edges << (_REGIME_LEVEL - level)) - cells[0]
+        return np.repeat(by_block, np.diff(cuts, prepend=0, append=len(cells)), axis=1)
+
+    def _add_jumps(self, path: Floats, first: int, last: int) -> None:
+        slots = np.arange((first >> _JUMP_LEVEL) - 1, (last >> _JUMP_LEVEL) + 1)
+        jumps = uniform(self._keys[_FOR_JUMP], slots) < _JUMP_CHANCE
+        places = slots * _JUMP_SLOT + (uniform(self._keys[_FOR_JUMP_NODE], slots) * _JUMP_SLOT).astype(np.int64)
+        draws = 2.0 * uniform(self._keys[_FOR_JUMP_SIZE], slots) - 1.0
+        smallest, largest = _JUMP_SIGMAS
+        sizes = self._sigma * np.copysign(smallest + (largest - smallest) * np.abs(draws), draws)
+        for name, slot in np.argwhere(jumps).tolist():
+            place = int(places[name, slot])
+            start, end = max(place, first), min(place + _JUMP_SLOT, last + 1)
+            if start < end:
+                fading = 1.0 - np.arange(start - place, end - place) * (1.0 / _JUMP_SLOT)
+                path[name, start - first : end - first] += sizes[name, slot] * fading

@@ -1,0 +1,70 @@
+"""One symbol's share of a recorded market, cut to the range of a run."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import numpy as np
+
+from domain.instrument import Instrument, assumed
+from domain.market import INTERVALS_MS, FundingArrived
+from domain.values import decimal_of
+from infra.market.beside import Beside
+from infra.market.candle_rows import PRICES
+from infra.market.catalogue import Catalogue
+from infra.market.series import LoadReport, Series
+from infra.market.warm_up import warm_up_series
+
+_TICK_ROWS = 2_000
+_TICK_SHARES = (-6, -2)
+"""A tick is 10^-6 to 10^-2 of the price's own power of ten: finer is float noise, coarser is chance."""
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """One symbol in the range of a run.
+
+    `candles` of the base interval, with what stood beside them; `histories` from before it; `fundings` in it;
+    `reports` on every file used; `went_without` says in sentences what there was no data for.
+    """
+
+    candles: Series
+    histories: tuple[Series, ...]
+    fundings: tuple[FundingArrived, ...]
+    reports: tuple[LoadReport, ...]
+    went_without: tuple[str, ...]
+
+    @classmethod
+    def load(cls, catalogue: Catalogue, whole: Series, start_ms: int, end_ms: int) -> Recording:
+        """Cut `whole`, the base candles, to the range, and load what belongs to it."""
+        beside = Beside.load(catalogue, whole.symbol)
+        histories, notes = warm_up_series(catalogue, whole, start_ms)
+        used = whole.between(start_ms, end_ms)
+        context = beside.context(used.times + INTERVALS_MS[whole.interval])
+        candles = Series(used.symbol, used.interval, used.times, {**used.columns, **context}, used.report).owned()
+        others = (*histories, beside.marks, beside.funding, beside.open_interest)
+        reports = [s.report for s in others if s and s.report != whole.report]
+        without = [*whole.report.missing, *(n for n in ("mark", "funding_rate", "open_interest") if n not in context)]
+        if without:
+            notes.append(f"{whole.symbol} {whole.interval}: no {', '.join(without)}")
+        return cls(
+            candles=candles,
+            histories=tuple(histories),
+            fundings=tuple(beside.fundings(whole, start_ms, end_ms)),
+            reports=(whole.report, *reports),
+            went_without=tuple(notes),
+        )
+
+    def instrument(self) -> Instrument:
+        """Assume the contract's filters from the first price, and the tick from the decimals of the first prices."""
+        first = float(self.candles.columns["open"][0])
+        prices = np.unique(np.concatenate([self.candles.columns[name][:_TICK_ROWS] for name in PRICES]))
+        finest = min(_exponent(price) for price in prices.tolist())
+        lowest, highest = (decimal_of(first).adjusted() + share for share in _TICK_SHARES)
+        tick = Decimal(1).scaleb(min(max(finest, lowest), highest))
+        return msgspec.structs.replace(assumed(self.candles.symbol, first), tick=tick)
+
+
+def _exponent(price: float) -> int:
+    """Give the power of ten of a price's last digit: -1 for 94500.1."""
+    return int(decimal_of(price).normalize().as_tuple().exponent)

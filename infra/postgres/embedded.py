@@ -1,0 +1,222 @@
+"""A real PostgreSQL under `--home`, for a user who has no server of his own.
+
+Only the programs come from a wheel (`server/binaries.py`); initdb, start and stop are ours. What can be trusted about a
+server that may have been killed at any instruction is little: `postmaster.pid` outlives it, and its pid may be
+another program's by now. So we rest on two things that can't outlive it, the answer to a ping and three file locks:
+
+- `server.lock` is inherited by the server and all of its processes (initdb's too). While it is held and nobody answers,
+  a server starts, recovers, or its last processes finish: we wait. Once it is free, no server lives here, and
+  what one left behind may be removed.
+- `start.lock` is held while starting or stopping, so that two runs at once make one server.
+- `users.lock` is shared by all who use the server; the last to leave stops it. A user that is killed leaves
+  at that moment, and the server stays up until another run finds it, uses it and leaves.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import Ping
+
+from domain.errors import Unavailable
+from infra.postgres.server import binaries, cluster, locks, run_as, server_log
+from infra.postgres.server.place import (
+    DATABASE,
+    Place,
+    Postmaster,
+    forget_postmaster,
+    make_socket_directory,
+    ping,
+    read_postmaster,
+    url,
+)
+
+RECOVERY_SECONDS_MAX = 120
+START_SECONDS_MAX = 300  # initdb and a recovery, one after the other, on a slow disk
+STOP_SECONDS_MAX = 60
+KILL_SECONDS_MAX = 10
+POLL_SECONDS = 0.02
+
+# The locks of those who called `start`: they use the server until they call `stop`, or end.
+_started: dict[Path, int] = {}
+
+
+def start(home: Path) -> str:
+    """Start the server under `home`, or find it running, and use it until `stop` or the end of this process.
+
+    The first call makes the data directory. The server outlives this process; the next run finds it.
+
+    Returns:
+        A libpq connection URL of the database `hindsight`.
+
+    Raises:
+        InvalidInput: `home` can't be used (another major version, another owner, not writable).
+        Unavailable: the server can't be had (not installed, disk nearly full, no answer in time).
+    """
+    place = Place.of(home)
+    cluster.prepare(place)
+    with locks.held(place.start_lock, START_SECONDS_MAX):
+        user = _use(place)
+        try:
+            address = _ensure_running(place)
+        except BaseException:
+            os.close(user)
+            raise
+        if place.home in _started:
+            os.close(user)
+        else:
+            _started[place.home] = user
+    return address
+
+
+@contextmanager
+def running(home: Path) -> Generator[str]:
+    """Use the server under `home` for a while; the last user stops it. Gives and raises what `start` does."""
+    place = Place.of(home)
+    cluster.prepare(place)
+    with locks.held(place.start_lock, START_SECONDS_MAX):
+        user = _use(place)
+        try:
+            address = _ensure_running(place)
+        except BaseException:
+            os.close(user)
+            raise
+    try:
+        yield address
+    finally:
+        with locks.held(place.start_lock, START_SECONDS_MAX):
+            os.close(user)
+            if locks.is_free(place.users_lock):
+                _shut_down(place)
+
+
+def stop(home: Path) -> None:
+    """Stop the server under `home`, whoever uses it; sessions end, transactions in progress roll back.
+
+    Without a server, or without `home`, nothing happens.
+
+    Raises:
+        InvalidInput: `home` belongs to somebody else.
+        Unavailable: it did not end in time.
+    """
+    place = Place.of(home)
+    if not os.access(place.base, os.F_OK):
+        return
+    run_as.require_owner(place.base)
+    with locks.held(place.start_lock, START_SECONDS_MAX):
+        if (user := _started.pop(place.home, None)) is not None:
+            os.close(user)
+        _shut_down(place)
+
+
+def is_running(home: Path) -> bool:
+    """True if a server under `home` takes connections at this moment."""
+    found = read_postmaster(Place.of(home))
+    return found is not None and ping(found) is Ping.OK
+
+
+def _use(place: Place) -> int:
+    user = locks.take(place.users_lock, shared=True)
+    assert user is not None, "nobody takes users.lock alone without start.lock"
+    return user
+
+
+def _ensure_running(place: Place) -> str:
+    server_log.trim(place.log)
+    postmaster = _settle(place) or _launch(place)
+    _ensure_database(postmaster)
+    return url(postmaster.socket_directory)
+
+
+def _settle(place: Place) -> Postmaster | None:
+    """Wait until the server answers, which gives it, or is gone."""
+    deadline = time.monotonic() + RECOVERY_SECONDS_MAX
+    while True:
+        found = read_postmaster(place)
+        answer = ping(found) if found else Ping.NO_RESPONSE
+        if answer is Ping.OK:
+            return found
+        if answer is not Ping.REJECT and locks.is_free(place.server_lock):
+            return None
+        if time.monotonic() > deadline:
+            what = (
+                "it is still recovering"
+                if answer is Ping.REJECT
+                else "processes of a server that does not answer still hold it"
+            )
+            raise Unavailable(
+                f"PostgreSQL in {place.base}",
+                f"after {RECOVERY_SECONDS_MAX} seconds {what}. Try again later, and see {place.log}.",
+                retry_after_ms=RECOVERY_SECONDS_MAX * 1000,
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _launch(place: Place) -> Postmaster:
+    """Start a server where none lives, making its data directory if there is none."""
+    programs = binaries.find()
+    cluster.require_space(place.base)
+    runner = run_as.choose(place.base)
+    run_as.require_reach(runner, place.base, programs.postgres)
+    runner.adopt(place.base)
+    with locks.held(place.server_lock, START_SECONDS_MAX) as lock:
+        if not place.data.exists():
+            cluster.initialise(place, programs, runner, keep=lock)
+        cluster.require_major(place.data, programs.major)
+        socket_directory = make_socket_directory(place, runner)
+        forget_postmaster(place, socket_directory)
+        cluster.configure(place, runner, socket_directory)
+        with place.log.open("ab") as output:
+            offset = output.tell()
+            # the shell ends at once, so that the server is nobody's child and never a zombie of ours
+            detach = ("/bin/sh", "-c", '"$@" &', "sh", programs.postgres, "-D", place.data)
+            runner.run(*detach, output=output.fileno(), keep=(lock,))
+    postmaster = _settle(place)
+    if postmaster is None:
+        why = server_log.last_words(place.log, offset)
+        raise Unavailable(f"PostgreSQL in {place.base}", f"it gave up while starting: {why}. See {place.log}.")
+    return postmaster
+
+
+def _ensure_database(postmaster: Postmaster) -> None:
+    try:
+        with psycopg.connect(url(postmaster.socket_directory, "postgres"), autocommit=True) as connection:
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if connection.execute(query, [DATABASE]).fetchone() is None:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+    except psycopg.Error as error:
+        raise Unavailable(f"PostgreSQL in {postmaster.socket_directory}", " ".join(str(error).split())) from error
+
+
+def _shut_down(place: Place) -> None:
+    found = _settle(place)
+    if found is None:
+        return
+    # the second one is the immediate shutdown: nothing is lost, the next start recovers
+    for signal_number, seconds_max in ((signal.SIGINT, STOP_SECONDS_MAX), (signal.SIGQUIT, KILL_SECONDS_MAX)):
+        if ping(found) is not Ping.NO_RESPONSE:  # it answers, so the pid is still its own
+            with suppress(ProcessLookupError):
+                os.kill(found.pid, signal_number)
+        if _ends(place, found, seconds_max):
+            break
+    else:
+        raise Unavailable(f"PostgreSQL in {place.base}", f"its process {found.pid} does not end. See {place.log}.")
+    if found.socket_directory.parent != place.base:
+        with suppress(OSError):
+            found.socket_directory.rmdir()
+
+
+def _ends(place: Place, postmaster: Postmaster, seconds_max: float) -> bool:
+    deadline = time.monotonic() + seconds_max
+    while not (locks.is_free(place.server_lock) and ping(postmaster) is Ping.NO_RESPONSE):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True

@@ -1,0 +1,193 @@
+"""The one writer of a store: its connection, its claim on the store, and how a commit gets there exactly once.
+
+    ready ──▶ [reconnect ──▶ lock ──▶ token still ours? ──▶ did the last commit land?] ──▶ commit ──▶ head
+
+Whatever goes wrong on the way to PostgreSQL ends the connection, and the next `ready` makes a new one. The lock can be
+taken again only after the old session has ended, and with it the transaction that it may have left under way. So what
+the table of commits says then is the last word on an ambiguous COMMIT.
+
+Everything here is called from one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from psycopg import Connection
+
+from actors.ports import Checkpoint, Step
+from domain.errors import CorruptHistory, InvalidInput
+from infra.postgres import commit, environment, tape
+from infra.postgres.commit import CommitDraft, CommitHead, SealedCommit
+from infra.postgres.fault import Fault, no_fault
+from infra.postgres.lease import Clock, Lease, machine_ms
+from infra.postgres.migrate import migrate
+from infra.postgres.process import this_process
+from infra.postgres.reader import save_checkpoint
+from infra.postgres.session import LOST, connect, unavailable
+from infra.postgres.tables import Tables
+
+STATEMENT_MS_MAX: Final = 30_000
+SMALL_COMMIT_ROWS: Final = 50
+"""Up to so many event rows a commit is one round trip of INSERTs; beyond, COPY is worth its two more."""
+
+Prepare: TypeAlias = Callable[[Connection[Any]], object]
+
+
+class Writer:
+    """Writes steps as commits. `head` is the end of what is known to be durable.
+
+    Every method raises `Unavailable` if PostgreSQL is away (call it again later), and `Fenced` or `CorruptHistory` if it
+    must not be called again.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        tables: Tables,
+        lease: Lease,
+        *,
+        clock_kind: str,
+        fault: Fault = no_fault,
+        clock: Clock = machine_ms,
+        statement_ms_max: int = STATEMENT_MS_MAX,
+    ) -> None:
+        self.head = CommitHead()
+        self.lease = lease
+        self._url = url
+        self._tables = tables
+        self._clock_kind = clock_kind
+        self._fault = fault
+        self._clock = clock
+        self._statement_ms_max = statement_ms_max
+        self._process = this_process()
+        self._environment = ""
+        self._connection: Connection[Any] | None = None
+        self._doubtful: SealedCommit | None = None
+
+    def open(self, prepare: Prepare | None = None) -> None:
+        """Take the store. `prepare` makes or upgrades its tables, under the lock; by default it migrates them."""
+        with self._guarded():
+            connection = self._connection = self._connect()
+            self.lease.lock(connection)
+            if prepare is None:
+                migrate(connection, self._tables)
+            else:
+                prepare(connection)
+            self.lease.take(connection)
+            self.head = commit.read_head(connection.cursor(), self._tables)
+            self._environment = environment.describe(connection, self._process, self._clock_kind)
+
+    def ready(self) -> None:
+        """Have a connection that owns the store. After an outage `head` may have gone on: the last commit landed."""
+        if self._connection is not None:
+            return
+        with self._guarded():
+            connection = self._connection = self._connect()
+            self.lease.retake(connection)
+            found = commit.read_head(connection.cursor(), self._tables)
+            if found != self.head:
+                self._settle(found)
+            self._doubtful = None
+
+    def commit(self, steps: Sequence[Step]) -> None:
+        """Make steps durable, all or none. They follow `head`."""
+        rows = [row for step in steps for row in step.rows]
+        frames = [step.frame for step in steps]
+        blob = tape.pack(frames)
+        draft = CommitDraft(
+            rows=rows,
+            first_input=frames[0].input_seq,
+            last_input=frames[-1].input_seq,
+            at_ms=frames[-1].at_ms,
+            tape=blob,
+            content_hash=steps[-1].content_hash,
+            writer=str(self._process),
+            token=self.lease.token,
+            environment=self._environment,
+            committed_at=datetime.now(UTC),
+        )
+        sealed = commit.seal(self.head, draft)
+        sent_ms = self._clock()
+        with self._guarded():
+            connection = self._open_connection()
+            self._doubtful = sealed
+            self._write(connection, sealed, rows, blob)
+        self._doubtful = None
+        self.head = sealed.head
+        self.lease.renewed(sent_ms)
+
+    def renew(self) -> None:
+        """Ask whether the store is still ours."""
+        with self._guarded():
+            self.lease.renew(self._open_connection())
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint of something durable."""
+        with self._guarded():
+            save_checkpoint(self._open_connection(), self._tables, checkpoint)
+
+    def release(self) -> None:
+        """Let the store go, so that the next owner need not wait, and close the connection if there is one."""
+        if self._connection is None:
+            return
+        with self._guarded():
+            self.lease.release(self._open_connection())
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection without letting the store go on record."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> Connection[Any]:
+        return connect(self._url, "writer", statement_ms=self._statement_ms_max)
+
+    def _write(self, connection: Connection[Any], sealed: SealedCommit, rows: list[bytes], blob: bytes) -> None:
+        self._fault("before_begin")
+        cursor = connection.cursor()
+        with self.lease.fenced(connection):
+            with connection.pipeline():
+                cursor.execute("BEGIN")
+                commit.lock(cursor, self._tables)
+                self.lease.fence(cursor)
+            commit.write(cursor, self._tables, sealed, rows, blob)
+            self._fault("after_copy")
+            self._fault("before_commit")
+            cursor.execute("COMMIT")
+        self._fault("after_commit")
+
+    def _settle(self, found: CommitHead) -> None:
+        """Find out what an interrupted commit became. The token is ours, so nobody else can have written."""
+        doubtful = self._doubtful
+        if doubtful is None or (found.commit_id, found.row_hash) != (doubtful.commit_id, doubtful.row_hash):
+            raise CorruptHistory(
+                found.last_seq,
+                f"the store ends with commit {found.commit_id}, but we were told that {self.head.commit_id} is durable",
+            )
+        self.head = found
+
+    def _open_connection(self) -> Connection[Any]:
+        assert self._connection is not None, "`open` or `ready` comes first"
+        return self._connection
+
+    @contextmanager
+    def _guarded(self) -> Generator[None]:
+        """End the connection on any failure, and say in our own words what happened."""
+        try:
+            yield
+        except BaseException as error:
+            self.close()
+            if isinstance(error, LOST):
+                raise unavailable(error) from error
+            if isinstance(error, psycopg.errors.InsufficientPrivilege):
+                raise InvalidInput("the store", "a role that may create and write tables", str(error)) from error
+            if isinstance(error, psycopg.Error):
+                why = f"the store refused what follows commit {self.head.commit_id}: {error}"
+                raise CorruptHistory(self.head.last_seq + 1, why) from error
+            raise

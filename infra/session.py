@@ -1,0 +1,52 @@
+"""One process's turn at a run: restored from history if there is one, started under today's settings, ended on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.kernel import Kernel
+from actors.outbox import Outbox
+from actors.ports import Journal, Reader, Step
+from actors.runner import Runner
+from domain.config import Config
+from domain.deal import VIRTUAL
+from domain.operations import Restored, SessionStarted
+from domain.strategies import Strategy
+from infra.paper import PaperVenue
+from infra.paper_restore import restore_paper
+
+
+def paper_venue(config: Config) -> PaperVenue:
+    """Give the in-process exchange for these settings: one account with a wallet, and the virtual one without."""
+    return PaperVenue(config.venue, {config.account.name: config.account.initial_balance, VIRTUAL: None})
+
+
+def begin(
+    journal: Journal,
+    reader: Reader,
+    strategies: Callable[[str], Strategy],
+    started: SessionStarted,
+    at_ms: int,
+    *,
+    outbox: Outbox | None = None,
+    on_step: Callable[[Step], None] | None = None,
+    in_process: bool = True,
+) -> Runner:
+    """Start a session, or go on where the last one ended, however it ended.
+
+    With history, the actors are rebuilt (newest checkpoint, then the events after it), the in-process exchange from
+    them, and the first input is `Restored`. The session's settings follow as `SessionStarted`.
+    """
+    kernel = Kernel(journal, strategies)
+    venue = paper_venue(started.config) if in_process else None
+    head = reader.head()
+    if head.input_seq:
+        checkpoint = reader.checkpoint(head.input_seq)
+        kernel.restore(checkpoint, reader.events(checkpoint.head.seq if checkpoint else 0, head.seq), head)
+        if venue is not None:
+            restore_paper(venue, kernel.population)
+    runner = Runner(kernel, journal, venue, outbox, on_step=on_step)
+    if head.input_seq:
+        runner.feed(at_ms, Restored(head.seq, kernel.population.state_hash()))
+    runner.feed(at_ms, started)
+    return runner

@@ -1,0 +1,108 @@
+"""What a run amounts to so far, in one small accumulator: the live view's header, and the summary at the end.
+
+Unlike the other projections it has no table: it is folded as steps happen, or from a reader, and thrown away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from domain.account import AccountOpened, FillBooked, FundingBooked
+from domain.base import Recorded
+from domain.deal import VIRTUAL
+from domain.orders import OrderRequested
+from domain.position_events import PositionClosed, PositionOpened
+from domain.symbol_events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
+from domain.values import ZERO
+
+
+class Totals:
+    """Counts and sums over a run. Money in USDT; positions of the account `virtual` are counted apart."""
+
+    def __init__(self) -> None:
+        self.candles = self.analyses = self.signals = self.declined = self.orders = 0
+        self.opened = self.closed = self.wins = self.virtual_planned = self.virtual_closed = 0
+        self.realized_pnl = self.fees = self.funding = self.balance = ZERO
+        self.max_drawdown = 0.0
+        self._peak = ZERO
+        self._returns: list[float] = []
+        self._takes: dict[type, Callable[[Any, str], None]] = {
+            CandleClosed: self._candle,
+            SymbolAnalyzed: self._analysis,
+            SignalRaised: self._signal,
+            SignalDeclined: self._declined,
+            VirtualPositionPlanned: self._virtual,
+            OrderRequested: self._order,
+            PositionOpened: self._opened,
+            PositionClosed: self._closed,
+            AccountOpened: self._balance,
+            FillBooked: self._balance,
+            FundingBooked: self._balance,
+        }
+
+    def take(self, events: Iterable[Recorded]) -> None:
+        """Count these events."""
+        takes = self._takes
+        for recorded in events:
+            take = takes.get(type(recorded.event))
+            if take is not None:
+                take(recorded.event, recorded.stream)
+
+    @property
+    def win_rate(self) -> float | None:
+        """Closed positions with a net gain, as a fraction of all closed."""
+        return self.wins / self.closed if self.closed else None
+
+    @property
+    def sharpe(self) -> float | None:
+        """Mean over standard deviation of the net return on margin of each trade; not annualised, risk-free rate 0."""
+        count = len(self._returns)
+        if count < 2:
+            return None
+        mean = math.fsum(self._returns) / count
+        deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in self._returns) / (count - 1))
+        return mean / deviation if deviation else None
+
+    def _candle(self, _event: CandleClosed, _stream: str) -> None:
+        self.candles += 1
+
+    def _analysis(self, _event: SymbolAnalyzed, _stream: str) -> None:
+        self.analyses += 1
+
+    def _signal(self, _event: SignalRaised, _stream: str) -> None:
+        self.signals += 1
+
+    def _declined(self, _event: SignalDeclined, _stream: str) -> None:
+        self.declined += 1
+
+    def _virtual(self, _event: VirtualPositionPlanned, _stream: str) -> None:
+        self.virtual_planned += 1
+
+    def _order(self, _event: OrderRequested, stream: str) -> None:
+        self.orders += not _is_virtual(stream)
+
+    def _opened(self, _event: PositionOpened, stream: str) -> None:
+        self.opened += not _is_virtual(stream)
+
+    def _closed(self, event: PositionClosed, _stream: str) -> None:
+        if event.plan.account == VIRTUAL:
+            self.virtual_closed += 1
+            return
+        self.closed += 1
+        self.wins += event.net > 0
+        self.realized_pnl += event.net
+        self.fees += event.fees
+        self.funding += event.funding
+        self._returns.append(float(event.net / event.plan.margin))
+
+    def _balance(self, event: AccountOpened | FillBooked | FundingBooked, _stream: str) -> None:
+        self.balance = event.balance
+        self._peak = max(self._peak, event.balance)
+        if self._peak > 0:
+            self.max_drawdown = max(self.max_drawdown, float(1 - event.balance / self._peak))
+
+
+def _is_virtual(stream: str) -> bool:
+    return stream.startswith(f"position:{VIRTUAL}/")
