@@ -54,7 +54,10 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Deal(msgspec.Struct, frozen=True):
-    """Everything known of a position once it was requested. `quantity` is what is open now."""
+    """Everything known of a position once it was requested. `quantity` is what is open now.
+
+    Funding is settled up to `funded_ms`: what comes for that time again changes nothing.
+    """
 
     id: str
     version: int
@@ -68,6 +71,7 @@ class Deal(msgspec.Struct, frozen=True):
     fees: Decimal = ZERO
     funding: Decimal = ZERO
     opened_ms: int = 0
+    funded_ms: int = 0
     highest: Decimal | None = None
     lowest: Decimal | None = None
 

@@ -134,7 +134,7 @@ def _when_held(state: Open | Exiting, deal: Deal, command: PositionCommand) -> t
         case VenueCanceled():
             return _canceled(deal, command)
         case venue.VenueFunded(time_ms=time_ms, rate=rate, mark=mark, amount=amount):
-            return (FundingSettled(time_ms, rate, mark, amount),)
+            return (FundingSettled(time_ms, rate, mark, amount),) if time_ms > deal.funded_ms else ()
         case venue.VenueLiquidated():
             return _liquidated(deal, command)
         case ObservePrice():
@@ -333,7 +333,7 @@ def _deal_after(deal: Deal, event: PositionEvent) -> Deal:
         case PriceExtremeReached(highest, lowest):
             return replace(deal, highest=highest, lowest=lowest)
         case FundingSettled():
-            return replace(deal, funding=deal.funding + event.amount)
+            return replace(deal, funding=deal.funding + event.amount, funded_ms=event.time_ms)
         case PositionRequested() | ExitRequested() | PositionClosed() | PositionAbandoned():
             return deal
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import cast
 
@@ -47,7 +47,20 @@ class BacktestResult(msgspec.Struct, frozen=True):
 def run_id(started: SessionStarted, data_digest: str) -> str:
     """Name a backtest by what it is made of: settings, code, strategy and data."""
     made_of = msgspec.msgpack.encode(started) + data_digest.encode()
-    return f"run_{hashlib.sha256(made_of).hexdigest()[:12]}"
+    return hashlib.sha256(made_of).hexdigest()[:12]
+
+
+def remarks(market: RecordedMarket) -> Iterator[str]:
+    """Say in sentences what the run did not use, and what it went without."""
+    for report in market.reports:
+        rejected = sum(count for _, count in report.rejected)
+        if rejected:
+            why = ", ".join(f"{count} {reason}" for reason, count in report.rejected)
+            yield f"{report.symbol} {report.interval} {report.kind}: {rejected} of {report.rows} rows left out ({why})."
+        if report.gaps:
+            holes = f"{report.missing_candles} candles in {report.gaps} gaps"
+            yield f"{report.symbol} {report.interval} {report.kind}: {holes} are missing."
+    yield from market.went_without
 
 
 def run(

@@ -9,7 +9,6 @@ and which condition of the store it has to tell the kernel as an input.
 from __future__ import annotations
 
 import enum
-import itertools
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
@@ -54,6 +53,10 @@ class DurableJournal(Journal, Protocol):
         """Give the last input that is durable with all its events and effects."""
         ...
 
+    def commits(self) -> int:
+        """Give how many commits the history has."""
+        ...
+
     def lease_valid(self) -> bool:
         """Say whether an effect may leave the process at this instant."""
         ...
@@ -74,15 +77,17 @@ class DurableJournal(Journal, Protocol):
 class Tail:
     """The steps that are not yet durable, in order. Whoever shares it between threads guards it by a lock.
 
-    Full means: no further step should be taken. A step that finds room is taken whole, so the bounds are passed by at
-    most one step.
+    `weight` counts a step's events, and a step without events as one: it takes memory too. Full means: no further step
+    should be taken. A step that finds room is taken whole, so a bound is passed by at most one step.
     """
 
-    def __init__(self, head: Head, max_events: int, max_bytes: int) -> None:
-        self.head = head
-        self.events = 0
-        self.bytes = 0
-        self._max_events = max_events
+    def __init__(self, head: Head, max_weight: int, max_bytes: int) -> None:
+        self.last_input = head.input_seq
+        self.weight = 0
+        self._last_seq = head.seq
+        self._last_ms = head.at_ms
+        self._bytes = 0
+        self._max_weight = max_weight
         self._max_bytes = max_bytes
         self._steps: deque[Step] = deque()
 
@@ -91,24 +96,33 @@ class Tail:
 
     @property
     def full(self) -> bool:
-        """True at a bound: in events, in bytes, or in steps (an input without an event takes memory too)."""
-        return self.events >= self._max_events or self.bytes >= self._max_bytes or len(self._steps) >= self._max_events
+        """True at a bound."""
+        return self.weight >= self._max_weight or self._bytes >= self._max_bytes
 
     def add(self, step: Step) -> None:
         """Take the next step. It must follow the one before: a gap in a history could never be filled."""
-        self.head = follow(self.head, step)
+        frame, events = step.frame, step.events
+        assert frame.input_seq == self.last_input + 1, f"input {frame.input_seq} does not follow {self.last_input}"
+        assert frame.at_ms >= self._last_ms, f"input {frame.input_seq} came before its predecessor"
+        assert len(events) == len(step.rows), "every event has its row"
+        if events:
+            first, last = events[0].seq, events[-1].seq
+            assert first == self._last_seq + 1, f"event {first} does not follow {self._last_seq}"
+            assert last == self._last_seq + len(events), f"there is a gap between events {first} and {last}"
+            self._last_seq = last
+        self.last_input, self._last_ms = frame.input_seq, frame.at_ms
         self._steps.append(step)
-        self.events += len(step.rows)
-        self.bytes += size_of(step)
+        self.weight += len(events) or 1
+        self._bytes += size_of(step)
 
-    def first(self, max_events: int, max_bytes: int) -> list[Step]:
-        """Give the oldest steps, at least one if there is one, up to a number of events (or steps) and of bytes."""
+    def first(self, max_weight: int, max_bytes: int) -> list[Step]:
+        """Give the oldest steps, at least one if there is one, up to a weight and a number of bytes."""
         taken: list[Step] = []
-        events = held = 0
-        for step in itertools.islice(self._steps, max_events):
-            events += len(step.rows)
+        weight = held = 0
+        for step in self._steps:
+            weight += len(step.events) or 1
             held += size_of(step)
-            if taken and (events > max_events or held > max_bytes):
+            if taken and (weight > max_weight or held > max_bytes):
                 break
             taken.append(step)
         return taken
@@ -117,8 +131,8 @@ class Tail:
         """Forget the steps up to an input: they are durable now."""
         while self._steps and self._steps[0].frame.input_seq <= until_input:
             step = self._steps.popleft()
-            self.events -= len(step.rows)
-            self.bytes -= size_of(step)
+            self.weight -= len(step.events) or 1
+            self._bytes -= size_of(step)
 
     def of_stream(self, stream: str) -> tuple[Recorded, ...]:
         """Give the events of one stream that are held here."""
@@ -128,16 +142,3 @@ class Tail:
 def size_of(step: Step) -> int:
     """Give the bytes that a step will take in the store, before compression."""
     return len(step.frame.input) + len(step.frame.effects) + sum(map(len, step.rows))
-
-
-def follow(head: Head, step: Step) -> Head:
-    """Give the head after a step. The step must be the next one: inputs and events are numbered without a gap."""
-    frame = step.frame
-    assert frame.input_seq == head.input_seq + 1, f"input {frame.input_seq} does not follow {head.input_seq}"
-    assert frame.at_ms >= head.at_ms, f"input {frame.input_seq} came before its predecessor"
-    assert len(step.events) == len(step.rows), "every event has its row"
-    if step.events:
-        first, last = step.events[0].seq, step.events[-1].seq
-        assert first == head.seq + 1, f"event {first} does not follow {head.seq}"
-        assert last == head.seq + len(step.rows), f"a gap between event {first} and {last}"
-    return Head(head.seq + len(step.rows), frame.input_seq, frame.at_ms, step.content_hash)

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 from actors.ingress import Ingress
 from actors.runner import Runner
 from domain.base import Input
-from domain.errors import Unavailable
-from domain.operations import ClockTicked, Condition, ConditionChanged, OperatorCommand, SessionEnded
+from domain.operations import ClockTicked, Condition, ConditionChanged, SessionEnded
 from infra.clock import Clock
+from infra.door import DoorKeeper
 from infra.durability import DurableJournal, StoreState
 
 IDLE_S: Final = 0.2
@@ -27,14 +27,6 @@ LOST_LONG_S: Final = 60.0
 STOP_S: Final = 5.0
 CONFLATED_S: Final = 10.0
 """The condition CONFLATED ends when so long nothing was merged, so that a busy minute is one event, not hundreds."""
-
-
-class Door(Protocol):
-    """The operator's door, see `infra/postgres/commands.py`."""
-
-    def pending(self) -> list[OperatorCommand]:
-        """Give what was asked for and not yet taken."""
-        ...
 
 
 class Source(Protocol):
@@ -54,14 +46,17 @@ class LiveSystem:
         journal: DurableJournal,
         clock: Clock,
         source: Source,
-        door: Door | None,
         ingress: Ingress,
+        *,
+        door: DoorKeeper | None = None,
+        follow: Callable[[threading.Event], None] | None = None,
     ) -> None:
         self._runner = runner
         self._journal = journal
         self._clock = clock
         self._source = source
         self._door = door
+        self._follow = follow
         self._ingress = ingress
         self._stopping = threading.Event()
         self._progress = time.monotonic()
@@ -69,14 +64,15 @@ class LiveSystem:
         self._conflated = 0
         self._conflated_at = -CONFLATED_S
         self.error: Exception | None = None
-        self._threads = [
-            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
-            for name, work in (("source", self._read_source), ("door", self._watch_door), ("kernel", self._drive))
-        ]
+        self._inner = [self._thread("source", self._read_source), self._thread("kernel", self._drive)]
+        self._outer = [self._thread("door", self._watch_door), self._thread("follower", self._follow_views)]
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
 
     def start(self) -> None:
         """Start all threads."""
-        for thread in self._threads:
+        for thread in (*self._inner, *self._outer):
             thread.start()
 
     @property
@@ -91,15 +87,14 @@ class LiveSystem:
 
     def stop(self, reason: str) -> None:
         """Take no more work, finish what waits, end the session, checkpoint, and make all of it durable."""
-        self._stopping.set()
         deadline = time.monotonic() + STOP_S
+        self._stopping.set()
         self._ingress.close()
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        if self.error is None and not any(thread.is_alive() for thread in self._threads):
+        if _joined(self._inner, deadline) and self.error is None:
             self._runner.feed(self._clock.now_ms(), SessionEnded(reason))
             self._runner.checkpoint()
         self._journal.close()
+        _joined(self._outer, deadline)
 
     # ── the threads ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -120,14 +115,12 @@ class LiveSystem:
                 return
 
     def _watch_door(self) -> None:
-        """Look at the operator's door. While the database is away there is none, and the journal says so."""
-        while self._door is not None and not self._stopping.wait(IDLE_S):
-            try:
-                wishes = self._door.pending()
-            except Unavailable:
-                continue
-            for wish in wishes:
-                self._ingress.offer(self._clock.now_ms(), wish)
+        if self._door is not None:
+            self._door.watch(lambda wish: self._ingress.offer(self._clock.now_ms(), wish), self._stopping)
+
+    def _follow_views(self) -> None:
+        if self._follow is not None:
+            self._follow(self._stopping)
 
     def _drive(self) -> None:
         while True:
@@ -175,3 +168,10 @@ class LiveSystem:
         if self._reported.get(condition, False) != active:
             self._reported[condition] = active
             self._runner.feed(self._clock.now_ms(), ConditionChanged(condition, active, "", count))
+
+
+def _joined(threads: Iterable[threading.Thread], deadline: float) -> bool:
+    """Wait for threads to end; false if one did not in time."""
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)

@@ -24,7 +24,7 @@ class MemoryJournal:
     """Journal, driver's journal and reader in one.
 
     - `on_durable`: told the last durable input after every commit, from within the call that commits.
-    - `commit_events`: as many held events, or steps, are committed without being asked.
+    - `commit_events`: as many held events (an input without any counts as one) are committed without being asked.
     - `manual`: only `commit()` and `close()` commit; `commit_soon()` is counted in `wanted`. For tests that decide
       when the disk is done.
     - `after`, `past`: go on behind a history that is kept elsewhere, as a replay from a checkpoint does.
@@ -42,6 +42,7 @@ class MemoryJournal:
     ) -> None:
         self.on_durable = on_durable
         self.wanted = 0
+        self._commits = 0
         self._commit_events = commit_events
         self._manual = manual
         self._checkpoint_schema = checkpoint_schema
@@ -60,7 +61,7 @@ class MemoryJournal:
     def append(self, step: Step) -> None:
         """Take a step. Commits if enough is held, unless commits are manual."""
         self._tail.add(step)
-        if not self._manual and max(self._tail.events, len(self._tail)) >= self._commit_events:
+        if not self._manual and self._tail.weight >= self._commit_events:
             self.commit()
 
     def commit_soon(self) -> None:
@@ -84,6 +85,10 @@ class MemoryJournal:
     def durable_input(self) -> int:
         """Give the last committed input."""
         return self._head.input_seq
+
+    def commits(self) -> int:
+        """Give how many commits were made."""
+        return self._commits
 
     def lease_valid(self) -> bool:
         """Nobody else can own this memory."""

@@ -46,7 +46,7 @@ def restore_paper(venue: PaperVenue, population: Population) -> None:
 
 def _holding(deal: Deal, instrument: Instrument) -> Holding:
     held = hold(instrument, deal.plan.side, deal.quantity, deal.entry_price, deal.plan.leverage, deal.opened_ms)
-    return held.funded(deal.funding, deal.opened_ms) if deal.funding else held
+    return held.funded(deal.funding, deal.funded_ms) if deal.funded_ms else held
 
 
 def _resting(deal: Deal) -> list[PlaceOrder]:

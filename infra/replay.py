@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -12,11 +13,12 @@ from actors.kernel import Kernel
 from actors.ports import Frame, Head, Reader, Step
 from domain.base import Recorded
 from domain.catalog import decode_effects, decode_input, name_of
+from domain.errors import InvalidInput
 from domain.operations import Restored
 from domain.strategies import Strategy
 
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
+Progress = Callable[[int], None]
+"""Called now and then with the last input that was replayed."""
 
 
 class PastOf:
@@ -65,17 +67,31 @@ def as_of(reader: Reader, seq: int, strategies: Callable[[str], Strategy]) -> As
     return AsOf(seq, at_ms, streams, kernel.population.state_hash())
 
 
-def stream_as_of(reader: Reader, stream: str, seq: int, strategies: Callable[[str], Strategy]) -> object | None:
-    """Fold one stream alone, finished ones included; None if it had no event by then."""
+def stream_as_of(reader: Reader, stream: str, seq: int, strategies: Callable[[str], Strategy]) -> AsOf:
+    """Fold one stream alone, finished ones included. Raises `InvalidInput` if it had no event by then."""
     kernel = _kernel_over(reader, strategies)
     kernel.restore(None, reader.events(0, 1), Head(1))  # the first event says which settings are in force
     past = itertools.takewhile(lambda recorded: recorded.seq <= seq, reader.of_stream(stream))
     first = next(past, None)
     if first is None:
-        return None
+        raise InvalidInput("--stream", f"a stream with events up to seq {seq}", repr(stream))
     actor = kernel.population.get(stream) or kernel.population.start(stream)
     actor.rebuild(itertools.chain((first,), past))
-    return actor.decider.describe(actor.state)
+    last = next(iter(reader.events(seq - 1, seq)))
+    state_hash = hashlib.sha256(actor.decider.freeze(actor.state)).hexdigest()
+    return AsOf(seq, last.at_ms, {stream: actor.decider.describe(actor.state)}, state_hash)
+
+
+def differences(before: object, after: object) -> dict[str, object]:
+    """Say what changed between two states, field by field: dotted path → [before, after]."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        old, new = cast("dict[str, object]", before), cast("dict[str, object]", after)
+        found: dict[str, object] = {}
+        for name in [*old, *(name for name in new if name not in old)]:
+            for path, change in differences(old.get(name), new.get(name)).items():
+                found[f"{name}.{path}" if path else name] = change
+        return found
+    return {} if before == after else {"": [before, after]}
 
 
 # ── decision replay ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -146,7 +162,7 @@ def verify(
             if not keep_going:
                 break
         if progress is not None and inputs % 10_000 == 0:
-            progress(frame.input_seq, until)
+            progress(frame.input_seq)
     chain_equal = until != head.input_seq or kernel.head.content_hash == head.content_hash
     return ReplayReport(inputs, events, effects, divergences, first, chain_equal)
 
@@ -198,7 +214,7 @@ def _divergence(
     fields: tuple[str, ...] | None = None,
 ) -> Divergence:
     input_ = msgspec.to_builtins(decode_input(frame.input))
-    named = _differing(expected, got) if fields is None else fields
+    named = tuple(name or "whole" for name in differences(expected, got)) if fields is None else fields
     return Divergence(frame.input_seq, frame.at_ms, input_, kind, stream, version, expected, got, named)
 
 
@@ -212,13 +228,3 @@ def _fact(recorded: Recorded | None) -> object:
 
 def _plain(value: msgspec.Struct | None) -> object:
     return None if value is None else msgspec.to_builtins(value)
-
-
-def _differing(expected: object, got: object, path: str = "") -> tuple[str, ...]:
-    """Name the fields in which two plain values differ, as dotted paths."""
-    if isinstance(expected, dict) and isinstance(got, dict):
-        wanted, given = cast("dict[str, object]", expected), cast("dict[str, object]", got)
-        keys = [*wanted, *(key for key in given if key not in wanted)]
-        found = (_differing(wanted.get(key), given.get(key), f"{path}.{key}".lstrip(".")) for key in keys)
-        return tuple(itertools.chain.from_iterable(found))
-    return () if expected == got else (path or "whole",)

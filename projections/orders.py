@@ -1,7 +1,8 @@
 """`orders`: the life of every order, with the place in history of each step and so with its causes.
 
-An order is named by the event that requested it: `order_id` is also where to look for why. Forced closings by the
-venue (liquidation) are no orders of ours and stand in `positions` only.
+An order is named by the event that requested it: `order_id` is also where to look for why. The orders of virtual
+positions never leave the house and are not in here; forced closings by the venue (liquidation) are no orders of ours
+and stand in `positions` only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.base import Recorded
+from domain.deal import VIRTUAL
 from domain.orders import (
     OrderAccepted,
     OrderCanceled,
@@ -50,7 +52,7 @@ class OrderRow(msgspec.Struct, frozen=True):
     symbol: str
     role: Role
     side: OrderSide
-    type: OrderType
+    order_type: OrderType
     quantity: Decimal
     trigger: Decimal | None
     input_seq: int
@@ -77,8 +79,9 @@ class OrderRow(msgspec.Struct, frozen=True):
 def apply(rows: Rows[OrderRow], recorded: Recorded) -> Changes[OrderRow]:
     """Give the order of this event as it is afterwards."""
     match recorded.event:
-        case OrderRequested(order_id):
-            return {(order_id,): _requested(recorded, recorded.event)}
+        case OrderRequested() as order:
+            account = account_of(recorded.stream)
+            return {(order.order_id,): _requested(recorded, order, account)} if account != VIRTUAL else NOTHING
         case (
             OrderAccepted(order_id=order_id)
             | OrderFilled(order_id=order_id)
@@ -92,15 +95,15 @@ def apply(rows: Rows[OrderRow], recorded: Recorded) -> Changes[OrderRow]:
             return NOTHING
 
 
-def _requested(recorded: Recorded, order: OrderRequested) -> OrderRow:
+def _requested(recorded: Recorded, order: OrderRequested, account: str) -> OrderRow:
     return OrderRow(
         order_id=order.order_id,
         position=recorded.stream,
-        account=account_of(recorded.stream),
+        account=account,
         symbol=symbol_of(recorded.stream),
         role=order.role,
         side=order.side,
-        type=order.type,
+        order_type=order.order_type,
         quantity=order.quantity,
         trigger=order.trigger,
         input_seq=recorded.input_seq,
@@ -113,7 +116,8 @@ def _after(row: OrderRow, recorded: Recorded) -> OrderRow:
     seq, at_ms = recorded.seq, recorded.at_ms
     match recorded.event:
         case OrderAccepted():
-            return replace(row, state=OrderState.ACCEPTED, accepted_seq=seq, accepted_ms=at_ms)
+            state = row.state if row.filled_quantity else OrderState.ACCEPTED
+            return replace(row, state=state, accepted_seq=seq, accepted_ms=at_ms)
         case OrderFilled() as fill:
             return _filled(row, fill, seq)
         case OrderCancelRequested():

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from domain.account import AccountOpened, FillBooked, FundingBooked
-from domain.base import Recorded
+from domain.base import Event, Recorded
+from domain.catalog import name_of
 from domain.deal import VIRTUAL
 from domain.orders import OrderRequested
 from domain.position_events import PositionClosed, PositionOpened
@@ -28,7 +29,7 @@ class Totals:
         self.max_drawdown = 0.0
         self._peak = ZERO
         self._returns: list[float] = []
-        self._takes: dict[type, Callable[[Any, str], None]] = {
+        self._takes: dict[type[Event], Callable[[Any, str], None]] = {
             CandleClosed: self._candle,
             SymbolAnalyzed: self._analysis,
             SignalRaised: self._signal,
@@ -41,6 +42,11 @@ class Totals:
             FillBooked: self._balance,
             FundingBooked: self._balance,
         }
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The stored names of the events that it counts, but for candles and analyses: they are many."""
+        return tuple(name_of(kind) for kind in self._takes if kind not in {CandleClosed, SymbolAnalyzed})
 
     def take(self, events: Iterable[Recorded]) -> None:
         """Count these events."""

@@ -52,4 +52,5 @@ __all__ = [
     "ThreadedDispatcher",
 ]
 
+# A class attribute of a thread-local is every thread's default. It costs no thread until an actor starts.
 type(here).home = ThreadedDispatcher()

@@ -85,15 +85,15 @@ class DeterministicDispatcher(Dispatcher):
         DispatchError if this is already running.
         """
         assert max_messages is None or max_messages >= 0, f"expected a number of messages, found {max_messages}"
+        outer = here.runs, here.home
         if not self._driving.acquire(blocking=False):
             raise DispatchError(
                 "expected an idle dispatcher, found one that is running: run_until_idle() was called inside an "
                 "actor, or on two threads; let actors tell each other, and one thread drive"
             )
-        self._driver = threading.current_thread()
-        outer = here.runs, here.home
-        here.runs = here.home = self
         try:
+            self._driver = threading.current_thread()
+            here.runs = here.home = self
             return self._run(-1 if max_messages is None else max_messages)
         finally:
             self._current = None

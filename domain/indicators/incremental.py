@@ -214,8 +214,7 @@ class ADX(msgspec.Struct, gc=False):
     """Wilder's average directional index, 0 … 100; the first value comes with candle number 2n.
 
     DX = 100 · |+DI - -DI| / (+DI + -DI). Both DI are a directional movement over the same true range, which therefore
-    cancels out and is not kept. Where nothing moved there is no direction: DX is 0 during warm-up, and leaves ADX as it
-    is afterwards.
+    cancels out and is not kept. As long as nothing has ever moved, DX is 0.
     """
 
     n: int = 14
@@ -256,10 +255,7 @@ class ADX(msgspec.Struct, gc=False):
     def _average(self, count: int) -> float | None:
         """Smooth the `count`-th DX into ADX."""
         total = self.rises + self.falls
-        if total > 0.0:
-            direction = 100.0 * (abs(self.rises - self.falls) / total)
-        else:
-            direction = 0.0 if self.value is None else self.level
+        direction = 100.0 * (abs(self.rises - self.falls) / total) if total > 0.0 else 0.0
         level = self.level = _wilder(self.level, direction, count, self.n)
         if count < self.n:
             return None

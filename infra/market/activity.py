@@ -25,9 +25,9 @@ _FOR_VOLUME, _FOR_TAKERS, _FOR_TRADES, _FOR_PREMIUM, _FOR_FUNDING, _FOR_OPEN_INT
 
 
 class Traded(msgspec.Struct, frozen=True):
-    """What was traded in each minute, in whole units so that longer candles are exact sums: shape (names, minutes).
+    """What was traded in each candle, in whole units so that longer candles are exact sums: shape (names, candles).
 
-    `lots` of the quantity step, `quote` in hundredths of a USDT, and the share of both that takers bought.
+    `lots` of the quantity step, `quote` in hundredths of a USDT, and what takers bought of both.
     """
 
     lots: Counts
@@ -35,6 +35,11 @@ class Traded(msgspec.Struct, frozen=True):
     taker_lots: Counts
     taker_quote: Counts
     trades: Counts
+
+    def merged(self, length: int) -> Traded:
+        """Sum over candles `length` times as long; the number of candles is a multiple of that."""
+        columns = (getattr(self, name) for name in self.__struct_fields__)
+        return Traded(*(column.reshape(len(column), -1, length).sum(axis=2) for column in columns))
 
 
 class Activity:
@@ -53,8 +58,8 @@ class Activity:
         """
         draw = uniform(self._keys[_FOR_VOLUME], minutes)
         size = np.abs(moves)
-        burst = 0.3 + draw * 0.6 + 3.0 * (draw * draw) * (draw * draw) * (draw * draw) * draw
-        usdt = self._turnover * _day_shape(minutes) * burst * (0.4 + 0.8 * np.minimum(size, 6.0))
+        burst = 0.5 + 0.6 * draw + (draw * draw) * (draw * draw)
+        usdt = self._turnover * _day_shape(minutes) * burst * (0.2 + 1.0 * np.minimum(size, 6.0))
         lots = np.maximum(1.0, np.rint(usdt / (price * lot)))
         lean = 0.28 * moves / (1.0 + size)
         bought = np.clip(0.5 + lean + 0.3 * (uniform(self._keys[_FOR_TAKERS], minutes) - 0.5), 0.03, 0.97)

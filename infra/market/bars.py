@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.market import Candle
+from infra.market.activity import Traded
 from infra.market.contracts import Contract
 from infra.market.noise import Floats
 
@@ -18,33 +19,28 @@ Counts = NDArray[np.int64]
 class Bars(msgspec.Struct, frozen=True):
     """Consecutive candles of some contracts: every array has the shape (contracts, candles).
 
-    Prices in ticks, `lots` in quantity steps, `quote` in hundredths of a USDT; `taker_…` is what takers bought of it.
+    Prices are in ticks.
     """
 
     open: Counts
     high: Counts
     low: Counts
     close: Counts
-    lots: Counts
-    quote: Counts
-    trades: Counts
-    taker_lots: Counts
-    taker_quote: Counts
+    traded: Traded
 
     def merged(self, length: int) -> Bars:
         """Give candles `length` times as long; the number of candles is a multiple of that."""
         high, low = (column.reshape(len(column), -1, length) for column in (self.high, self.low))
-        volumes = (self.lots, self.quote, self.trades, self.taker_lots, self.taker_quote)
         return Bars(
             self.open[:, ::length],
             high.max(axis=2),
             low.min(axis=2),
             self.close[:, length - 1 :: length],
-            *(column.reshape(len(column), -1, length).sum(axis=2) for column in volumes),
+            self.traded.merged(length),
         )
 
 
-class Beside(msgspec.Struct, frozen=True):
+class Quotes(msgspec.Struct, frozen=True):
     """What stands beside the price at some moments: every array has the shape (contracts, moments)."""
 
     mark: Floats
@@ -56,22 +52,33 @@ class Beside(msgspec.Struct, frozen=True):
 
 def joined(parts: Sequence[Bars]) -> Bars:
     """Put the bars of consecutive windows behind each other."""
-    columns = ([getattr(part, name) for part in parts] for name in Bars.__struct_fields__)
-    return Bars(*(np.concatenate(column, axis=1) for column in columns))
+
+    def column(parts: Sequence[msgspec.Struct], name: str) -> Counts:
+        return np.concatenate([getattr(part, name) for part in parts], axis=1)
+
+    traded = [part.traded for part in parts]
+    return Bars(
+        column(parts, "open"),
+        column(parts, "high"),
+        column(parts, "low"),
+        column(parts, "close"),
+        Traded(*(column(traded, name) for name in Traded.__struct_fields__)),
+    )
 
 
 def candles_of(
-    contract: Contract, row: int, open_times: Sequence[int], bars: Bars, beside: Beside, open_interest: Floats
+    contract: Contract, row: int, open_times: Sequence[int], bars: Bars, quotes: Quotes, open_interest: Floats
 ) -> Iterator[Candle]:
-    """Build the candles of the contract in `row`; `beside` and `open_interest` are those of their closes."""
-    tick, lot, cents = float(10**contract.digits), float(10**contract.lot_digits), 100.0
-    counted = (
-        *((column, tick) for column in (bars.open, bars.high, bars.low, bars.close)),
-        (bars.lots, lot),
-        (bars.quote, cents),
+    """Build the candles of the contract in `row`; `quotes` and `open_interest` are those of their closes."""
+    ticks, lots, cents = float(10**contract.digits), float(10**contract.lot_digits), 100.0
+    traded = bars.traded
+    columns = (
+        *(column[row] / ticks for column in (bars.open, bars.high, bars.low, bars.close)),
+        traded.lots[row] / lots,
+        traded.quote[row] / cents,
+        traded.trades[row],
+        traded.taker_lots[row] / lots,
+        traded.taker_quote[row] / cents,
+        *(c[row] for c in (quotes.mark, quotes.index, quotes.funding_rate, quotes.bid, quotes.ask, open_interest)),
     )
-    floats = [(column[row] / unit).tolist() for column, unit in counted]
-    trades = bars.trades[row].tolist()
-    bought = [(column[row] / unit).tolist() for column, unit in ((bars.taker_lots, lot), (bars.taker_quote, cents))]
-    context = (beside.mark, beside.index, beside.funding_rate, beside.bid, beside.ask, open_interest)
-    return map(Candle, open_times, *floats, trades, *bought, *(column[row].tolist() for column in context))
+    return map(Candle, open_times, *(column.tolist() for column in columns))

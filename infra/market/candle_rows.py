@@ -43,13 +43,14 @@ def sound_candles(times: NDArray[np.int64], columns: Mapping[str, Floats], inter
         ("TIME_OUT_OF_RANGE", out_of_range(times)),
         ("TIME_OFF_GRID", times % interval_ms != 0),
         ("CLOSE_TIME_WRONG", _closes_wrongly(times, columns.get("close_time"), interval_ms)),
-        ("VOLUMES_CONTRADICT", _volumes_contradict(columns)),
     ]
     usable, rejected = apply_checks(checks)
     unsound = usable & ~_sound(columns)
     rejected.update(_defects(columns, np.flatnonzero(unsound)))
+    contradicting = usable & ~unsound & _volumes_contradict(columns)
+    rejected["VOLUMES_CONTRADICT"] = int(np.count_nonzero(contradicting))
     kept = {name: column for name, column in columns.items() if name != "close_time"}
-    return unique_rows(times, kept, usable & ~unsound, rejected)
+    return unique_rows(times, kept, usable & ~unsound & ~contradicting, rejected)
 
 
 def apply_checks(checks: list[tuple[str, Flags]]) -> tuple[Flags, Counter[str]]:

@@ -63,9 +63,9 @@ _BY_SYMBOL = {contract.symbol: contract for contract in CONTRACTS}
 def contracts(symbols: tuple[str, ...] | int) -> tuple[Contract, ...]:
     """Give contracts by name, or the first so many. A name that is not in the table gets a character of its own."""
     if isinstance(symbols, int):
-        listed = [contract.symbol for contract in CONTRACTS[:symbols]]
+        listed = [contract.symbol for contract in CONTRACTS[: max(symbols, 0)]]
         symbols = (*listed, *(f"SYN{number}USDT" for number in range(len(listed) + 1, symbols + 1)))
-    return tuple(_BY_SYMBOL.get(symbol) or _invented(symbol) for symbol in symbols)
+    return tuple(_BY_SYMBOL.get(symbol) or _invented(symbol) for symbol in dict.fromkeys(symbols))
 
 
 def _invented(symbol: str) -> Contract:

@@ -42,7 +42,7 @@ def derived(keys: Keys, purpose: int) -> Keys:
 
 def uniform(keys: Keys, indices: Indices) -> Floats:
     """Give numbers in [0, 1) with 53 bits, of the keys' and indices' common shape."""
-    return (_hashed(keys, indices) >> np.uint64(11)) * 2.0**-53
+    return (_hashed(keys, indices) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def normal(keys: Keys, indices: Indices) -> Floats:

@@ -98,7 +98,7 @@ def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
     try:
         if _types.is_decimal(kind) or _types.is_float32(kind):
             column = column.cast(_arrow.string())
-        elif not (_types.is_integer(kind) or _types.is_float64(kind) or _is_text(kind)):
+        elif not (_types.is_integer(kind) or _types.is_float64(kind) or _types.is_null(kind) or _is_text(kind)):
             raise _wrong_type(path, name, "numbers", kind)
         numbers = column.cast(_arrow.float64())
     except _ARROW_ERRORS as error:

@@ -2,8 +2,8 @@
 
 Time is cut into nodes `NODE_MS` apart. A path is known at every 2^`TOP`-th node (independent hashed levels, so prices
 stay sane for years); halfway between two known nodes it is their mean plus a hashed displacement, and so on down to
-single nodes. With displacements of deviation `sigma √length / 2` that is Brownian motion (Lévy's midpoint construction).
-A node's value has one derivation only, so every window that contains it finds the same bits.
+single nodes. With displacements of deviation `sigma √length / 2` that is Brownian motion (Lévy's midpoint
+construction). A node's value has one derivation only, so every window that contains it finds the same bits.
 
     level TOP    ●───────────────────────●        hashed levels
     level TOP-1  ●───────────●───────────●        mean of the neighbours + displacement
@@ -92,9 +92,10 @@ class PricePaths:
         if level > _REGIME_LEVEL:
             return plain
         by_block = plain * scales[min(_REGIME_LEVEL - level, len(scales) - 1)]
-        edges = np.arange(1, by_block.shape[1]) + (int(cells[0]) >> (_REGIME_LEVEL - level))
-        cuts = (edges << (_REGIME_LEVEL - level)) - cells[0]
-        return np.repeat(by_block, np.diff(cuts, prepend=0, append=len(cells)), axis=1)
+        shift, first = _REGIME_LEVEL - level, int(cells[0])
+        starts = np.arange(first >> shift, (first >> shift) + len(by_block[0]) + 1) * 2**shift
+        places = np.clip(starts - first, 0, len(cells))
+        return np.repeat(by_block, places[1:] - places[:-1], axis=1)
 
     def _add_jumps(self, path: Floats, first: int, last: int) -> None:
         slots = np.arange((first >> _JUMP_LEVEL) - 1, (last >> _JUMP_LEVEL) + 1)

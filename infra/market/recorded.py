@@ -47,7 +47,8 @@ class RecordedMarket:
             raise InvalidInput("symbols", f"some of {listed(held)}", "none", "Check --symbols.")
         whole = [load_candles(catalogue, symbol, base_interval) for symbol in self.symbols]
         self.start_ms, self.end_ms = _common_range(whole, start_ms, end_ms)
-        self._recordings = [Recording.load(catalogue, base, self.start_ms, self.end_ms) for base in whole]
+        # Each is let go of once its range is cut out: a whole file may be many times as long.
+        self._recordings = [Recording.load(catalogue, whole.pop(0), self.start_ms, self.end_ms) for _ in self.symbols]
         self.reports: tuple[LoadReport, ...] = tuple(r for one in self._recordings for r in one.reports)
         self.went_without: tuple[str, ...] = tuple(n for one in self._recordings for n in one.went_without)
 

@@ -92,8 +92,8 @@ class SyntheticMarket:
         place = node - block.first_minute * MINUTE_NODES
         here, there = block.log_prices[:, place : place + 1], block.log_prices[:, place + 1 : place + 2]
         ticks = self._all.ticks(here + (there - here) * (past_node / NODE_MS))
-        beside = self._all.beside(np.array([time_ms]), ticks)
-        columns = (beside.mark, beside.bid, beside.ask, beside.index, beside.funding_rate)
+        quotes = self._all.quotes(np.array([time_ms]), ticks)
+        columns = (quotes.mark, quotes.bid, quotes.ask, quotes.index, quotes.funding_rate)
         return MarketTick(time_ms, tuple(map(Quote, self.symbols, *(column[:, 0].tolist() for column in columns))))
 
     def funding(self, symbol: str, funding_time_ms: int) -> FundingArrived:

@@ -9,7 +9,7 @@ import numpy as np
 
 from domain.market import MINUTE_MS, Candle
 from infra.market.activity import Activity
-from infra.market.bars import Bars, Beside, Counts, candles_of
+from infra.market.bars import Bars, Counts, Quotes, candles_of
 from infra.market.contracts import Contract
 from infra.market.noise import Floats, Indices, exponential, keys_of
 from infra.market.price_path import NODE_MS, PricePaths
@@ -63,35 +63,28 @@ class Universe:
         """
         inside = log_prices[:, :-1].reshape(len(log_prices), -1, MINUTE_NODES)
         opening, closing = log_prices[:, :-1:MINUTE_NODES], log_prices[:, MINUTE_NODES::MINUTE_NODES]
-        ohlc = [
-            self.ticks(part)
-            for part in (
-                opening,
-                np.maximum(inside.max(axis=2), closing),
-                np.minimum(inside.min(axis=2), closing),
-                closing,
-            )
-        ]
+        high = self.ticks(np.maximum(inside.max(axis=2), closing))
+        low = self.ticks(np.minimum(inside.min(axis=2), closing))
         minutes = np.arange(first_minute, first_minute + inside.shape[1])
-        mean = self.prices(ohlc[0] + ohlc[1] + ohlc[2] + ohlc[3]) * 0.25
         moves = (closing - opening) / self._usual_move
-        return Bars(*ohlc, *self._activity.traded(minutes, moves, mean, self._lot))
+        traded = self._activity.traded(minutes, moves, self.prices(high + low) * 0.5, self._lot)
+        return Bars(self.ticks(opening), high, low, self.ticks(closing), traded)
 
     def candles(self, open_times: range, bars: Bars) -> list[tuple[Candle, ...]]:
         """Give the candles of each contract, together with what stood beside them when they closed."""
         closes = np.arange(open_times.start, open_times.stop, open_times.step) + open_times.step
-        beside = self.beside(closes, bars.close)
+        quotes = self.quotes(closes, bars.close)
         open_interest = self._activity.open_interest(closes)
         return [
-            tuple(candles_of(contract, row, open_times, bars, beside, open_interest))
+            tuple(candles_of(contract, row, open_times, bars, quotes, open_interest))
             for row, contract in enumerate(self.contracts)
         ]
 
-    def beside(self, times: Indices, ticks: Counts) -> Beside:
+    def quotes(self, times: Indices, ticks: Counts) -> Quotes:
         """Give what stands beside the price at `times` (ms UTC), when it is `ticks`: shape (contracts, times)."""
         half_spread = np.maximum(np.rint(ticks * _HALF_SPREAD), 1.0)
         index = np.rint(ticks / (1.0 + self._activity.premium(times)))
-        return Beside(
+        return Quotes(
             mark=self.prices(ticks),
             bid=np.maximum(ticks - half_spread, 1.0) / self._ticks_in_usdt,
             ask=(ticks + half_spread) / self._ticks_in_usdt,

@@ -24,9 +24,11 @@ _MARK_MS: Final = 50
 class Limits(msgspec.Struct, frozen=True):
     """When a commit is due, how large it may be, and how much may be held.
 
-    - A group is committed when it is `group_ms` old or holds `group_events` events or inputs, or when asked for.
+    - A group is committed when it is `group_ms` old or holds `group_events`, or when asked for.
     - A commit that catches up holds up to `commit_events` and `commit_bytes`.
-    - `held_events` (or inputs) and `held_bytes` are the bound at which the kernel waits; one step may pass it.
+    - `held_events` and `held_bytes` are the bound at which the kernel waits; one step may pass it.
+
+    An input without an event counts as one event.
     """
 
     group_ms: int = 250
@@ -59,19 +61,19 @@ class Backlog:
                 self._changed.wait()
             self._raise_error()
             assert not self._closing, "a step came after the end of the journal"
-            was_empty, was_due = not self._tail, self._group_is_full()
+            before = self._tail.weight
             self._tail.add(step)
             now_ms = self._clock()
             if not self._marks or now_ms - self._marks[-1][1] >= _MARK_MS:
                 self._marks.append((step.frame.input_seq, now_ms))
-            if was_empty or (not was_due and self._group_is_full()):
+            if before == 0 or before < self._limits.group_events <= self._tail.weight:
                 self._changed.notify_all()
 
     def want(self) -> None:
         """Ask for a commit of everything taken so far, at once."""
         with self._changed:
             self._raise_error()
-            self._wanted = self._tail.head.input_seq
+            self._wanted = self._tail.last_input
             self._changed.notify_all()
 
     def wait_for_room(self, timeout_s: float) -> bool:
@@ -87,6 +89,8 @@ class Backlog:
         with self._changed:
             while True:
                 now_ms = self._clock()
+                if self._error is not None:
+                    return None
                 due_ms = self._due_ms(now_ms)
                 if due_ms <= now_ms:
                     return self._tail.first(self._limits.commit_events, self._limits.commit_bytes)
@@ -155,12 +159,10 @@ class Backlog:
     def _due_ms(self, now_ms: int) -> float:
         if not self._tail:
             return float("inf")
-        if self._closing or self._wanted > self._durable or self._tail.full or self._group_is_full():
+        group_is_full = self._tail.full or self._tail.weight >= self._limits.group_events
+        if group_is_full or self._closing or self._wanted > self._durable:
             return now_ms
         return self._marks[0][1] + self._limits.group_ms
-
-    def _group_is_full(self) -> bool:
-        return max(self._tail.events, len(self._tail)) >= self._limits.group_events
 
     def _raise_error(self) -> None:
         if self._error is not None:

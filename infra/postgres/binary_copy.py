@@ -6,17 +6,28 @@ are the canonical bytes of events (`domain.chain.row_bytes`), so what is hashed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from psycopg import Cursor
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0"
 _HEADER: Final = _SIGNATURE + bytes(8)  # no flags, no extension
 _TRAILER: Final = b"\xff\xff"
 
 
-def stream_of(rows: Sequence[bytes]) -> bytes:
-    """Give the stream that loads rows, in one piece: many small writes would cost more than the rows."""
-    return b"".join((_HEADER, *rows, _TRAILER))
+@contextmanager
+def loading(cursor: Cursor[Any], copy_from: bytes) -> Generator[Callable[[Sequence[bytes]], None]]:
+    """Load rows with a COPY FROM statement: give a function that sends them, in order, in as many parts as one likes.
+
+    The server works on what was sent while the caller goes on; what it refuses is raised at the end. Send many rows at
+    a time: a call costs more than a row.
+    """
+    with cursor.copy(copy_from) as copy:
+        copy.write(_HEADER)
+        yield lambda rows: copy.write(b"".join(rows))
+        copy.write(_TRAILER)
 
 
 def rows_of(messages: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:

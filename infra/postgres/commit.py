@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from psycopg.sql import SQL, Composed, Identifier, Placeholder
 
 from domain.chain import GENESIS, events_root
 from domain.errors import InvalidInput
-from infra.postgres.binary_copy import stream_of
+from infra.postgres.binary_copy import loading
 from infra.postgres.tables import Tables
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -155,10 +156,25 @@ def read_head(cursor: Cursor[Any], tables: Tables) -> CommitHead:
 def write(cursor: Cursor[Any], tables: Tables, sealed: SealedCommit, rows: Sequence[bytes], tape: bytes) -> None:
     """Write a sealed commit within the caller's transaction, and notify whoever listens.
 
-    The commit row and the tape go in one round trip, the event rows in one COPY.
     Raises `psycopg.errors.UniqueViolation` if another writer took the commit's number, a sequence number, or the
     version of a stream.
     """
+    insert(cursor, tables, sealed, tape)
+    if rows:
+        with copying(cursor, tables) as send:
+            send(rows)
+
+
+def copying(cursor: Cursor[Any], tables: Tables) -> AbstractContextManager[Callable[[Sequence[bytes]], None]]:
+    """Write the event rows of a commit: give the function that sends them, see `binary_copy.loading`.
+
+    So a commit may be hashed and sealed while the server already stores its rows; `insert` completes it.
+    """
+    return loading(cursor, _statements(tables).copy)
+
+
+def insert(cursor: Cursor[Any], tables: Tables, sealed: SealedCommit, tape: bytes) -> None:
+    """Write the row of a commit and its tape, and notify whoever listens, in one round trip."""
     statements = _statements(tables)
     columns = msgspec.structs.astuple(sealed)
     with cursor.connection.pipeline():
@@ -167,9 +183,6 @@ def write(cursor: Cursor[Any], tables: Tables, sealed: SealedCommit, rows: Seque
             cursor.execute(statements.insert_with_tape, (*columns, sealed.commit_id, tape), prepare=True)
         else:
             cursor.execute(statements.insert, columns, prepare=True)
-    if rows:
-        with cursor.copy(statements.copy) as copy:
-            copy.write(stream_of(rows))
 
 
 def is_written(cursor: Cursor[Any], tables: Tables, sealed: SealedCommit) -> bool:

@@ -64,9 +64,8 @@ def check(before: CommitHead, stored: StoredCommit, *, trusted: bool = True) -> 
 
 
 def _chain(before: CommitHead, commit: SealedCommit) -> Iterator[str]:
-    missing = commit.commit_id - before.commit_id - 1
-    if missing:
-        yield f"{missing} commits before it are missing: it follows commit {before.commit_id}"
+    if commit.commit_id != before.commit_id + 1:
+        yield f"it follows commit {before.commit_id}: what was between is missing"
     elif row_hash(commit, before.row_hash) != commit.row_hash:
         yield "its columns are not those that its row hash covers: a column of it, or the chain before it, was changed"
     if commit.first_seq != before.last_seq + 1:
@@ -89,10 +88,10 @@ def _rows(stored: StoredCommit) -> Iterator[str]:
         if events_root(rows) != commit.events_root:
             yield "its events are not those that were written: bytes were changed, or rows were swapped"
         return
-    first_wrong = next((seq for seq, other in zip(expected, found, strict=False) if seq != other), None)
-    if first_wrong is None:
-        first_wrong = found[count] if len(found) > count else expected[len(found)]
-    yield f"{count} events were written, {len(found)} are there; the first that is missing or new is seq {first_wrong}"
+    there = set(found)
+    missing = next((f", seq {seq} is missing" for seq in expected if seq not in there), "")
+    foreign = next((f", seq {seq} was not written with it" for seq in found if seq not in expected), "")
+    yield f"{count} events were written, {len(found)} are there{missing}{foreign}"
 
 
 def _tape(stored: StoredCommit) -> Iterator[str]:

@@ -61,18 +61,9 @@ def start(home: Path) -> str:
         Unavailable: the server can't be had (not installed, disk nearly full, no answer in time).
     """
     place = Place.of(home)
-    cluster.prepare(place)
-    with locks.held(place.start_lock, START_SECONDS_MAX):
-        user = _use(place)
-        try:
-            address = _ensure_running(place)
-        except BaseException:
-            os.close(user)
-            raise
-        if place.home in _started:
-            os.close(user)
-        else:
-            _started[place.home] = user
+    user, address = _enter(place)
+    if _started.setdefault(place.home, user) != user:
+        os.close(user)
     return address
 
 
@@ -80,14 +71,7 @@ def start(home: Path) -> str:
 def running(home: Path) -> Generator[str]:
     """Use the server under `home` for a while; the last user stops it. Gives and raises what `start` does."""
     place = Place.of(home)
-    cluster.prepare(place)
-    with locks.held(place.start_lock, START_SECONDS_MAX):
-        user = _use(place)
-        try:
-            address = _ensure_running(place)
-        except BaseException:
-            os.close(user)
-            raise
+    user, address = _enter(place)
     try:
         yield address
     finally:
@@ -122,10 +106,17 @@ def is_running(home: Path) -> bool:
     return found is not None and ping(found) is Ping.OK
 
 
-def _use(place: Place) -> int:
-    user = locks.take(place.users_lock, shared=True)
-    assert user is not None, "nobody takes users.lock alone without start.lock"
-    return user
+def _enter(place: Place) -> tuple[int, str]:
+    """Become a user of the server, which is started if need be: the lock that says so, and the URL."""
+    cluster.prepare(place)
+    with locks.held(place.start_lock, START_SECONDS_MAX):
+        user = locks.take(place.users_lock, shared=True)
+        assert user is not None, "nobody takes users.lock alone without start.lock"
+        try:
+            return user, _ensure_running(place)
+        except BaseException:
+            os.close(user)
+            raise
 
 
 def _ensure_running(place: Place) -> str:

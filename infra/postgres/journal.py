@@ -3,7 +3,7 @@
     kernel ──append──▶ Backlog ──250 ms · 1,000 events · commit_soon──▶ one transaction ──▶ on_durable ──▶ effects leave
 
 The kernel never waits for the disk, except at the bound of what may be held. While PostgreSQL is away nothing is lost
-and nothing leaves: steps are held, the writer tries again with growing pauses, and `condition` says so. When it is back,
+and nothing leaves: steps are held, the writer tries again with growing pauses, `condition` says so. When it is back,
 what has piled up goes in large commits, and everything continues where it stopped.
 """
 
@@ -129,6 +129,10 @@ class PostgresJournal:
     def durable_input(self) -> int:
         """Give the last input that is durable with all its events and effects."""
         return self._backlog.durable_input
+
+    def commits(self) -> int:
+        """Give how many commits the history has."""
+        return self._writer.head.commit_id
 
     def lease_valid(self) -> bool:
         """Say whether an effect may leave the process at this instant."""

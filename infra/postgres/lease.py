@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias, cast
 
 import msgspec
 import psycopg
@@ -38,12 +38,14 @@ LEASE_MS: Final = 3_000
 LOCK_WAIT_MS: Final = 1_500
 """How long the lock of an owner that just died is waited for: its server session takes a moment to end."""
 
+_CLOCK: Final = cast("int", getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
 Clock: TypeAlias = Callable[[], int]
 
 
 def machine_ms() -> int:
     """Give ms of a clock that never steps, and that goes on while the machine sleeps, where the system has one."""
-    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
+    return time.clock_gettime_ns(_CLOCK) // 1_000_000
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -123,6 +125,7 @@ class Lease:
     def retake(self, connection: Connection[Any]) -> None:
         """Go on with the store after a reconnect. Raises `Fenced` if it has, or had, another owner since."""
         sent_ms = self._clock()
+        self._check(connection)
         connection.execute(self._sql.end_session, (self._session,))
         locked = self._try_lock(connection)
         self._check(connection)
@@ -165,10 +168,10 @@ class Lease:
 
     @contextmanager
     def fenced(self, connection: Connection[Any]) -> Generator[None]:
-        """Raise `Fenced` where `fence` failed."""
+        """Raise `Fenced` where a commit failed because the token is no longer ours."""
         try:
             yield
-        except psycopg.errors.DivisionByZero:
+        except (psycopg.errors.DivisionByZero, psycopg.errors.NotNullViolation):
             connection.rollback()
             raise Fenced(str(self._owner(connection))) from None
 
@@ -195,18 +198,28 @@ class Lease:
         return owner
 
 
+def keep_writers_out(connection: Connection[Any], tables: Tables) -> None:
+    """Take the lock of a store until the caller's transaction ends. Raises `Fenced` if a writer is at work there."""
+    taken = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_lock_key(tables),)).fetchone()
+    if taken != (True,):
+        raise Fenced(f"a process that writes {tables.schema!r}")
+
+
+def _lock_key(tables: Tables) -> int:
+    # PostgreSQL keeps advisory locks per database, so the key names the schema and the table only.
+    name = f"hindsight {tables.schema}.{tables.events}".encode()
+    return int.from_bytes(hashlib.sha256(name).digest()[:8], "big", signed=True)
+
+
 class _Statements:
     """The SQL of one store's lease."""
 
     def __init__(self, tables: Tables, lock_wait_ms: int) -> None:
-        name = f"hindsight {tables.schema}.{tables.events}".encode()
-        key = int.from_bytes(hashlib.sha256(name).digest()[:8], "big", signed=True)
-        names = {**tables.identifiers(), "key": Literal(key), "wait_ms": Literal(lock_wait_ms)}
+        names = {**tables.identifiers(), "key": Literal(_lock_key(tables)), "wait_ms": Literal(lock_wait_ms)}
 
         def statement(template: LiteralString) -> Composed:
             return SQL(template).format(**names)
 
-        # PostgreSQL keeps advisory locks per database, so the key names the schema and the table only.
         self.lock_wait = statement("SET LOCAL lock_timeout = {wait_ms}")
         self.lock = statement("SELECT pg_advisory_lock({key})")
         self.unlock = statement("SELECT pg_advisory_unlock({key})")

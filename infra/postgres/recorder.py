@@ -41,13 +41,16 @@ from psycopg.rows import DictRow
 from domain.chain import row_bytes
 from domain.errors import InvalidInput
 from infra.postgres import commit
-from infra.postgres.commit import CommitDraft, SealedCommit
+from infra.postgres.commit import CommitDraft, CommitHead, SealedCommit
 from infra.postgres.migrate import OriginatorIdType, lock_schema, migrate
 from infra.postgres.process import this_process
 from infra.postgres.tables import Tables
 
 _ATTEMPTS: Final = 10
 _WAIT_S: Final = 0.2
+_ROWS_A_PART: Final = 250
+"""So many rows are made at a time, while the server stores those before."""
+_NO_TAPE: Final = b""
 
 
 class JournalRecorder(postgres.PostgresApplicationRecorder):
@@ -109,22 +112,29 @@ class JournalRecorder(postgres.PostgresApplicationRecorder):
     def _write(self, cursor: Cursor[DictRow], stored_events: Sequence[StoredEvent], **kwargs: Any) -> SealedCommit:
         head = commit.read_head(cursor, self.tables)
         self._insert_events(cursor, stored_events, **kwargs)
-        rows = self._rows(stored_events, head.last_seq + 1)
-        draft = CommitDraft(
+        rows: list[bytes] = []
+        with commit.copying(cursor, self.tables) as send:
+            for start in range(0, len(stored_events), _ROWS_A_PART):
+                part = self._rows(stored_events[start : start + _ROWS_A_PART], head.last_seq + 1 + start)
+                send(part)
+                rows += part
+            sealed = commit.seal(head, self._draft(head, rows))
+        commit.insert(cursor, self.tables, sealed, _NO_TAPE)
+        return sealed
+
+    def _draft(self, head: CommitHead, rows: Sequence[bytes]) -> CommitDraft:
+        return CommitDraft(
             rows=rows,
             first_input=0,
             last_input=head.last_input,
             at_ms=head.at_ms,
-            tape=b"",
+            tape=_NO_TAPE,
             content_hash=head.content_hash,
             writer=self._writer,
             token=0,
             environment=self._environment,
             committed_at=datetime.now(UTC),
         )
-        sealed = commit.seal(head, draft)
-        commit.write(cursor, self.tables, sealed, rows, draft.tape)
-        return sealed
 
     def _rows(self, stored_events: Sequence[StoredEvent], first_seq: int) -> list[bytes]:
         encode = _uuid_bytes if self.datastore.originator_id_type == "uuid" else _text_bytes

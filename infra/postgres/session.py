@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -44,19 +46,24 @@ def connect(url: str, purpose: str, *, statement_ms: int = 0) -> Connection[Any]
     Raises `Unavailable` if the server does not answer.
     """
     name = f"hindsight {purpose} {os.getpid()}@{socket.gethostname()}"
-    try:
-        connection: Connection[Any] = psycopg.connect(
-            make_conninfo(url, **_CLIENT_SIDE, application_name=name[:63]), autocommit=True
-        )
+    conninfo = make_conninfo(url, **_CLIENT_SIDE, application_name=name[:63])
+    with reaching():
+        connection: Connection[Any] = psycopg.connect(conninfo, autocommit=True)
         try:
-            settings = {"notice_ms": str(NOTICE_MS), "statement_ms": str(statement_ms)}
-            connection.execute(_SERVER_SIDE, settings)
+            connection.execute(_SERVER_SIDE, {"notice_ms": str(NOTICE_MS), "statement_ms": str(statement_ms)})
         except psycopg.Error:
             connection.close()
             raise
+    return connection
+
+
+@contextmanager
+def reaching() -> Generator[None]:
+    """Raise `Unavailable` if the server, or the way to it, goes away in the block."""
+    try:
+        yield
     except LOST as error:
         raise unavailable(error) from error
-    return connection
 
 
 def unavailable(error: Exception) -> Unavailable:

@@ -21,7 +21,7 @@ from psycopg import Connection
 
 from actors.ports import Checkpoint, Step
 from domain.errors import CorruptHistory, InvalidInput
-from infra.postgres import commit, environment, tape
+from infra.postgres import commit, environment, small_commit, tape
 from infra.postgres.commit import CommitDraft, CommitHead, SealedCommit
 from infra.postgres.fault import Fault, no_fault
 from infra.postgres.lease import Clock, Lease, machine_ms
@@ -32,8 +32,6 @@ from infra.postgres.session import LOST, connect, unavailable
 from infra.postgres.tables import Tables
 
 STATEMENT_MS_MAX: Final = 30_000
-SMALL_COMMIT_ROWS: Final = 50
-"""Up to so many event rows a commit is one round trip of INSERTs; beyond, COPY is worth its two more."""
 
 Prepare: TypeAlias = Callable[[Connection[Any]], object]
 
@@ -41,7 +39,7 @@ Prepare: TypeAlias = Callable[[Connection[Any]], object]
 class Writer:
     """Writes steps as commits. `head` is the end of what is known to be durable.
 
-    Every method raises `Unavailable` if PostgreSQL is away (call it again later), and `Fenced` or `CorruptHistory` if it
+    Every method raises `Unavailable` if PostgreSQL is away (call it later), and `Fenced` or `CorruptHistory` if it
     must not be called again.
     """
 
@@ -152,14 +150,19 @@ class Writer:
         self._fault("before_begin")
         cursor = connection.cursor()
         with self.lease.fenced(connection):
-            with connection.pipeline():
-                cursor.execute("BEGIN")
-                commit.lock(cursor, self._tables)
-                self.lease.fence(cursor)
-            commit.write(cursor, self._tables, sealed, rows, blob)
-            self._fault("after_copy")
-            self._fault("before_commit")
-            cursor.execute("COMMIT")
+            if len(rows) <= small_commit.ROWS_MAX:
+                self._fault("after_copy")  # copied, begun and committed are one here
+                self._fault("before_commit")
+                small_commit.write(cursor, self._tables, sealed, rows, blob)
+            else:
+                with connection.pipeline():
+                    cursor.execute("BEGIN")
+                    commit.lock(cursor, self._tables)
+                    self.lease.fence(cursor)
+                commit.write(cursor, self._tables, sealed, rows, blob)
+                self._fault("after_copy")
+                self._fault("before_commit")
+                cursor.execute("COMMIT")
         self._fault("after_commit")
 
     def _settle(self, found: CommitHead) -> None:

@@ -37,9 +37,6 @@ class Lively(Scripted):
     def on_stop(self):
         self.log.append((self.name, "on_stop"))
 
-    def on_failure(self, exception_type, *_):
-        self.log.append((self.name, exception_type))
-
 
 @pytest.fixture
 def dispatcher():
@@ -240,6 +237,27 @@ def test_another_thread_gets_its_answer_from_the_thread_that_drives(dispatcher):
     assert answers == ["from afar"]
 
 
+def test_only_the_thread_that_drove_last_drives_to_get_an_answer(dispatcher):
+    ref, driven, done, handled = dispatcher.start(Scripted), threading.Event(), threading.Event(), []
+
+    def drive_and_stay():
+        dispatcher.run_until_idle()
+        driven.set()
+        done.wait(5)
+        handled.append(ref.ask("drives again"))
+
+    thread = threading.Thread(target=drive_and_stay)
+    thread.start()
+    driven.wait(5)
+    with pytest.raises(pykka.Timeout):
+        ref.ask(handled.append, timeout=0.01)
+    assert handled == []
+
+    done.set()
+    thread.join()
+    assert handled[1:] == ["drives again"]
+
+
 def test_when_the_driving_thread_has_ended_another_one_may_drive(dispatcher):
     ref = dispatcher.start(Scripted)
     thread = threading.Thread(target=dispatcher.run_until_idle)
@@ -247,35 +265,6 @@ def test_when_the_driving_thread_has_ended_another_one_may_drive(dispatcher):
     thread.join()
 
     assert ref.ask("still there") == "still there"
-
-
-def test_a_failure_is_told_before_the_next_message_with_the_actor_and_its_message(dispatcher):
-    heard = []
-
-    class Supervised(Scripted):
-        def on_failure(self, exception_type, *_):
-            heard.append((dispatcher.current_actor, dispatcher.current_message, exception_type))
-
-    failing = dispatcher.start(Supervised)
-    failing.tell(boom)
-    dispatcher.start(Scripted).tell(lambda _actor: heard.append("next message"))
-    dispatcher.run_until_idle()
-
-    assert heard == [(failing, boom, Boom), "next message"]
-
-
-def test_there_is_no_current_message_in_on_start_or_between_runs(dispatcher):
-    seen = []
-
-    class Looks(Scripted):
-        def on_start(self):
-            seen.append((dispatcher.current_actor, dispatcher.current_message))
-
-    ref = dispatcher.start(Looks)
-    dispatcher.run_until_idle()
-
-    assert seen == [(ref, None)]
-    assert (dispatcher.current_actor, dispatcher.current_message) == (None, None)
 
 
 def test_an_actor_started_inside_an_actor_lives_on_the_same_dispatcher(dispatcher):
@@ -317,51 +306,6 @@ def test_an_actor_may_drive_a_dispatcher_of_its_own(dispatcher):
             world.close()
 
     assert dispatcher.start(Scripted).ask(run_a_small_world) == "from the small world"
-
-
-@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_reaches_the_thread_that_drives_and_stops_all_actors(dispatcher, interrupt):
-    def be_interrupted(_actor):
-        raise interrupt
-
-    log = []
-    refs = [dispatcher.start(Lively, log, name) for name in ("one", "two")]
-    refs[0].tell(be_interrupted)
-
-    with pytest.raises(interrupt):
-        dispatcher.run_until_idle()
-
-    dispatcher.run_until_idle()
-    assert not any(ref.is_alive() for ref in refs)
-    assert log[-2:] == [("one", "on_stop"), ("two", "on_stop")]
-
-
-def test_an_ask_that_ends_in_a_base_exception_learns_that_the_actor_is_dead(dispatcher):
-    def cancel(_actor):
-        raise BaseException
-
-    with pytest.raises(pykka.ActorDeadError):
-        dispatcher.start(Scripted).ask(cancel)
-
-
-@pytest.mark.parametrize("hook", ["on_start", "on_stop", "on_failure"])
-def test_a_base_exception_in_a_hook_ends_the_actor_and_reaches_the_driver(dispatcher, hook):
-    def raise_interrupt(*_):
-        raise KeyboardInterrupt
-
-    ref = dispatcher.start(type("Hooked", (Scripted,), {hook: raise_interrupt}))
-    ref.tell(boom if hook == "on_failure" else "hello")
-    ref.stop(block=False)
-    left_behind = ref.ask("late", block=False)
-
-    with pytest.raises(KeyboardInterrupt):
-        dispatcher.run_until_idle()
-
-    dispatcher.run_until_idle()
-    assert not ref.is_alive()
-    assert ref not in pykka.ActorRegistry.get_all()
-    with pytest.raises(pykka.ActorDeadError):
-        left_behind.get()
 
 
 def test_close_stops_the_last_started_actor_first_after_the_messages_in_line(dispatcher):

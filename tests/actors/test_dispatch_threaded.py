@@ -180,6 +180,23 @@ def test_a_busy_actor_lets_others_have_their_turn(one_worker):
     assert endless.is_alive()
 
 
+def test_no_more_actors_run_at_once_than_there_are_workers_also_after_some_have_waited(dispatchers):
+    dispatcher, gate = dispatchers(workers=2), SimpleQueue()
+    refs = [dispatcher.start(Scripted) for _ in range(6)]
+    for _ in range(3):
+        refs[0].ask(lambda _actor: refs[1].ask("wait for this"), timeout=PATIENCE_S)
+    helpers = threads_named("Scripted-")
+    assert ends_with_at_most(2, helpers)
+
+    answers = [ref.ask(lambda _actor: gate.get(timeout=PATIENCE_S), block=False) for ref in refs]
+    busy = threads_named("Scripted-")
+    for number in range(6):
+        gate.put(number)
+
+    assert len(busy) <= 2
+    assert sorted(pykka.get_all(answers, timeout=PATIENCE_S)) == list(range(6))
+
+
 def test_hundreds_of_actors_share_the_workers(dispatchers):
     dispatcher = dispatchers(workers=2)
     refs = [dispatcher.start(Scripted) for _ in range(300)]

@@ -29,6 +29,11 @@ def test_available_is_the_wallet_without_margins_and_reservations() -> None:
     assert desk.available == 2_500
 
 
+def test_a_position_that_is_being_increased_binds_its_margin_and_the_reservation() -> None:
+    more = Working(order(3, OrderSide.BUY), 0, reserved=Decimal(500))
+    assert Desk("main", Decimal(5_000)).with_slot(KEY, "BTCUSDT", LONG, (more,)).available == 3_500
+
+
 def test_a_desk_without_a_wallet_has_no_limit() -> None:
     assert Desk("virtual", None).with_slot(KEY, "BTCUSDT", LONG, ()).available is None
     assert Desk("virtual", None).credited(Decimal(5)).wallet is None

@@ -36,6 +36,13 @@ def walk(seed: int, size: int = 1500, start: float = 60_000.0, step: float = 1e-
     )
 
 
+def with_outside_bars() -> np.ndarray:
+    """Give candles of which each second one exceeds the last by the same on both sides: no move, by Wilder's rule."""
+    high, low, close = walk(10, size=300)
+    high[1::2], low[1::2] = high[::2] + 64.0, low[::2] - 64.0
+    return np.array([np.round(high), np.round(low), close])
+
+
 def with_jumps() -> np.ndarray:
     rows = walk(3)
     rows[:, 300:600] *= 10
@@ -50,6 +57,8 @@ SERIES = {
     "dear coin": walk(5, start=5e7),
     "jumps": with_jumps(),
     "flat": np.full((3, 300), 60_000.1),
+    "outside bars": with_outside_bars(),
+    "flat before a walk": np.concatenate([np.full((3, 100), 60_000.0), walk(11)], axis=1),
     "flat after a step": np.where(np.arange(3000) < 100, 100.0, 110.0) * np.ones((3, 1)),
     "straight up": np.array([[1.01], [0.99], [1.0]]) * np.arange(1.0, 301.0),
     "shorter than any warm-up": walk(6, size=8),

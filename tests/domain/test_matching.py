@@ -167,6 +167,14 @@ def test_margins_of_positions_and_of_entries_on_their_way_are_not_available() ->
     assert rejection(desk, order(3, BUY, key=OTHER), price=10_000) == "-2019"
 
 
+def test_an_entry_may_use_the_margin_that_is_kept_free_for_it() -> None:
+    desk = place(FLAT, order(2, BUY, quantity="6"), price=10_000)
+    assert desk.available == 4_000
+    desk, (filled,) = move(desk, 10_000, 10_000)
+    assert isinstance(filled, VenueFilled)
+    assert desk.available == 4_000
+
+
 def test_a_conditional_entry_needs_no_margin_before_its_trigger() -> None:
     desk = place(Desk("main", ZERO), order(2, BUY, STOP, trigger=Decimal(11_000)), price=10_000)
     desk, answers = move(desk, 10_000, 12_000)

@@ -152,17 +152,17 @@ def test_the_same_steps_give_the_same_answers(world: list[Any]) -> None:
     st.integers(1, 20),
     st.integers(1, 10_000),
     points,
-    st.lists(points, min_size=1),
+    st.lists(st.tuples(points, points), min_size=1),
     st.lists(st.integers(-100, 100), max_size=3),
 )
 def test_liquidation_never_loses_more_than_the_margin(
-    side: Side, leverage: int, quantity: int, entry: int, way: list[int], rates: list[int]
+    side: Side, leverage: int, quantity: int, entry: int, way: list[tuple[int, int]], rates: list[int]
 ) -> None:
     holding = hold(BTC, side, Decimal(quantity) / 1_000, Decimal(entry), leverage, settled_ms=0)
     desk = matching.restored("main", ZERO, {KEY: holding}, ())
     for number, rate in enumerate(rates):
         desk, _ = matching.fund(desk, KEY, Decimal(rate) / 10_000, Decimal(entry), number + 1)
-    for start, end in pairwise([entry, *way]):
+    for start, end in way:
         desk, _ = move(desk, start, end, REAL)
     if KEY not in desk.slots:
         assert desk.wallet is not None

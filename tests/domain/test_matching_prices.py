@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from desk_steps import (
     BTC,
     BUY,
@@ -70,6 +71,18 @@ def test_a_conditional_order_can_open_a_position() -> None:
     assert (holding.side, holding.entry_price) == (Side.SHORT, Decimal(9_900))
 
 
+def test_an_order_that_opens_outlives_the_position() -> None:
+    desk = place(protected(), order(6, BUY, STOP, trigger=Decimal(11_000)))
+    desk, _ = move(desk, 10_000, 9_600)
+    assert [working.order.order_id for working in desk.slots[KEY].working] == [f"{KEY}@6"]
+
+
+def test_a_stop_that_finds_the_position_turned_is_canceled() -> None:
+    desk, _ = move(place(protected(), order(9, SELL, quantity="3")), 10_000, 10_000)
+    desk, answers = move(desk, 10_000, 9_600)
+    assert answers == (VenueCanceled(f"{KEY}@4", 1_500, "NOTHING_TO_REDUCE"),)
+
+
 def test_a_quote_fills_market_orders_at_the_other_side_of_the_book() -> None:
     desk = place(Desk("virtual", None), order(2, BUY), order(2, SELL, key=OTHER))
     _, (bought,) = matching.quote(desk, KEY, FREE, Decimal(10_000), Decimal(9_999), Decimal(10_001), 7)
@@ -121,10 +134,11 @@ def test_a_stop_behind_the_liquidation_price_comes_too_late() -> None:
     ]
 
 
-def test_a_gap_beyond_bankruptcy_is_paid_by_the_insurance_fund() -> None:
-    desk, (answer,) = move(held(Side.SHORT), 15_000, 15_000, REAL)
+@pytest.mark.parametrize(("side", "gap", "bankruptcy"), [(Side.LONG, 5_000, 9_000), (Side.SHORT, 15_000, 11_000)])
+def test_a_gap_beyond_bankruptcy_is_paid_by_the_insurance_fund(side: Side, gap: int, bankruptcy: int) -> None:
+    desk, (answer,) = move(held(side), gap, gap, REAL)
     assert isinstance(answer, VenueLiquidated)
-    assert (answer.price, answer.fee, desk.wallet) == (11_000, 0, 9_000)
+    assert (answer.price, answer.fee, desk.wallet) == (bankruptcy, 0, 9_000)
 
 
 def test_funding_is_paid_on_the_mark_value_once() -> None:

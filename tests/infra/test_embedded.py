@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import psycopg
 import pytest
@@ -21,6 +22,8 @@ from infra.postgres.server.place import PORT, SOCKET_NAME, Place, read_postmaste
 
 PROJECT = Path(__file__).parents[2]
 SECONDS_MAX = 60
+
+Spawn: TypeAlias = Callable[[str, Path], subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +66,29 @@ def postmaster_pid(home: Path) -> int:
     return found.pid
 
 
-def spawn(script: str, home: Path) -> subprocess.Popen[str]:
-    """Another process of ours; `home` is known to the script."""
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Start another process of ours, which knows `home`; none outlives the test."""
     prelude = "import sys\nfrom pathlib import Path\nfrom infra.postgres import embedded\nhome = Path(sys.argv[1])\n"
-    return subprocess.Popen(
-        [sys.executable, "-c", prelude + script, str(home)],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    spawned: list[subprocess.Popen[str]] = []
+
+    def start(script: str, home: Path) -> subprocess.Popen[str]:
+        spawned.append(
+            subprocess.Popen(
+                [sys.executable, "-c", prelude + script, str(home)],
+                cwd=PROJECT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        return spawned[-1]
+
+    yield start
+    for process in spawned:
+        with process:
+            process.kill()
 
 
 def first_line(process: subprocess.Popen[str]) -> str:
@@ -113,7 +128,7 @@ def test_a_stopped_server_starts_again(home: Path) -> None:
 def test_a_reused_pid_is_not_taken_for_a_running_server(home: Path, end: str) -> None:
     embedded.start(home)
     place = Place.of(home)
-    pid_file, socket = place.data / "postmaster.pid", place.base / "socket"
+    pid_file = place.data / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     found = read_postmaster(place)
     assert found is not None
@@ -170,7 +185,7 @@ def test_a_start_waits_for_the_last_process_of_a_dead_server(home: Path) -> None
     assert answers == ["committed"]
 
 
-def test_two_starts_at_once_make_one_server(tmp_path: Path) -> None:
+def test_two_starts_at_once_make_one_server(tmp_path: Path, spawn: Spawn) -> None:
     script = "print(embedded.start(home), flush=True)"
     racers = [spawn(script, tmp_path), spawn(script, tmp_path)]
     answers = [racer.communicate(timeout=SECONDS_MAX)[0].split() for racer in racers]
@@ -200,7 +215,7 @@ def test_the_last_of_two_users_stops_the_server(home: Path) -> None:
     assert not embedded.is_running(home)
 
 
-def test_a_server_that_another_process_uses_is_not_stopped(home: Path) -> None:
+def test_a_server_that_another_process_uses_is_not_stopped(home: Path, spawn: Spawn) -> None:
     other = spawn("with embedded.running(home) as url:\n    print(url, flush=True)\n    input()", home)
     url = first_line(other)
     with embedded.running(home) as same:
@@ -210,7 +225,7 @@ def test_a_server_that_another_process_uses_is_not_stopped(home: Path) -> None:
     assert not embedded.is_running(home)
 
 
-def test_a_server_survives_its_killed_owner_and_is_found_by_the_next(home: Path) -> None:
+def test_a_server_survives_its_killed_owner_and_is_found_by_the_next(home: Path, spawn: Spawn) -> None:
     owner = spawn("with embedded.running(home) as url:\n    print(url, flush=True)\n    input()", home)
     before = started_at(first_line(owner))
     owner.kill()
@@ -235,7 +250,7 @@ def test_the_server_stands_outside_the_session_of_the_terminal(home: Path) -> No
         os.waitpid(pid, os.WNOHANG)
 
 
-def test_nothing_is_printed_and_the_package_is_never_imported(home: Path) -> None:
+def test_nothing_is_printed_and_the_package_is_never_imported(home: Path, spawn: Spawn) -> None:
     script = (
         "with embedded.running(home): pass\nassert not [name for name in sys.modules if name.startswith('pixeltable')]"
     )

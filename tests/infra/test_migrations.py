@@ -154,7 +154,7 @@ def shape_of(connection: Connection[Any], schema: str, name: str) -> list[tuple[
 def test_history_refuses_every_change(connection: Connection[Any], schema: str, table: str, statement: str) -> None:
     StoredHistory(connection, Tables(schema)).commit(["symbol:BTCUSDT"])
     column = {"events": "state", "commits": "writer", "tapes": "frames"}[table]
-    verb = statement.split()[0]
+    verb = statement.partition(" ")[0]
 
     with pytest.raises(psycopg.errors.RestrictViolation, match=f"append-only: {verb} of {schema}.{table} is refused"):
         connection.execute(statement.format(f"{schema}.{table}", column, column))

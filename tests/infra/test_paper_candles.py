@@ -25,6 +25,7 @@ from domain.config import VenueConfig
 from domain.holding import hold
 from domain.values import ZERO, OrderSide, Side
 from domain.venue import (
+    VenueAccepted,
     VenueCanceled,
     VenueFilled,
     VenueLiquidated,
@@ -37,6 +38,20 @@ def test_an_entry_fills_at_the_open_of_the_next_candle() -> None:
     paper.execute(order(2, OrderSide.BUY), 0)
     answers = walk(paper, candle(100, 110, 90, 105))
     assert answers[-1] == VenueFilled(f"{KEY}@2", 0, f"{KEY}@2#1", Decimal(100), Decimal(1), ZERO)
+
+
+def test_a_walk_stops_where_something_happens_and_where_an_answer_falls_due() -> None:
+    paper = venue()
+    paper.execute(order(2, OrderSide.BUY), 0)
+    assert list(paper.walk("BTCUSDT", candle(100, 110, 90, 105), MINUTE)) == [0, 50, 59_999]
+
+
+def test_a_position_opened_within_a_candle_is_not_liquidated_by_what_was_before() -> None:
+    paper = venue()
+    paper.execute(order(2, OrderSide.BUY, STOP, trigger=Decimal(105), leverage=20), 0)
+    answers = walk(paper, candle(100, 110, 90, 105))
+    assert [type(answer) for answer in answers] == [VenueAccepted, VenueFilled]
+    assert paper.active("BTCUSDT")
 
 
 def test_a_stop_placed_after_the_entry_can_be_hit_in_the_same_candle() -> None:

@@ -1,0 +1,72 @@
+"""Puts the commands together, and turns every error into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from domain.errors import CorruptHistory, HindsightError
+from infra import log
+from infra.cli import checks, ledger, operator, trade, travel
+from infra.cli.output import err
+
+FINDINGS = 1
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="run.py",
+    help="Hindsight: trade Binance USD-M perpetual futures on paper, and replay any moment exactly as it happened.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (trade, travel, ledger, operator, checks):
+    group.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (default: the process's own; without a command, `run`) and give the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help"}):
+        given.insert(0, "run")
+    log.configure("warning")
+    try:
+        outcome = app(given, standalone_mode=False)
+    except typer.Exit as end:
+        return end.exit_code
+    except KeyboardInterrupt:
+        err.print("Interrupted.")
+        return INTERRUPTED
+    except CorruptHistory as error:
+        err.print(f"[bold red]{error}[/bold red]")
+        return FINDINGS
+    except HindsightError as error:
+        err.print(f"[bold red]Can't do that.[/bold red] {error}", soft_wrap=True)
+        return COULD_NOT_RUN
+    except Exception as error:  # noqa: BLE001 - the outermost loop of the shell
+        return _foreign(error)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _foreign(error: Exception) -> int:
+    """Answer an error that is not ours: the parser's in its own words, a bug with a file for whoever mends it."""
+    show = getattr(error, "show", None)
+    if callable(show):  # typer's and click's usage errors
+        show()
+        return COULD_NOT_RUN
+    with tempfile.NamedTemporaryFile("w", prefix="hindsight-bug-", suffix=".log", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    err.print(
+        f"[bold red]That is a bug in Hindsight:[/bold red] {type(error).__name__}: {error}. Nothing that was committed"
+        f" is lost. Please report it with {Path(file.name)}.",
+        soft_wrap=True,
+    )
+    return COULD_NOT_RUN

@@ -1,0 +1,132 @@
+"""`settings` and `doctor`: what is in force, and what works here. Neither changes anything."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from domain.errors import HindsightError
+from infra import code_version, settings
+from infra.cli import options
+from infra.cli.output import out, print_json, print_rows
+from infra.settings import Resolved, mask_url
+
+FINDINGS = 1
+FREE_MB_MIN = 2_048
+
+Example = Annotated[bool, typer.Option("--example", help="Print a hindsight.toml with every key explained.")]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("settings")(settings_command)
+    app.command("doctor")(doctor_command)
+
+
+def settings_command(
+    example: Example = False,
+    given: options.Set = None,
+    store: options.Store = None,
+    home: options.Home = None,
+    config: options.ConfigFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show every setting and where it came from.
+
+    Example: run.py settings --example > hindsight.toml
+    """
+    if example:
+        out.print(settings.example(), markup=False, soft_wrap=True, end="")
+        return
+    resolved = options.resolve(config, given, store, home)
+    rows = [{"key": key, "value": value, "origin": origin} for key, value, origin in resolved.table()]
+    print_rows(rows, "settings", as_json=as_json)
+
+
+def doctor_command(
+    store: options.Store = None,
+    home: options.Home = None,
+    config: options.ConfigFile = None,
+    as_json: options.Json = False,
+) -> int:
+    """Check settings, database, disk, clock and the strategy; never changes anything.
+
+    Example: run.py doctor --json
+    """
+    checks = list(_checks(config, store, home))
+    if as_json:
+        print_json({"checks": checks})
+    else:
+        rows = [{"check": c.name, "ok": "ok" if c.ok else "NOT OK", "detail": c.detail} for c in checks]
+        print_rows(rows, "doctor", as_json=False)
+    return 0 if all(check.ok for check in checks) else FINDINGS
+
+
+def _checks(config: Path | None, store: str | None, home: Path | None) -> Iterator[Check]:
+    try:
+        resolved = options.resolve(config, None, store, home)
+    except HindsightError as error:
+        yield Check("settings", ok=False, detail=str(error))
+        return
+    yield Check("settings", ok=True, detail=f"{len(resolved.origins)} values are not defaults")
+    yield Check("python", ok=sys.version_info >= (3, 11), detail=sys.version.split()[0])
+    yield _looked_at("strategy", lambda: _strategy(resolved))
+    yield _looked_at("disk", lambda: _disk(resolved))
+    yield from _database(resolved)
+
+
+def _looked_at(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, ok=True, detail=look())
+    except HindsightError as error:
+        return Check(name, ok=False, detail=str(error))
+
+
+def _strategy(resolved: Resolved) -> str:
+    name = resolved.settings.strategy.name
+    code_version.strategy_named(name)
+    return f"{name}, sha256 {code_version.strategy_sha256(name)[:12]}"
+
+
+def _disk(resolved: Resolved) -> str:
+    place = Path(resolved.settings.database.home).absolute()
+    while not place.exists():
+        place = place.parent
+    free_mb = shutil.disk_usage(place).free // 2**20
+    if free_mb < FREE_MB_MIN:
+        raise HindsightError(f"{free_mb} MB are free at {place}; expected at least {FREE_MB_MIN} MB: make room.")
+    return f"{free_mb:,} MB free at {place}"
+
+
+def _database(resolved: Resolved) -> Iterator[Check]:
+    from infra.postgres.server_facts import concerns, server_facts
+
+    url = resolved.settings.database.url
+    try:
+        with options.existing_database(resolved) as reached:
+            if reached is None:
+                yield Check("database", ok=True, detail="embedded, not created yet: the first run does it")
+                return
+            facts = server_facts(reached)
+            worries = concerns(facts)
+    except HindsightError as error:
+        yield Check("database", ok=False, detail=str(error))
+        return
+    kind = mask_url(url) if url else "embedded"
+    yield Check("database", ok=True, detail=f"{kind}, PostgreSQL {facts.major}")
+    detail = "; ".join(worries) or f"fsync {facts.fsync}, synchronous_commit {facts.synchronous_commit}, checksums on"
+    yield Check("durability", ok=not worries, detail=detail)

@@ -1,0 +1,101 @@
+"""`halt`, `resume`, `flatten`, `close`: an operator's wishes to the running system, through its database."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from typing import Annotated
+
+import typer
+
+from domain.errors import HindsightError
+from domain.operations import OperatorKind
+from infra.cli import options
+from infra.cli.output import out, print_json
+
+WAIT_S = 15.0
+
+Symbol = Annotated[str, typer.Argument(help="Which symbol, such as BTCUSDT.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("halt")(halt_command)
+    app.command("resume")(resume_command)
+    app.command("flatten")(flatten_command)
+    app.command("close")(close_command)
+
+
+def halt_command(
+    store: options.Store = None,
+    home: options.Home = None,
+    config: options.ConfigFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let the running system take no new positions; what is open stays protected.
+
+    Example: run.py halt
+    """
+    _ask(OperatorKind.HALT, "", options.resolve(config, None, store, home), as_json=as_json)
+
+
+def resume_command(
+    store: options.Store = None,
+    home: options.Home = None,
+    config: options.ConfigFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let the running system take new positions again.
+
+    Example: run.py resume
+    """
+    _ask(OperatorKind.RESUME, "", options.resolve(config, None, store, home), as_json=as_json)
+
+
+def flatten_command(
+    store: options.Store = None,
+    home: options.Home = None,
+    config: options.ConfigFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Close all positions at the market and take no new ones until `resume`.
+
+    Example: run.py flatten
+    """
+    _ask(OperatorKind.FLATTEN, "", options.resolve(config, None, store, home), as_json=as_json)
+
+
+def close_command(
+    symbol: Symbol,
+    store: options.Store = None,
+    home: options.Home = None,
+    config: options.ConfigFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Close what is open in one symbol at the market.
+
+    Example: run.py close BTCUSDT
+    """
+    _ask(OperatorKind.CLOSE, symbol.upper(), options.resolve(config, None, store, home), as_json=as_json)
+
+
+def _ask(kind: OperatorKind, argument: str, resolved: options.Resolved, *, as_json: bool) -> None:
+    """Put the wish into the commands table and wait for the event that answers it."""
+    from infra import store as stores
+    from infra.postgres import commands, runs
+    from infra.postgres.session import connect
+
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    with (
+        options.database(resolved) as url,
+        stores.reading(url, runs.LIVE) as (_, tables, _reader),
+        connect(url, "operator") as connection,
+    ):
+        command_id = commands.issue(connection, tables, kind, argument, who)
+        answer = commands.wait_for_answer(connection, tables, command_id, WAIT_S)
+    if answer.refused:
+        raise HindsightError(f"The running system refused {kind}: {answer.refused}")
+    if as_json:
+        print_json({"command": kind, "argument": argument, "event": answer.event, "seq": answer.seq})
+    else:
+        out.print(f"{kind} {argument}: {answer.event}, seq {answer.seq}".replace(" :", ":"))

@@ -1,0 +1,90 @@
+"""The options that many commands share, and what they open."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from domain.errors import InvalidInput
+from infra import settings
+from infra.settings import Resolved
+
+if TYPE_CHECKING:  # loading these takes longer than `--help` should
+    from infra.followers.follower import Follower
+    from infra.postgres.reader import PostgresReader
+    from infra.postgres.runs import RunInfo
+
+MEMORY: Final = "memory"
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Store = Annotated[str | None, typer.Option("--store", help="A PostgreSQL URL, or 'memory'.", metavar="URL|memory")]
+Home = Annotated[Path | None, typer.Option("--home", help="Directory of the embedded server and of files.")]
+Run = Annotated[str | None, typer.Option("--run", help="Which run (default: the newest in the store).", metavar="ID")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="The settings file (default: ./hindsight.toml).")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override a setting.", metavar="KEY=VALUE")]
+Symbols = Annotated[str | None, typer.Option("--symbols", help="A number, or a list: BTCUSDT,ETHUSDT.")]
+
+
+def resolve(
+    config: Path | None, given: Sequence[str] | None, store: str | None, home: Path | None, *more: str | None
+) -> Resolved:
+    """Read the settings with a command's own options on top. `more` are `key=value`, None where not given."""
+    overrides = [*(given or ()), *(item for item in more if item is not None)]
+    if store is not None:
+        overrides.append(f"database.url={store}")
+    if home is not None:
+        overrides.append(f"database.home={home}")
+    return settings.resolve(config, overrides)
+
+
+def override(key: str, value: object | None) -> str | None:
+    """Give `key=value`, or None if there is no value."""
+    return None if value is None else f"{key}={value}"
+
+
+@contextmanager
+def database(resolved: Resolved) -> Generator[str]:
+    """Give the URL of the store's PostgreSQL: the user's own, or the embedded one for as long as the block runs."""
+    place = resolved.settings.database
+    if place.url == MEMORY:
+        raise InvalidInput("--store", "a PostgreSQL store for this command", "memory", "Leave --store out.")
+    if place.url:
+        yield place.url
+        return
+    from infra.postgres import embedded
+
+    with embedded.running(Path(place.home)) as url:
+        yield url
+
+
+@contextmanager
+def existing_database(resolved: Resolved) -> Generator[str | None]:
+    """Give the URL of a database that is there already, or None: nothing is created."""
+    place = resolved.settings.database
+    if not place.url:
+        from infra.postgres.server.place import Place
+
+        if not Place.of(Path(place.home)).data.exists():
+            yield None
+            return
+    with database(resolved) as url:
+        yield url
+
+
+@contextmanager
+def follower(url: str, run: str | None) -> Generator[tuple[RunInfo, Follower, PostgresReader]]:
+    """Give the follower over a run's read models, with the run and its reader."""
+    from infra import store
+    from infra.followers.follower import Follower
+    from infra.postgres.views import PostgresViews
+
+    with store.reading(url, run) as (info, tables, reader):
+        views = PostgresViews(url, tables)
+        try:
+            yield info, Follower(reader, views), reader
+        finally:
+            views.close()

@@ -1,0 +1,105 @@
+"""`replay`: the state as of a moment, and the decision replay."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from actors.ports import Reader
+from domain.errors import InvalidInput
+from infra import moments, replay
+from infra import store as stores
+from infra.cli import options
+from infra.cli.output import err, out, print_facts, print_json, print_tree, progress
+from infra.code_version import strategy_named
+
+FINDINGS = 1
+
+At = Annotated[str | None, typer.Option("--at", help="The state as of a moment.", metavar="T")]
+Verify = Annotated[bool, typer.Option("--verify", help="Replay the tape through today's code and compare.")]
+Stream = Annotated[str | None, typer.Option("--stream", help="Only this stream, finished ones included.")]
+Diff = Annotated[str | None, typer.Option("--diff", help="What changed between --at and this moment.", metavar="T2")]
+From = Annotated[str | None, typer.Option("--from", help="Verify from this moment.", metavar="A")]
+To = Annotated[str | None, typer.Option("--to", help="Verify up to this moment.", metavar="B")]
+KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Count all divergences, not just the first.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("replay")(replay_command)
+
+
+def replay_command(
+    at: At = None,
+    verify: Verify = False,
+    stream: Stream = None,
+    diff: Diff = None,
+    since: From = None,
+    until: To = None,
+    keep_going: KeepGoing = False,
+    run: options.Run = None,
+    store: options.Store = None,
+    home: options.Home = None,
+    config: options.ConfigFile = None,
+    as_json: options.Json = False,
+) -> int:
+    """Travel in time over a recorded run.
+
+    Examples: run.py replay --at seq:1000 --stream account:main · run.py replay --verify --run live
+    """
+    if (at is not None) == verify:
+        raise InvalidInput("replay", "either --at T or --verify", "both" if verify else "neither")
+    resolved = options.resolve(config, None, store, home)
+    with options.database(resolved) as url, stores.reading(url, run) as (_, _, reader):
+        if at is not None:
+            return _show(reader, at, stream, diff, as_json=as_json)
+        return _verify(reader, since, until, keep_going=keep_going, as_json=as_json)
+
+
+def _show(reader: Reader, at: str, stream: str | None, diff: str | None, *, as_json: bool) -> int:
+    seq = moments.seq_at(reader, at, "--at")
+    before = _states(reader, seq, stream)
+    if diff is not None:
+        later = moments.seq_at(reader, diff, "--diff")
+        changes = replay.differences(before.streams, _states(reader, later, stream).streams)
+        if as_json:
+            print_json({"at": at, "seq": seq, "until": diff, "until_seq": later, "changes": changes})
+        else:
+            print_tree(changes, f"[bold]changes from seq {seq} to seq {later}[/bold]")
+        return 0
+    if as_json:
+        when = moments.iso(before.at_ms)
+        print_json({"at": when, "seq": seq, "streams": before.streams, "state_hash": before.state_hash})
+    else:
+        print_tree(before.streams, f"[bold]as of seq {seq}, {moments.iso(before.at_ms)}[/bold]")
+        out.print(f"state hash {before.state_hash}")
+    return 0
+
+
+def _states(reader: Reader, seq: int, stream: str | None) -> replay.AsOf:
+    if stream is None:
+        return replay.as_of(reader, seq, strategy_named)
+    return replay.stream_as_of(reader, stream, seq, strategy_named)
+
+
+def _verify(reader: Reader, since: str | None, until: str | None, *, keep_going: bool, as_json: bool) -> int:
+    first = 1 if since is None else max(1, moments.input_at(reader, since, "--from"))
+    last = reader.head().input_seq if until is None else moments.input_at(reader, until, "--to")
+    if first > last:
+        raise InvalidInput("--from, --to", "a start before the end", f"input {first} and input {last}")
+    with progress("replaying", last) as report:
+        found = replay.verify(
+            reader, strategy_named, from_input=first, to_input=last, keep_going=keep_going, progress=report
+        )
+    if as_json:
+        print_json(found)
+    else:
+        facts = {"inputs": found.inputs, "events": found.events, "effects": found.effects}
+        print_facts({**facts, "divergences": found.divergences}, "decision replay", as_json=False)
+        if found.first_divergence is not None:
+            print_tree(msgspec.to_builtins(found.first_divergence), "[bold red]first divergence[/bold red]")
+    if not found.chain_equal and not found.divergences:
+        err.print("The events are equal, but the content hash is not: run `python run.py verify`.")
+    return FINDINGS if found.divergences or not found.chain_equal else 0

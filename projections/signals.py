@@ -1,0 +1,157 @@
+"""`signals`: every proposal that a strategy made anew, and what became of it.
+
+    RAISED ──EntryApproved──▶ TRADED ─────────────────────────────▶ the position's end
+       │                        (entry came to nothing: ABANDONED)      ▲
+       └──EntryDenied──▶ DENIED ──VirtualPositionPlanned──▶ VIRTUAL ────┘
+    DECLINED: not even raised, for all these reasons
+
+A proposal is named by the event that raised or declined it. A denied signal that can't be followed virtually stays
+DENIED, and its reasons say both why.
+"""
+
+from __future__ import annotations
+
+import enum
+from decimal import Decimal
+
+import msgspec
+from msgspec.structs import replace
+
+from domain.account import EntryApproved, EntryDenied
+from domain.base import Recorded
+from domain.position_events import PositionAbandoned, PositionClosed
+from domain.symbol_events import SignalDeclined, SignalRaised, VirtualPositionPlanned
+from domain.values import Side
+from projections.base import NOTHING, Changes, Projection, Rows
+
+
+class SignalOutcome(enum.StrEnum):
+    """What became of a proposal."""
+
+    RAISED = "RAISED"
+    TRADED = "TRADED"
+    ABANDONED = "ABANDONED"
+    DENIED = "DENIED"
+    VIRTUAL = "VIRTUAL"
+    DECLINED = "DECLINED"
+
+
+class SignalRow(msgspec.Struct, frozen=True):
+    """One proposal. `number` counts the symbol's signals (0: declined); prices in USDT, as proposed.
+
+    `code` is why an account denied it. `position` is what follows it, for money or virtually; when that has ended,
+    `result` says how and `net` what it brought (USDT).
+    """
+
+    signal_id: str
+    symbol: str
+    number: int
+    time_ms: int
+    side: Side
+    outcome: SignalOutcome
+    strategy: str = ""
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    confidence: float | None = None
+    win: float | None = None
+    reasons: tuple[str, ...] = ()
+    code: str = ""
+    position: str = ""
+    result: str = ""
+    ended_ms: int | None = None
+    net: Decimal | None = None
+    live: bool = True
+
+
+def apply(rows: Rows[SignalRow], recorded: Recorded) -> Changes[SignalRow]:
+    """Give the proposals that this event says something about."""
+    match recorded.event:
+        case SignalRaised():
+            return {(recorded.event_id,): _raised(recorded, recorded.event)}
+        case SignalDeclined() as declined:
+            return _declined(rows, recorded, declined)
+        case EntryApproved(position, plan):
+            return _changed(rows, plan.signal_id, outcome=SignalOutcome.TRADED, position=position)
+        case EntryDenied(signal_id=signal_id, code=code):
+            return _changed(rows, signal_id, outcome=SignalOutcome.DENIED, code=code)
+        case VirtualPositionPlanned(position, plan):
+            return _changed(rows, plan.signal_id, outcome=SignalOutcome.VIRTUAL, position=position)
+        case PositionClosed(reason, time_ms, net=net, plan=plan):
+            end = {"result": reason.value, "ended_ms": time_ms, "net": net, "live": False}
+            return _changed(rows, plan.signal_id, **end)
+        case PositionAbandoned(reason):
+            return _abandoned(rows, recorded, reason)
+        case _:
+            return NOTHING
+
+
+def _raised(recorded: Recorded, raised: SignalRaised) -> SignalRow:
+    proposal = raised.proposal
+    return SignalRow(
+        signal_id=recorded.event_id,
+        symbol=recorded.stream.partition(":")[2],
+        number=raised.number,
+        time_ms=raised.time_ms,
+        side=proposal.side,
+        outcome=SignalOutcome.RAISED,
+        strategy=raised.strategy,
+        entry=proposal.entry,
+        stop=proposal.stop,
+        target=proposal.target,
+        confidence=proposal.confidence,
+        win=proposal.win,
+        reasons=proposal.reasons,
+    )
+
+
+def _declined(rows: Rows[SignalRow], recorded: Recorded, declined: SignalDeclined) -> Changes[SignalRow]:
+    """A denied signal that can't be followed virtually, or a proposal that was never raised.
+
+    An account's denial and the symbol's answer to it follow from the same input, so at most one signal of a symbol
+    waits for that answer.
+    """
+    symbol = recorded.stream.partition(":")[2]
+    for row in rows.values():
+        if row.live and row.symbol == symbol and row.outcome is SignalOutcome.DENIED:
+            return _changed(rows, row.signal_id, reasons=(*row.reasons, *declined.reasons), live=False)
+    fresh = SignalRow(
+        signal_id=recorded.event_id,
+        symbol=symbol,
+        number=0,
+        time_ms=declined.time_ms,
+        side=declined.side,
+        outcome=SignalOutcome.DECLINED,
+        reasons=declined.reasons,
+        live=False,
+    )
+    return {(recorded.event_id,): fresh}
+
+
+def _abandoned(rows: Rows[SignalRow], recorded: Recorded, reason: str) -> Changes[SignalRow]:
+    for row in rows.values():
+        if row.live and row.position == recorded.stream:
+            ended = SignalOutcome.ABANDONED
+            end = {"result": reason, "ended_ms": recorded.at_ms, "live": False}
+            return _changed(rows, row.signal_id, outcome=ended, **end)
+    return NOTHING
+
+
+def _changed(rows: Rows[SignalRow], signal_id: str, **fields: object) -> Changes[SignalRow]:
+    row = rows.get((signal_id,))
+    return {(signal_id,): replace(row, **fields)} if row is not None else NOTHING
+
+
+SIGNALS = Projection(
+    name="signals",
+    version=1,
+    topics=(
+        SignalRaised, SignalDeclined, EntryApproved, EntryDenied, VirtualPositionPlanned, PositionClosed,
+        PositionAbandoned,
+    ),
+    row=SignalRow,
+    key=("signal_id",),
+    apply=apply,
+    indices=(("time_ms",), ("symbol", "time_ms"), ("outcome", "time_ms"), ("position",)),
+    order=("time_ms", "signal_id"),
+)  # fmt: skip

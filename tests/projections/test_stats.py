@@ -1,0 +1,106 @@
+"""The read model `stats`."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trading_history import D, TradingHistory, closed, plan_of
+
+from domain.account import FillBooked
+from domain.deal import VIRTUAL
+from domain.position_events import PositionOpened
+from projections.base import fold
+from projections.stats import STATS, Bucket, StatsRow
+
+
+def stats_of(*nets: str, name: str = "main") -> StatsRow:
+    history = TradingHistory()
+    for number, net in enumerate(nets):
+        history.record((f"position:{name}/BTCUSDT-{number}", closed(plan_of(name), net)))
+    return fold(STATS, history.events)[name,]
+
+
+def test_wins_and_losses_are_counted_by_net_pnl() -> None:
+    row = stats_of("10", "-5", "0", "20")
+    assert (row.trades, row.wins, row.losses, row.win_rate) == (4, 2, 1, 0.5)
+
+
+def test_expectancy_is_the_mean_net_pnl_of_a_trade() -> None:
+    assert stats_of("10", "-5", "1").expectancy == Decimal(2)
+
+
+def test_the_profit_factor_is_gains_over_losses() -> None:
+    assert stats_of("10", "-5", "20").profit_factor == 6.0
+
+
+def test_without_a_loss_there_is_no_profit_factor_and_no_sortino_ratio() -> None:
+    row = stats_of("10", "20")
+    assert (row.profit_factor, row.sortino) == (None, None)
+
+
+def test_one_trade_has_no_sharpe_ratio() -> None:
+    assert stats_of("10").sharpe is None
+
+
+@given(st.lists(st.integers(-1_000, 1_000), min_size=2, max_size=40).filter(lambda nets: min(nets) < 0))
+def test_sharpe_and_sortino_equal_their_definitions(nets: list[int]) -> None:
+    row = stats_of(*map(str, nets))
+    returns = [net / 40 for net in nets]  # the plan's margin is 40
+    mean, deviation = statistics.fmean(returns), statistics.stdev(returns)
+    downside = math.sqrt(math.fsum(min(value, 0) ** 2 for value in returns) / len(returns))
+    assert row.sharpe == (pytest.approx(mean / deviation, abs=1e-9) if deviation else None)
+    assert row.sortino == pytest.approx(mean / downside, abs=1e-9)
+
+
+def test_streaks_are_counted_and_a_trade_without_gain_or_loss_ends_them() -> None:
+    row = stats_of("1", "1", "1", "-1", "-1", "1", "0", "-1")
+    assert (row.streak, row.longest_wins, row.longest_losses) == (-1, 3, 2)
+
+
+def test_the_drawdown_of_an_account_is_that_of_its_wallet_balance() -> None:
+    history = TradingHistory().start("1000")
+    for balance in ("1200", "900", "1100", "950"):
+        booked = FillBooked("position:main/BTCUSDT-1", "o", D(0), D(0), D(balance))
+        history.record(("account:main", booked))
+    row = fold(STATS, history.events)["main",]
+    assert (row.peak, row.balance, row.max_drawdown) == (D(1200), D(950), 0.25)
+
+
+def test_the_drawdown_of_virtual_trading_starts_from_the_first_sessions_balance() -> None:
+    history = TradingHistory().start("1000").start("5000")
+    for number, net in enumerate(("-100", "50")):
+        history.record((f"position:virtual/BTCUSDT-{number}", closed(plan_of(VIRTUAL), net)))
+    row = fold(STATS, history.events)[VIRTUAL,]
+    assert (row.balance, row.max_drawdown) == (D(950), 0.1)
+
+
+def test_holding_time_and_slippage_are_averages() -> None:
+    history = TradingHistory()
+    for number, (held_ms, slippage) in enumerate(((1_000, "0.0002"), (3_000, "0.0004"))):
+        position = f"position:main/BTCUSDT-{number}"
+        history.record((position, PositionOpened(history.at_ms, D(100), D(slippage))))
+        history.record((position, closed(plan_of(), held_ms=held_ms)))
+    row = fold(STATS, history.events)["main",]
+    assert (row.average_held_ms, row.entries, row.average_slippage) == (2_000, 2, pytest.approx(0.0003))
+
+
+def test_hit_rates_are_told_apart_by_tenths_of_confidence() -> None:
+    history = TradingHistory()
+    for number, (confidence, net) in enumerate(((0.69, "1"), (0.6, "-1"), (1.0, "1"), (0.95, "1"), (0.05, "-1"))):
+        plan = plan_of(confidence=confidence)
+        history.record((f"position:main/BTCUSDT-{number}", closed(plan, net)))
+    row = fold(STATS, history.events)["main",]
+    assert row.by_confidence == (Bucket(0.0, 1, 0), Bucket(0.6, 2, 1), Bucket(0.9, 2, 2))
+
+
+def test_real_and_virtual_trades_stand_in_rows_of_their_own() -> None:
+    history = TradingHistory().start()
+    history.trade(plan_of(), 1, "120")
+    history.trade(plan_of(VIRTUAL), 2, "90")
+    rows = fold(STATS, history.events)
+    assert (rows["main",].wins, rows[VIRTUAL,].losses) == (1, 1)
