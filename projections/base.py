@@ -81,6 +81,12 @@ def fold(projection: Projection[R], events: Iterable[Recorded], rows: Rows[R] = 
     return after
 
 
+def live_row(rows: Rows[R], key: Key) -> R | None:
+    """Give a row that may still change; None if it is finished, or was never begun."""
+    row = rows.get(key)
+    return row if row is not None and getattr(row, LIVE) else None
+
+
 def account_of(position: str) -> str:
     """Give the account in a position's name: `main` of `position:main/BTCUSDT-42`."""
     return position.partition(":")[2].partition("/")[0]

@@ -26,7 +26,7 @@ from domain.orders import (
 )
 from domain.values import ZERO, OrderSide, money
 from domain.venue import OrderType
-from projections.base import NOTHING, Changes, Projection, Rows, account_of, symbol_of
+from projections.base import NOTHING, Changes, Projection, Rows, account_of, live_row, symbol_of
 
 
 class OrderState(enum.StrEnum):
@@ -89,7 +89,7 @@ def apply(rows: Rows[OrderRow], recorded: Recorded) -> Changes[OrderRow]:
             | OrderCanceled(order_id=order_id)
             | OrderRejected(order_id=order_id)
         ):
-            row = rows.get((order_id,))
+            row = live_row(rows, (order_id,))
             return {(order_id,): _after(row, recorded)} if row is not None else NOTHING
         case _:
             return NOTHING

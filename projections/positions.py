@@ -25,7 +25,7 @@ from domain.position_events import (
     PriceExtremeReached,
 )
 from domain.values import ZERO, Side, money
-from projections.base import NOTHING, Changes, Projection, Rows
+from projections.base import NOTHING, Changes, Projection, Rows, live_row
 
 
 class PositionState(enum.StrEnum):
@@ -94,7 +94,7 @@ def apply(rows: Rows[PositionRow], recorded: Recorded) -> Changes[PositionRow]:
         case PositionRequested(plan) if plan.account != VIRTUAL:
             return {key: requested(PositionRow, recorded.stream, plan, recorded.at_ms)}
         case _:
-            row = rows.get(key)
+            row = live_row(rows, key)
             after = followed(row, recorded) if row is not None else row
             return {key: after} if after is not None else NOTHING
 

@@ -22,7 +22,7 @@ from domain.base import Recorded
 from domain.position_events import PositionAbandoned, PositionClosed
 from domain.symbol_events import SignalDeclined, SignalRaised, VirtualPositionPlanned
 from domain.values import Side
-from projections.base import NOTHING, Changes, Projection, Rows
+from projections.base import NOTHING, Changes, Projection, Rows, live_row
 
 
 class SignalOutcome(enum.StrEnum):
@@ -138,7 +138,7 @@ def _abandoned(rows: Rows[SignalRow], recorded: Recorded, reason: str) -> Change
 
 
 def _changed(rows: Rows[SignalRow], signal_id: str, **fields: object) -> Changes[SignalRow]:
-    row = rows.get((signal_id,))
+    row = live_row(rows, (signal_id,))
     return {(signal_id,): replace(row, **fields)} if row is not None else NOTHING
 
 

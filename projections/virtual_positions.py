@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from domain.base import Recorded
 from domain.symbol_events import VirtualPositionPlanned
-from projections.base import NOTHING, Changes, Projection, Rows
+from projections.base import NOTHING, Changes, Projection, Rows, live_row
 from projections.positions import FOLLOWED, PositionRow, followed, requested
 
 
@@ -24,7 +24,7 @@ def apply(rows: Rows[VirtualPositionRow], recorded: Recorded) -> Changes[Virtual
             row = requested(VirtualPositionRow, position, plan, recorded.at_ms)
             return {(position,): replace(row, why=why, replaces=replaces)}
         case _:
-            row = rows.get((recorded.stream,))
+            row = live_row(rows, (recorded.stream,))
             after = followed(row, recorded) if row is not None else row
             return {(recorded.stream,): after} if after is not None else NOTHING
 

@@ -247,13 +247,14 @@ def _refuse_and_follow(history: TradingHistory) -> None:
     history.decline("HALTED", "VIRTUAL_SAME_SIDE_ACTIVE")
     history.record((virtual, ExitRequested(ExitReason.REPLACED)))
     history.close(virtual, "97", funding="-0.25")
-    unfilled = history.request(plan_of(VIRTUAL, side=Side.SHORT, signal_id=ignored), 4, replaces=virtual)
+    opposite = history.signal(side=Side.SHORT)
+    unfilled = history.request(plan_of(VIRTUAL, side=Side.SHORT, signal_id=opposite), 5, replaces=virtual)
     history.record((unfilled, PositionAbandoned("EXPIRED")))
-    nothing = history.request(plan_of(signal_id=history.signal()), 5)
+    nothing = history.request(plan_of(signal_id=history.signal()), 6)
     rejected = OrderRejected(f"{nothing}@2", Role.ENTRY, "-2019", "Margin is insufficient.", history.at_ms)
     released = account.PositionReleased(nothing)
     history.record((nothing, rejected), (nothing, PositionAbandoned("-2019")), ("account:main", released))
-    history.request(plan_of(signal_id=history.signal()), 6)
+    history.request(plan_of(signal_id=history.signal()), 7)
 
 
 def _operate(history: TradingHistory) -> None:

@@ -4,13 +4,15 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
+from types import TracebackType
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 import pykka
 from pykka import ActorDeadError, ActorRef
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop  # pyright: ignore[reportPrivateUsage]  # pykka's only word for "stop"
 
+ExcInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 T = TypeVar("T")
 A = TypeVar("A", bound="DispatchedActor")
 
@@ -53,24 +55,34 @@ class DispatchedFuture(pykka.ThreadingFuture[T]):
     driver: Driver | None = None
     """The thread-less dispatcher that has to answer; None: somebody else's thread does."""
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether a result or an exception is there."""
-        return self._result is not None
+    is_answered: bool = False
+    """Whether a result or an exception is there."""
+    is_derived: bool = False
+    """Whether the value comes from other futures (`map`, `join`, `stop`); those do the waiting."""
 
-    @property
-    def is_derived(self) -> bool:
-        """Whether the value comes from other futures (`map`, `join`, `stop`); those do the waiting."""
-        return self._get_hook is not None
+    def set(self, value: Any = None) -> None:
+        """Give the answer; an exception if there is one already."""
+        super().set(value)
+        self.is_answered = True
+
+    def set_exception(self, exc_info: ExcInfo | None = None) -> None:
+        """Answer with an exception, by default the one that is being handled."""
+        super().set_exception(exc_info)
+        self.is_answered = True
+
+    def set_get_hook(self, func: Callable[[float | None], T]) -> None:
+        """Let `get` compute the value, once."""
+        super().set_get_hook(func)
+        self.is_derived = True
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Return the answer, waiting at most `timeout` seconds (None: as long as it takes).
 
         Raises the actor's exception, `pykka.Timeout`, or DispatchError where waiting could only be for ever.
         """
-        if self._result is None and self.driver is not None and self.driver is not here.runs:
+        if not self.is_answered and self.driver is not None and self.driver is not here.runs:
             self.driver.drive_until(self, timeout)
-        if self._result is None and here.runs is not None:
+        if not self.is_answered and here.runs is not None:
             with here.runs.waiting(self):
                 return super().get(timeout=timeout)
         return super().get(timeout=timeout)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import getpass
 import socket
-from typing import Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from domain.errors import HindsightError
+from domain.errors import Fenced, HindsightError, Unavailable
 from domain.operations import OperatorKind
 from infra.cli import options
 from infra.cli.output import out, print_json
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from infra.postgres.tables import Tables
 
 WAIT_S = 15.0
 
@@ -91,6 +97,7 @@ def _ask(kind: OperatorKind, argument: str, resolved: options.Resolved, *, as_js
         stores.reading(url, runs.LIVE) as (_, tables, _reader),
         connect(url, "operator") as connection,
     ):
+        _require_running(connection, tables)
         command_id = commands.issue(connection, tables, kind, argument, who)
         answer = commands.wait_for_answer(connection, tables, command_id, WAIT_S)
     if answer.refused:
@@ -99,3 +106,12 @@ def _ask(kind: OperatorKind, argument: str, resolved: options.Resolved, *, as_js
         print_json({"command": kind, "argument": argument, "event": answer.event, "seq": answer.seq})
     else:
         out.print(f"{kind} {argument}: {answer.event}, seq {answer.seq}".replace(" :", ":"))
+
+
+def _require_running(connection: Connection[Any], tables: Tables) -> None:
+    """Raise `Unavailable` if no process owns the run: the wish would be carried out whenever one starts again."""
+    from infra.postgres.lease import keep_writers_out
+
+    with suppress(Fenced), connection.transaction():
+        keep_writers_out(connection, tables)
+        raise Unavailable("A running system", "nobody runs on this store; start one with `python run.py`")

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.tree import Tree
 
+from infra import moments
+
 UPRIGHT_MAX: Final = 4
 WIDE: Final = 240
 """How wide a table may be where nobody looks at it: in a file or a pipe."""
@@ -48,7 +50,7 @@ def print_rows(rows: Sequence[Mapping[str, object]], title: str, *, as_json: boo
     if not rows:
         out.print(f"{title}: {empty}")
         return
-    cells = [[shown(value) for value in row.values()] for row in rows]
+    cells = [[_cell(name, value) for name, value in row.items()] for row in rows]
     names = list(rows[0])
     widths = [max(len(text) for text in column) for column in zip(names, *cells, strict=True)]
     if sum(widths) + 2 * len(widths) > out.width and len(rows) <= UPRIGHT_MAX:
@@ -61,6 +63,13 @@ def print_rows(rows: Sequence[Mapping[str, object]], title: str, *, as_json: boo
     for line in cells:
         table.add_row(*line)
     out.print(table)
+
+
+def _cell(name: str, value: object) -> str:
+    """Write a value of a column; a UTC time in ms is written as a time, a duration stays a number."""
+    if name.endswith("_ms") and isinstance(value, int) and value >= moments.EPOCH_MS_MIN:
+        return moments.iso(value)
+    return shown(value)
 
 
 def print_tree(value: object, title: str) -> None:

@@ -86,7 +86,7 @@ class System:
             rate = (head.seq - seq) / (now - then)
             self._rate = (now, head.seq, rate)
         held = head.input_seq - self._journal.durable_input()
-        return self._view.render(Footing(head.at_ms, rate, head.seq, held, self._ingress.conflated))
+        return self._view.render(Footing(head.at_ms, rate, self._journal.commits(), held, self._ingress.conflated))
 
     def stop(self, reason: str) -> None:
         """Stop cleanly, or raise what ended the system."""
@@ -132,6 +132,7 @@ def opened(url: str | None, settings: Settings) -> Generator[System]:
         if door is not None:
             on_step = _both(view.take, door.note)
         runner = begin(journal, reader, strategy_named, started, start_ms, on_step=on_step)
+        view.adopt(runner.kernel.population)
         _load(runner, market, start_ms)
         ingress = Ingress()
         clock = ScaledClock(start_ms, settings.market.speed)

@@ -13,12 +13,15 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from actors.population import Population
 from actors.ports import Step
-from domain.account import EntryApproved, EntryDenied
+from domain.account import Active, EntryApproved, EntryDenied
 from domain.base import Recorded
-from domain.deal import VIRTUAL
+from domain.deal import VIRTUAL, Plan
 from domain.operations import Health, HealthChanged
+from domain.position import Entering, Exiting, Open
 from domain.position_events import PositionClosed, PositionOpened, PositionRequested
+from domain.symbol import SymbolState
 from domain.symbol_events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed
 from domain.values import Side
 from infra.moments import iso
@@ -79,6 +82,20 @@ class LiveView:
             HealthChanged: self._health_changed,
         }
 
+    def adopt(self, population: Population) -> None:
+        """Take over what a restored run already holds: before the first step of a session."""
+        for actor in population.actors():
+            match actor.state:
+                case Active(balance=balance):
+                    self.totals.balance = balance
+                case Entering(deal) | Open(deal) | Exiting(deal):
+                    self._hold(actor.stream, deal.plan)
+                    self._held[actor.stream].entry = float(deal.entry_price if deal.entered else 0)
+                case SymbolState() as symbol if symbol.frames.last is not None:
+                    self._closes[symbol.facts.symbol] = symbol.frames.last.close
+                case _:
+                    pass
+
     def take(self, step: Step) -> None:
         """Follow a step."""
         if not step.events:
@@ -112,8 +129,10 @@ class LiveView:
         self._tell(recorded, f"not traded {event.symbol}: {event.code}, followed virtually", "dim")
 
     def _requested(self, event: PositionRequested, recorded: Recorded) -> None:
-        plan = event.plan
-        self._held[recorded.stream] = _Held(
+        self._hold(recorded.stream, event.plan)
+
+    def _hold(self, position: str, plan: Plan) -> None:
+        self._held[position] = _Held(
             plan.symbol,
             plan.side,
             float(plan.quantity),
@@ -152,11 +171,12 @@ class LiveView:
     def _header(self, footing: Footing) -> Panel:
         totals = self.totals
         net = f"{totals.realized_pnl:+.2f}"
+        held = sum(not held.virtual for held in self._held.values())
         line = Text.assemble(
             (f" {self._health} ", HEALTH_STYLE[self._health]),
             f"  market time {iso(footing.market_time_ms)[:19]}   balance {totals.balance:.2f} USDT   realised ",
             (net, "green" if totals.realized_pnl >= 0 else "red"),
-            f"   open {totals.opened - totals.closed}   closed {totals.closed}   won {totals.wins}",
+            f"   open {held}   closed {totals.closed}   won {totals.wins}",
         )
         second = Text(
             f" candles {totals.candles:,}  analyses {totals.analyses:,}  signals {totals.signals:,}  orders"

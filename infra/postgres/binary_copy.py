@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final
 
 from psycopg import Cursor
@@ -32,9 +33,9 @@ def loading(cursor: Cursor[Any], copy_from: bytes) -> Generator[Callable[[Sequen
 
 def rows_of(messages: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:
     """Give the rows that a COPY TO sends: the server sends one message a row, and the header before the first."""
-    for message in messages:
-        row = bytes(message)
-        if row.startswith(_SIGNATURE):
-            row = row[len(_HEADER) :]
-        if row != _TRAILER:
+    rows = map(bytes, messages)
+    first = next(rows, _HEADER)
+    assert first.startswith(_SIGNATURE), "a binary COPY starts with its signature"
+    for row in chain((first[len(_HEADER) :],), rows):
+        if row and row != _TRAILER:
             yield row

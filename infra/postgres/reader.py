@@ -171,9 +171,10 @@ def save_checkpoint(connection: Connection[Any], tables: Tables, checkpoint: Che
 
 
 def _recorded(rows: list[tuple[Any, ...]]) -> Iterator[Recorded]:
-    for seq, stream, version, topic, state in rows:
-        try:
+    seq = 0
+    try:
+        for seq, stream, version, topic, state in rows:
             input_seq, at_ms, event = decode_event(topic, state)
-        except CorruptHistory as error:
-            raise CorruptHistory(seq, error.why) from error
-        yield Recorded(seq, stream, version, input_seq, at_ms, event)
+            yield Recorded(seq, stream, version, input_seq, at_ms, event)
+    except CorruptHistory as error:
+        raise CorruptHistory(seq, error.why) from error
