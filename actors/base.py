@@ -1,14 +1,16 @@
 """The actor that runs a decider: inbox → decide → evolve → react.
 
-A message happens as a whole or not at all: events are recorded only after every function has returned. If one raises,
-the state is thrown away and the supervisor rebuilds it by fold, in place: the actor keeps its mailbox, so that the
-messages that are already on their way keep their order.
+A message happens as a whole or not at all: events are recorded only after every function has returned, and what
+follows from them is carried out only after they are recorded. If a function raises, the state is thrown away and the
+supervisor rebuilds it by fold, in place: the actor keeps its mailbox, so that the messages that are already on their
+way keep their order.
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
 from typing import Any, Protocol
 
 from actors.dispatch import DispatchedActor
@@ -22,7 +24,7 @@ class Room(Protocol):
     """What an actor may ask of the kernel that it lives in."""
 
     def happened(self, actor: EventSourcedActor, version: int, events: tuple[Event, ...]) -> None:
-        """Record events; the first of them gets `version`."""
+        """Record events, all or (if one can't be stored) none; the first of them gets `version`."""
         ...
 
     def reacted(self, actor: EventSourcedActor, version: int, reactions: tuple[Reaction, ...]) -> None:
@@ -35,6 +37,10 @@ class Room(Protocol):
 
     def missed(self, actor: EventSourcedActor, message: Message) -> None:
         """Keep a message that came while the actor is down."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """Hear of an error that is no actor's fault: the room's own, or its history's. Nothing may go on."""
         ...
 
 
@@ -91,21 +97,33 @@ class EventSourcedActor(DispatchedActor):
             self._room.missed(self, message)
             return
         try:
-            self._handle(message)
+            followed = self._handle(message)
         except Exception as error:  # noqa: BLE001 - the supervisor restarts the actor and records the letter
             self.down = True
             self._room.crashed(self, message, error)
+            return
+        for version, reactions in followed:
+            self._room.reacted(self, version, reactions)
 
-    def _handle(self, message: Message) -> None:
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,  # noqa: ARG002 - pykka's hook has these three
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,  # noqa: ARG002
+    ) -> None:
+        """Pass on what went wrong outside of the decider: pykka would only log it."""
+        assert exception_value is not None, "pykka calls this with the exception"
+        self._room.failed(exception_value)
+
+    def _handle(self, message: Message) -> Sequence[tuple[int, tuple[Reaction, ...]]]:
+        """Let a message happen; gives what each event's version sets in motion."""
         decider, state, version = self.decider, self.state, self.version
         if type(message) in decider.glimpses:
             self.state, reactions = decider.observe(state, message)
-            if reactions:
-                self._room.reacted(self, version, reactions)
-            return
+            return ((version, reactions),) if reactions else ()
         events = decider.decide(state, message)
         if not events:
-            return
+            return ()
         followed: list[tuple[int, tuple[Reaction, ...]]] = []
         for event in events:
             state = decider.evolve(state, event)
@@ -113,8 +131,6 @@ class EventSourcedActor(DispatchedActor):
             reactions = decider.react(state, event)
             if reactions:
                 followed.append((version, reactions))
-        first = self.version + 1
+        self._room.happened(self, self.version + 1, events)
         self.state, self.version = state, version
-        self._room.happened(self, first, events)
-        for version, reactions in followed:
-            self._room.reacted(self, version, reactions)
+        return followed

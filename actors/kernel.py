@@ -15,7 +15,7 @@ from actors.base import EventSourcedActor
 from actors.dispatch import DeterministicDispatcher
 from actors.population import Population
 from actors.ports import Checkpoint, Frame, Head, History, Step
-from actors.supervisor import Supervisor
+from actors.supervisor import Supervisor, said
 from actors.timers import Timers
 from domain.base import Effect, Event, Input, Issued, Message, Reaction, Recorded, Tell, Timer
 from domain.base import event_id as id_of
@@ -26,7 +26,7 @@ from domain.errors import CorruptHistory
 from domain.operations import DECIDER as OPERATIONS_RULES
 from domain.operations import STREAM as OPERATIONS
 from domain.operations import RecordCrash, Restored, RunStarted, SessionStarted
-from domain.strategies import Strategy
+from domain.strategies import Pass, Proposal, Strategy, View
 
 MESSAGES_MAX = 1_000_000
 """More messages than this from one input is a loop between actors, not work."""
@@ -50,7 +50,7 @@ class Kernel:
         self._supervisor = Supervisor()
         self._timers = Timers()
         self._head = Head()
-        self._failure: CorruptHistory | None = None
+        self._failure: BaseException | None = None
         self.population = Population(KINDS, self._dispatcher, history, self)
         self.restored_hash = ""
         self.config = Config()
@@ -68,13 +68,32 @@ class Kernel:
     # ── one input ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def process(self, at_ms: int, input_: Input) -> Step:
-        """Take one input, received at `at_ms` (UTC; never runs backwards), and give all that followed from it."""
-        self._begin(max(at_ms, self._head.at_ms))
-        self._wake()
+        """Take one input, received at `at_ms` (UTC; never runs backwards), and give all that followed from it.
+
+        If it raises, the input is half done: the kernel takes no more, and raises the same again.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            self._begin(max(at_ms, self._head.at_ms))
+            self._take(input_)
+            return self._finish(input_)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def close(self) -> None:
+        """Let all actors go. Their registry, which is the process's, would keep them for ever."""
+        self._dispatcher.close()
+
+    def _take(self, input_: Input) -> None:
+        if isinstance(input_, Restored):
+            self._resume()  # it arms all timers and lets nobody be down: in life there is nothing to wake before it
+        else:
+            self._wake()
         if isinstance(input_, SessionStarted):
-            self._configure(input_.config)
-        elif isinstance(input_, Restored):
-            self._resume()
+            config = input_.config
+            self._configure(config, self._strategies(config.strategy.name))
         for tell in input_.deliveries():
             self._deliver(tell.stream, tell.message)
         self._run()
@@ -82,6 +101,8 @@ class Kernel:
             over = [actor for actor in self._touched if actor.is_over]
             if over:
                 self.population.dismiss(over)
+
+    def _finish(self, input_: Input) -> Step:
         frame = Frame(self._input_seq, self._at_ms, encode_input(input_), encode_effects(self._issued))
         content = roll(self._head.content_hash, frame.input_seq, frame.at_ms, frame.input, self._rows, frame.effects)
         self._head = Head(self._seq, self._input_seq, self._at_ms, content)
@@ -126,9 +147,9 @@ class Kernel:
         """Record an actor's events."""
         if actor.decider.finished is not None:
             self._touched.append(actor)
-        for event in events:
+        states = [encode_event(self._input_seq, self._at_ms, event) for event in events]
+        for event, state in zip(events, states, strict=True):
             self._seq += 1
-            state = encode_event(self._input_seq, self._at_ms, event)
             self._rows.append(row_bytes(self._seq, actor.stream_bytes, version, TOPICS[type(event)], state))
             self._events.append(Recorded(self._seq, actor.stream, version, self._input_seq, self._at_ms, event))
             version += 1
@@ -146,11 +167,11 @@ class Kernel:
     def crashed(self, actor: EventSourcedActor, message: Message, error: Exception) -> None:
         """Say in the run's own stream that an actor raised, and when it comes back."""
         if actor.stream == OPERATIONS:
-            self._failure = CorruptHistory(self._seq, f"the operations actor itself raised: {error!r}")
+            self.failed(CorruptHistory(self._seq, f"the operations actor itself raised: {error!r}"))
             return
         verdict = self._supervisor.crashed(actor.stream, self._at_ms, self.config.supervision)
-        kind, text = type(message).__name__, f"{type(error).__name__}: {error}"
         stays_down = verdict.restart_ms is None
+        kind, text = type(message).__name__, said(error)
         letter = RecordCrash(actor.stream, kind, text, self._input_seq, verdict.crashes, stays_down)
         self._deliver(OPERATIONS, letter)
         if verdict.restart_ms == self._at_ms:
@@ -160,11 +181,19 @@ class Kernel:
         """Keep a message for an actor that is down."""
         self._supervisor.hold(actor.stream, message)
 
+    def failed(self, error: BaseException) -> None:
+        """Stop after the messages that are on their way: what they do is not recorded."""
+        self._failure = self._failure or error
+
     # ── time travel ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def checkpoint(self) -> Checkpoint | None:
-        """Give all states between two inputs, or None while a crash is remembered (they would not tell everything)."""
-        if not self._supervisor.calm(self._at_ms, self.config.supervision):
+        """Give all states between two inputs, or None while they would not tell everything.
+
+        They don't while a crash is remembered, or a timer is armed otherwise than the states say.
+        """
+        calm = self._supervisor.calm(self._at_ms, self.config.supervision)
+        if not calm or not self._timers.same_as(self._derived()[0]):
             return None
         return Checkpoint(CHECKPOINT_SCHEMA, self._head, self.population.freeze())
 
@@ -178,7 +207,7 @@ class Kernel:
             self._thaw(checkpoint, ephemeral=False)
         for recorded in events:
             if isinstance(recorded.event, RunStarted):
-                self._configure(recorded.event.config)
+                self._restore_settings(recorded.event.config)
             self.population.apply(recorded)
         self._head = head
 
@@ -186,10 +215,10 @@ class Kernel:
         """Stand exactly where a checkpoint was taken, ephemeral parts and timers included, for a decision replay."""
         self._thaw(checkpoint, ephemeral=True)
         self._head = checkpoint.head
-        self._arm_timers()
+        self._timers, _ = self._derived()
 
     def _thaw(self, checkpoint: Checkpoint, *, ephemeral: bool) -> None:
-        self._configure(_config_of(checkpoint))
+        self._restore_settings(_config_of(checkpoint))
         for frozen in checkpoint.actors:
             self.population.thaw(frozen, ephemeral=ephemeral)
 
@@ -197,32 +226,44 @@ class Kernel:
         """Do what a restore does, in life and in replay alike: forget what is ephemeral, ask again, arm timers."""
         for stream in self._supervisor.reset():
             self.population.rebuild(stream, self._events)
+        self.population.dismiss(actor for actor in self.population.actors() if actor.is_over)
         self.restored_hash = self.population.state_hash()
         for actor in self.population.actors():
             actor.state = actor.decider.forget(actor.state)
-        self._issued.extend(self._arm_timers())
+        self._timers, again = self._derived()
+        self._issued.extend(again)
 
-    def _arm_timers(self) -> list[Issued]:
-        """Derive all timers from the actors' states; gives what else they would resume."""
-        self._timers.clear()
-        again: list[Issued] = []
+    def _derived(self) -> tuple[Timers, list[Issued]]:
+        """Derive all timers from the actors' states, and what else they would ask for again."""
+        timers, again = Timers(), list[Issued]()
         for actor in self.population.actors():
             for item in actor.decider.resume(actor.state):
                 if isinstance(item, Timer):
-                    self._timers.arm(actor.stream, item)
+                    timers.arm(actor.stream, item)
                 else:
                     again.append(item)
-        return again
+        return timers, again
 
     def _restart(self, stream: str) -> None:
-        """Bring back an actor that crashed, as its history says, and give it what waited."""
+        """Bring back an actor that crashed, as its history says, with its timers, and give it what waited."""
         actor = self.population.rebuild(stream, self._events)
+        self._touched.append(actor)
+        for item in actor.decider.resume(actor.state):
+            if isinstance(item, Timer):
+                self._timers.arm(stream, item)  # the one that it raised at is gone otherwise, a time stop for ever
         for message in self._supervisor.release(stream):
             self._dispatcher.tell(actor.actor_ref, message)
 
-    def _configure(self, config: Config) -> None:
+    def _restore_settings(self, config: Config) -> None:
+        """Put recorded settings in force. A fold asks no strategy, so the user's file may be gone by now."""
+
+        def found(view: View) -> Proposal | Pass:
+            return self._strategies(config.strategy.name)(view)
+
+        self._configure(config, found)
+
+    def _configure(self, config: Config, strategy: Strategy) -> None:
         """Put settings in force: every actor decides by them from now on."""
-        strategy = self._strategies(config.strategy.name)
         self.config = config
         self.population.configure({kind: actor.decider_for(config, strategy) for kind, actor in KINDS.items()})
 

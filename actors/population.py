@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pykka import ActorRef
@@ -31,6 +31,7 @@ class Population:
         self._history = history
         self._room = room
         self._deciders: Mapping[str, Decider[Any]] = {}
+        self._wrap: Callable[[Decider[Any]], Decider[Any]] | None = None
         self._actors: dict[str, EventSourcedActor] = {}
         self._born: set[str] | None = set()
         self.refs: dict[str, Ref] = {}
@@ -47,7 +48,12 @@ class Population:
         """Let every actor decide by these from now on."""
         self._deciders = deciders
         for stream, actor in self._actors.items():
-            actor.decider = deciders[kind_of(stream)]
+            actor.decider = self._decider(kind_of(stream))
+
+    def instrument(self, wrap: Callable[[Decider[Any]], Decider[Any]] | None) -> None:
+        """Let actors that are started from now on, and those that live, decide through `wrap`; None ends it."""
+        self._wrap = wrap
+        self.configure(self._deciders)
 
     def wake(self, stream: str, message: Message, tail: Iterable[Recorded]) -> EventSourcedActor:
         """Start the actor that `message` is for, with its past if it can have one; `tail` is not yet in history."""
@@ -60,11 +66,15 @@ class Population:
         """Start an actor without a past."""
         kind = kind_of(stream)
         made: list[EventSourcedActor] = []
-        ref = self._dispatcher.start(self._kinds[kind], stream, self._deciders[kind], self._room, made.append)
+        ref = self._dispatcher.start(self._kinds[kind], stream, self._decider(kind), self._room, made.append)
         self._actors[stream], self.refs[stream] = made[0], ref
         if self._born is not None:
             self._born.add(stream)
         return made[0]
+
+    def _decider(self, kind: str) -> Decider[Any]:
+        decider = self._deciders[kind]
+        return decider if self._wrap is None else self._wrap(decider)
 
     def rebuild(self, stream: str, tail: Iterable[Recorded]) -> EventSourcedActor:
         """Fold an actor from its history, then from `tail`; start it if it is not in memory."""

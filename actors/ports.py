@@ -65,8 +65,8 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
 class History(Protocol):
     """Where an actor's past is read when it is rebuilt by fold."""
 
-    def of_stream(self, stream: str) -> Iterator[Recorded]:
-        """Give the stream's events in order, the tail that is not yet durable included."""
+    def of_stream(self, stream: str, after_version: int = 0) -> Iterator[Recorded]:
+        """Give the stream's events after a version in order, the tail that is not yet durable included."""
         ...
 
 

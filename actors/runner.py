@@ -21,16 +21,45 @@ from domain.venue import CancelOrder, PlaceOrder
 class InProcessVenue(Protocol):
     """The exchange of paper trading and backtest, see `infra/paper.py`. All times are logical ms."""
 
-    def set_instrument(self, instrument: Instrument) -> None: ...
-    def observe(self, symbol: str, price: float, at_ms: int) -> None: ...
-    def active(self, symbol: str) -> bool: ...
-    def execute(self, effect: PlaceOrder | CancelOrder, at_ms: int) -> None: ...
-    def on_tick(self, tick: MarketTick, at_ms: int) -> None: ...
-    def on_funding(self, funding: FundingArrived, at_ms: int) -> None: ...
-    def begin(self, symbol: str, candle: Candle, interval_ms: int) -> None: ...
-    def advance(self, until_ms: int | None = None) -> int | None: ...
-    def next_due_ms(self) -> int | None: ...
-    def pop_due(self, until_ms: int) -> tuple[int, Input] | None: ...
+    def set_instrument(self, instrument: Instrument) -> None:
+        """Say what a contract allows."""
+        ...
+
+    def observe(self, symbol: str, price: float, at_ms: int) -> None:
+        """Say what the price is; nothing fills."""
+        ...
+
+    def active(self, symbol: str) -> bool:
+        """Say if somebody has a position or an order in the symbol."""
+        ...
+
+    def execute(self, effect: PlaceOrder | CancelOrder, at_ms: int) -> None:
+        """Carry an effect of the kernel out."""
+        ...
+
+    def on_tick(self, tick: MarketTick, at_ms: int) -> None:
+        """Let prices jump to new quotes."""
+        ...
+
+    def on_funding(self, funding: FundingArrived, at_ms: int) -> None:
+        """Settle funding with everybody who holds the symbol."""
+        ...
+
+    def begin(self, symbol: str, candle: Candle, interval_ms: int) -> None:
+        """Start to walk a candle of an active symbol."""
+        ...
+
+    def advance(self, until_ms: int | None = None) -> int | None:
+        """Walk to the next moment at which something happens, and give it; None when all walks are over."""
+        ...
+
+    def next_due_ms(self) -> int | None:
+        """Say when the next answer falls due."""
+        ...
+
+    def pop_due(self, until_ms: int) -> tuple[int, Input] | None:
+        """Take the next answer that falls due by then, with its time."""
+        ...
 
 
 class Runner:
@@ -98,26 +127,36 @@ class Runner:
 
     def _process(self, at_ms: int, input_: Input) -> None:
         step = self.kernel.process(at_ms, input_)
+        waiting = bool(step.issued) and self._issue(step)
         self.journal.append(step)
-        if step.issued:
-            self._issue(step)
+        if waiting:
+            self.journal.commit_soon()
         if self._on_step is not None:
             self._on_step(step)
-        if step.frame.input_seq and self.kernel.head.seq - self._checkpointed_seq >= self._checkpoint_events:
+        if self.kernel.head.seq - self._checkpointed_seq >= self._checkpoint_events:
             self.checkpoint()
 
-    def _issue(self, step: Step) -> None:
+    def _issue(self, step: Step) -> bool:
+        """Carry effects out or hold them; true if one is held.
+
+        This comes before the step is appended: a commit may follow at once, and looks for what it releases only then.
+        """
+        waiting = False
         for issued in step.issued:
             effect: Effect = issued.effect
             if self.venue is not None and isinstance(effect, PlaceOrder | CancelOrder):
                 self.venue.execute(effect, step.frame.at_ms)
             elif self.outbox is not None:
                 self.outbox.hold(step.frame.input_seq, issued)
-                self.journal.commit_soon()
+                waiting = True
+        return waiting
 
     def checkpoint(self) -> None:
-        """Keep all states, so that the next start need not fold from the beginning of time."""
+        """Keep all states, so that the next start need not fold from the beginning of time.
+
+        Where they don't tell everything just now, it is tried again after the next input.
+        """
         checkpoint = self.kernel.checkpoint()
         if checkpoint is not None:
             self.journal.save(checkpoint)
-        self._checkpointed_seq = self.kernel.head.seq
+            self._checkpointed_seq = checkpoint.head.seq

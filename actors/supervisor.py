@@ -7,6 +7,7 @@ stops trading, health is CRITICAL. All times are logical, so a replay crashes al
 
 from __future__ import annotations
 
+import re
 from collections import deque
 
 import msgspec
@@ -16,6 +17,14 @@ from domain.config import SupervisionConfig
 
 WAITING_MAX = 10_000
 """Messages that may wait for one actor: about a week of closed minutes."""
+SAID_MAX = 500
+"""So many characters of an error's text are recorded."""
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+
+
+def said(error: Exception) -> str:
+    """Give an error's type and text as they are recorded: of bounded length, the same in every process."""
+    return _ADDRESS.sub("0x…", f"{type(error).__name__}: {error}")[:SAID_MAX]
 
 
 class Verdict(msgspec.Struct, frozen=True):

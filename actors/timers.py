@@ -17,6 +17,10 @@ class Timers:
     def __len__(self) -> int:
         return len(self._armed)
 
+    def same_as(self, other: Timers) -> bool:
+        """Whether the same commands are due at the same times."""
+        return self._armed == other._armed
+
     def arm(self, stream: str, timer: Timer) -> None:
         """Arm, move, or (`command=None`) cancel a timer."""
         key = (stream, timer.name)
@@ -45,8 +49,3 @@ class Timers:
             return None
         _, stream, name = heapq.heappop(self._heap)
         return stream, self._armed.pop((stream, name))[1]
-
-    def clear(self) -> None:
-        """Forget all timers: they are derived, and a restore arms them again."""
-        self._armed.clear()
-        self._heap.clear()

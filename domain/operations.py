@@ -181,7 +181,7 @@ class OperatorCommandAccepted(Event, frozen=True, gc=False):
 
 
 class DeadLetter(Event, frozen=True, gc=False):
-    """An actor raised while it handled `message` (JSON); replaying `input_seq` reproduces it."""
+    """An actor raised `error` while it handled a message of the kind `message`; replaying `input_seq` reproduces it."""
 
     stream: str
     message: str

@@ -226,7 +226,7 @@ def _exit_filled(state: Open | Exiting, deal: Deal, answer: VenueFilled) -> tupl
         reason = ExitReason.TARGET if fill.role is Role.TARGET else ExitReason.STOP
     if fill.complete:
         after = after.without_order(fill.order_id)
-    return fill, _closed(after, reason, fill.time_ms), *_cancel_all(after)
+    return fill, PositionClosed.of(after, reason, fill.time_ms), *_cancel_all(after)
 
 
 def _protection_rejected(state: Open | Exiting, deal: Deal, answer: VenueRejected) -> tuple[PositionEvent, ...]:
@@ -256,7 +256,7 @@ def _liquidated(deal: Deal, answer: venue.VenueLiquidated) -> tuple[PositionEven
     realised = money(deal.realised(price, quantity))
     fill = orders.OrderFilled("", Role.EXIT, trade_id, answer.time_ms, price, quantity, answer.fee, realised)
     after = deal.filled(Role.EXIT, trade_id, price, quantity, answer.fee)
-    return fill, _closed(after, ExitReason.LIQUIDATION, answer.time_ms), *_cancel_all(after)
+    return fill, PositionClosed.of(after, ExitReason.LIQUIDATION, answer.time_ms), *_cancel_all(after)
 
 
 def _observed(deal: Deal, seen: ObservePrice) -> tuple[PositionEvent, ...]:
@@ -265,26 +265,6 @@ def _observed(deal: Deal, seen: ObservePrice) -> tuple[PositionEvent, ...]:
         return ()
     high, low = decimal_of(seen.high), decimal_of(seen.low)
     return (PriceExtremeReached(max(high, highest or high), min(low, lowest or low)),)
-
-
-def _closed(deal: Deal, reason: ExitReason, time_ms: int) -> PositionClosed:
-    gross = money(deal.plan.side.sign * (deal.exit_value - deal.entry_value))
-    favourable, adverse = deal.excursions()
-    return PositionClosed(
-        reason=reason,
-        time_ms=time_ms,
-        held_ms=time_ms - deal.opened_ms,
-        quantity=deal.entered,
-        entry_price=money(deal.entry_price),
-        exit_price=money(deal.exit_value / deal.entered),
-        gross=gross,
-        fees=deal.fees,
-        funding=deal.funding,
-        net=gross - deal.fees + deal.funding,
-        favourable_excursion=money(favourable),
-        adverse_excursion=money(adverse),
-        plan=deal.plan,
-    )
 
 
 def _cancel_all(deal: Deal) -> tuple[orders.OrderCancelRequested, ...]:

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 from domain import orders
 from domain.base import Event
-from domain.deal import ExitReason, Plan
+from domain.deal import Deal, ExitReason, Plan
+from domain.values import money
 
 
 class PositionRequested(Event, frozen=True, gc=False):
@@ -63,6 +64,27 @@ class PositionClosed(Event, frozen=True, gc=False):
     favourable_excursion: Decimal
     adverse_excursion: Decimal
     plan: Plan
+
+    @classmethod
+    def of(cls, deal: Deal, reason: ExitReason, time_ms: int) -> PositionClosed:
+        """Sum a deal up whose last fill is in."""
+        gross = money(deal.plan.side.sign * (deal.exit_value - deal.entry_value))
+        favourable, adverse = deal.excursions()
+        return cls(
+            reason=reason,
+            time_ms=time_ms,
+            held_ms=time_ms - deal.opened_ms,
+            quantity=deal.entered,
+            entry_price=money(deal.entry_price),
+            exit_price=money(deal.exit_value / deal.entered),
+            gross=gross,
+            fees=deal.fees,
+            funding=deal.funding,
+            net=gross - deal.fees + deal.funding,
+            favourable_excursion=money(favourable),
+            adverse_excursion=money(adverse),
+            plan=deal.plan,
+        )
 
 
 class PositionAbandoned(Event, frozen=True, gc=False):

@@ -7,6 +7,7 @@ margin cap  min(equity · max_margin_per_trade, available) · leverage / entry
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 from domain.config import Config
@@ -35,13 +36,15 @@ def plan(
 ) -> Plan:
     """Turn a proposal into a plan with every number that an order needs.
 
-    `equity` and `available` in USDT. Raises `Refused` with `STOP_BEYOND_LIQUIDATION`, `STOP_ON_WRONG_SIDE`,
-    `BELOW_MIN_QUANTITY` or `BELOW_MIN_NOTIONAL`.
+    `equity` and `available` in USDT. Raises `Refused` with `LEVEL_NOT_A_PRICE`, `STOP_ON_WRONG_SIDE`,
+    `TARGET_ON_WRONG_SIDE`, `STOP_BEYOND_LIQUIDATION`, `BELOW_MIN_QUANTITY` or `BELOW_MIN_NOTIONAL`.
     """
     limits = config.account
     entry, stop, target = _levels(proposal, instrument)
     leverage = min(limits.leverage, instrument.max_leverage)
     distance = _stop_distance(proposal.side, entry, stop, leverage, instrument, config)
+    if proposal.side.sign * (target - entry) <= 0 or target <= 0:
+        raise Refused("TARGET_ON_WRONG_SIDE", entry=entry, target=target)
     by_risk = equity * limits.risk_per_trade / distance
     by_margin = min(equity * limits.max_margin_per_trade, available) * leverage / entry
     quantity = instrument.quantity_down(min(by_risk, by_margin))
@@ -70,7 +73,10 @@ def plan(
 
 def _levels(proposal: Proposal, instrument: Instrument) -> tuple[Decimal, Decimal, Decimal]:
     """Give entry, stop and target on the tick grid; stop and target are rounded away from the entry."""
-    entry, stop, target = (decimal_of(float(price)) for price in (proposal.entry, proposal.stop, proposal.target))
+    prices = (proposal.entry, proposal.stop, proposal.target)
+    if not all(0.0 < price < math.inf for price in prices):
+        raise Refused("LEVEL_NOT_A_PRICE", entry=proposal.entry, stop=proposal.stop, target=proposal.target)
+    entry, stop, target = (decimal_of(float(price)) for price in prices)
     if proposal.side is Side.LONG:
         return entry, instrument.price_down(stop), instrument.price_up(target)
     return entry, instrument.price_up(stop), instrument.price_down(target)

@@ -11,9 +11,11 @@ mutable windows for speed; `evolve` is their only writer.
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from domain import sizing
 from domain.base import Decider, Issued, Reaction, Tell, Timer, event_id
@@ -42,7 +44,7 @@ from domain.market import (
     Quote,
     QuoteArrived,
 )
-from domain.strategies import Proposal, Strategy, View
+from domain.strategies import Pass, Proposal, Strategy, View
 from domain.symbol_events import (
     CandleClosed,
     CandleGapFound,
@@ -137,7 +139,7 @@ class Rules(msgspec.Struct, frozen=True):
     def _analyze(self, state: SymbolState, time_ms: int) -> tuple[SymbolEvent, ...]:
         interval = self.config.strategy.analysis_interval
         view = View(state.facts.symbol, time_ms, interval, state.frames)
-        outcome = self.strategy(view)
+        outcome = _storable(self.strategy(view))
         name = self.config.strategy.name
         if not isinstance(outcome, Proposal):
             none = SymbolAnalyzed(time_ms, interval, view.close, name, "NONE", (outcome.reason,), outcome.facts)
@@ -163,14 +165,16 @@ class Rules(msgspec.Struct, frozen=True):
     def _objections(self, facts: Facts, time_ms: int) -> tuple[str, ...]:
         cooldown_ms = self.config.strategy.cooldown_minutes * 60_000
         recent = cooldown_ms and facts.last_signal_ms is not None and time_ms - facts.last_signal_ms < cooldown_ms
-        gap_ms = INTERVALS_MS[self.config.strategy.analysis_interval]
-        gapped = facts.last_gap_ms is not None and time_ms - facts.last_gap_ms < gap_ms
+        # The bar that closes now is whole, or there were no analysis; the one before it may lack candles.
+        two_bars_ms = 2 * INTERVALS_MS[self.config.strategy.analysis_interval]
+        gapped = facts.last_gap_ms is not None and time_ms - facts.last_gap_ms <= two_bars_ms
         found = (("NO_INSTRUMENT", facts.instrument is None), ("COOLDOWN", recent), ("RECENT_GAP", gapped))
         return tuple(reason for reason, holds in found if holds)
 
     def _follow(self, state: SymbolState, wish: FollowVirtually) -> tuple[SymbolEvent, ...]:
         facts, side = state.facts, wish.proposal.side
-        active = next((a for a in facts.attached if a.account == VIRTUAL), None)
+        # The newest one: an older one has been replaced, and is on its way out.
+        active = next((a for a in reversed(facts.attached) if a.account == VIRTUAL), None)
         time_ms = facts.last_signal_ms or 0
         if active is not None and active.side is side:
             return (SignalDeclined(time_ms, side, (wish.why, "VIRTUAL_SAME_SIDE_ACTIVE")),)
@@ -194,6 +198,17 @@ class Rules(msgspec.Struct, frozen=True):
         return (VirtualPositionPlanned(position, plan, wish.why, active.position if active else ""),)
 
 
+def _storable(outcome: Proposal | Pass) -> Proposal | Pass:
+    """Make a strategy's numbers Python's own: numpy's can't be stored. A proposal with NaN or infinity is none."""
+    facts = tuple((name, float(value)) for name, value in outcome.facts)
+    if isinstance(outcome, Pass):
+        return Pass(outcome.reason, facts)
+    prices = {name: float(getattr(outcome, name)) for name in ("entry", "stop", "target", "confidence", "win")}
+    if not all(map(math.isfinite, prices.values())):
+        return Pass("PROPOSAL_NOT_FINITE", facts)
+    return replace(outcome, **prices, facts=facts)
+
+
 def _candle(state: SymbolState, candle: Candle, interval_ms: int) -> tuple[SymbolEvent, ...]:
     opened = candle.open_time_ms
     last = state.frames.last_open_ms
@@ -210,7 +225,8 @@ def _candle(state: SymbolState, candle: Candle, interval_ms: int) -> tuple[Symbo
 
 
 def _history(state: SymbolState, interval: str, candles: tuple[Candle, ...]) -> tuple[SymbolEvent, ...]:
-    reason = state.frames.objection(interval, candles)
+    defects = (candle.defect() for candle in candles)
+    reason = state.frames.objection(interval, candles) or next((defect for defect in defects if defect), None)
     if reason is None:
         return (HistoryLoaded(interval, candles),)
     return (HistoryRefused(interval, len(candles), reason),)

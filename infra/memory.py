@@ -156,15 +156,16 @@ class MemoryJournal:
         for at in range(max(after_input, self._start.input_seq), until):
             yield self._frames[at - self._start.input_seq]
 
-    def of_stream(self, stream: str) -> Iterator[Recorded]:
-        """Give the stream's events in order, held ones included."""
+    def of_stream(self, stream: str, after_version: int = 0) -> Iterator[Recorded]:
+        """Give the stream's events after a version in order, held ones included."""
         if self._past is not None:
-            for recorded in self._past.of_stream(stream):
+            for recorded in self._past.of_stream(stream, after_version):
                 if recorded.seq > self._start.seq:
                     break
                 yield recorded
-        yield from tuple(self._streams.get(stream, ()))
-        yield from self._tail.of_stream(stream)
+        for recorded in (*self._streams.get(stream, ()), *self._tail.of_stream(stream)):
+            if recorded.version > after_version:
+                yield recorded
 
     def checkpoint(self, until_input: int) -> Checkpoint | None:
         """Give the newest checkpoint of our schema at or before an input."""

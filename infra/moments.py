@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from actors.ports import Reader
 from domain.base import Recorded
@@ -11,6 +11,7 @@ from domain.errors import InvalidInput
 
 EPOCH_MS_MIN = 10**11
 """A bare integer from here on is epoch ms (this one is in 1973); smaller ones are a slip."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPECTED = "a moment: seq:N, input:N, ISO 8601 in UTC such as 2025-05-04T12:00:00Z, or epoch ms"
 
 
@@ -25,7 +26,7 @@ def time_ms(text: str, where: str) -> int:
         raise InvalidInput(where, EXPECTED, repr(text)) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def seq_at(reader: Reader, text: str, where: str) -> int:
@@ -38,9 +39,9 @@ def seq_at(reader: Reader, text: str, where: str) -> int:
         if kind == "seq":
             return _within(int(number), head.seq, text, where)
         _within(int(number), head.input_seq, text, where)
-        return _last(reader, head.seq, lambda recorded: recorded.input_seq <= int(number))
+        return last_seq(reader, lambda recorded: recorded.input_seq <= int(number))
     at_ms = time_ms(text, where)
-    return _last(reader, head.seq, lambda recorded: recorded.at_ms <= at_ms)
+    return last_seq(reader, lambda recorded: recorded.at_ms <= at_ms)
 
 
 def input_at(reader: Reader, text: str, where: str) -> int:
@@ -63,9 +64,9 @@ def _within(value: int, last: int, text: str, where: str) -> int:
     return value
 
 
-def _last(reader: Reader, last_seq: int, holds: Callable[[Recorded], bool]) -> int:
+def last_seq(reader: Reader, holds: Callable[[Recorded], bool]) -> int:
     """Find the last event for which `holds` is true; it is true up to some event and false from there on."""
-    low, high = 0, last_seq
+    low, high = 0, reader.head().seq
     while low < high:
         middle = (low + high + 1) // 2
         recorded: Recorded = next(iter(reader.events(middle - 1, middle)))

@@ -1,4 +1,4 @@
-"""One process's turn at a run: restored from history if there is one, started under today's settings, ended on purpose."""
+"""One process's turn at a run: restored from history if there is one, then started under today's settings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from actors.ports import Journal, Reader, Step
 from actors.runner import Runner
 from domain.config import Config
 from domain.deal import VIRTUAL
+from domain.errors import InvalidInput
 from domain.operations import Restored, SessionStarted
 from domain.strategies import Strategy
 from infra.paper import PaperVenue
@@ -36,6 +37,8 @@ def begin(
 
     With history, the actors are rebuilt (newest checkpoint, then the events after it), the in-process exchange from
     them, and the first input is `Restored`. The session's settings follow as `SessionStarted`.
+
+    Raises `InvalidInput` for settings that this run can't go on under.
     """
     kernel = Kernel(journal, strategies)
     venue = paper_venue(started.config) if in_process else None
@@ -43,6 +46,7 @@ def begin(
     if head.input_seq:
         checkpoint = reader.checkpoint(head.input_seq)
         kernel.restore(checkpoint, reader.events(checkpoint.head.seq if checkpoint else 0, head.seq), head)
+        _require_same_frames(kernel.config, started.config)
         if venue is not None:
             restore_paper(venue, kernel.population)
     runner = Runner(kernel, journal, venue, outbox, on_step=on_step)
@@ -50,3 +54,13 @@ def begin(
         runner.feed(at_ms, Restored(head.seq, kernel.population.state_hash()))
     runner.feed(at_ms, started)
     return runner
+
+
+def _require_same_frames(before: Config, now: Config) -> None:
+    """Refuse what would give a symbol other candle frames than its past was folded into."""
+    hint = "Start another run for that: choose another --home or --store."
+    if now.base_interval != before.base_interval:
+        raise InvalidInput("base_interval", f"{before.base_interval}, as in this run so far", now.base_interval, hint)
+    was, wanted = before.strategy.analysis_interval, now.strategy.analysis_interval
+    if was != wanted and "1m" in {was, wanted}:
+        raise InvalidInput("strategy.analysis_interval", f"{was}, as in this run so far", wanted, hint)

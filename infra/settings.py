@@ -225,7 +225,7 @@ def _number(value: str | float) -> float:
 
 
 def _check_together(settings: Settings) -> None:
-    intervals = list(INTERVALS)
+    intervals: list[str] = list(INTERVALS)
     base, analysis = settings.base_interval, settings.strategy.analysis_interval
     if intervals.index(analysis) < intervals.index(base):
         raise InvalidInput("strategy.analysis_interval", f"at least base_interval ({base})", analysis)

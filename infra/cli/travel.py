@@ -23,6 +23,7 @@ Stream = Annotated[str | None, typer.Option("--stream", help="Only this stream, 
 Diff = Annotated[str | None, typer.Option("--diff", help="What changed between --at and this moment.", metavar="T2")]
 From = Annotated[str | None, typer.Option("--from", help="Verify from this moment.", metavar="A")]
 To = Annotated[str | None, typer.Option("--to", help="Verify up to this moment.", metavar="B")]
+BreakAt = Annotated[str | None, typer.Option("--break-at", help="Open the debugger in the actors there.", metavar="T")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Count all divergences, not just the first.")]
 
 
@@ -39,6 +40,7 @@ def replay_command(
     since: From = None,
     until: To = None,
     keep_going: KeepGoing = False,
+    break_at: BreakAt = None,
     run: options.Run = None,
     store: options.Store = None,
     home: options.Home = None,
@@ -47,7 +49,7 @@ def replay_command(
 ) -> int:
     """Travel in time over a recorded run.
 
-    Examples: run.py replay --at seq:1000 --stream account:main · run.py replay --verify --run live
+    Examples: run.py replay --at seq:1000 --stream account:main · run.py replay --verify --break-at input:42
     """
     if (at is not None) == verify:
         raise InvalidInput("replay", "either --at T or --verify", "both" if verify else "neither")
@@ -55,7 +57,8 @@ def replay_command(
     with options.database(resolved) as url, stores.reading(url, run) as (_, _, reader):
         if at is not None:
             return _show(reader, at, stream, diff, as_json=as_json)
-        return _verify(reader, since, until, keep_going=keep_going, as_json=as_json)
+        stop = None if break_at is None else moments.input_at(reader, break_at, "--break-at")
+        return _verify(reader, since, until, stop, keep_going=keep_going, as_json=as_json)
 
 
 def _show(reader: Reader, at: str, stream: str | None, diff: str | None, *, as_json: bool) -> int:
@@ -84,14 +87,22 @@ def _states(reader: Reader, seq: int, stream: str | None) -> replay.AsOf:
     return replay.stream_as_of(reader, stream, seq, strategy_named)
 
 
-def _verify(reader: Reader, since: str | None, until: str | None, *, keep_going: bool, as_json: bool) -> int:
+def _verify(
+    reader: Reader, since: str | None, until: str | None, break_at: int | None, *, keep_going: bool, as_json: bool
+) -> int:
     first = 1 if since is None else max(1, moments.input_at(reader, since, "--from"))
     last = reader.head().input_seq if until is None else moments.input_at(reader, until, "--to")
     if first > last:
         raise InvalidInput("--from, --to", "a start before the end", f"input {first} and input {last}")
     with progress("replaying", last) as report:
         found = replay.verify(
-            reader, strategy_named, from_input=first, to_input=last, keep_going=keep_going, progress=report
+            reader,
+            strategy_named,
+            from_input=first,
+            to_input=last,
+            keep_going=keep_going,
+            break_at=break_at,
+            progress=report,
         )
     if as_json:
         print_json(found)
@@ -100,6 +111,9 @@ def _verify(reader: Reader, since: str | None, until: str | None, *, keep_going:
         print_facts({**facts, "divergences": found.divergences}, "decision replay", as_json=False)
         if found.first_divergence is not None:
             print_tree(msgspec.to_builtins(found.first_divergence), "[bold red]first divergence[/bold red]")
+            print_tree(list(found.around), "[bold]recorded around it[/bold]")
+        if len(found.kinds) > 1:
+            print_facts(found.kinds, "divergences by kind", as_json=False)
     if not found.chain_equal and not found.divergences:
         err.print("The events are equal, but the content hash is not: run `python run.py verify`.")
     return FINDINGS if found.divergences or not found.chain_equal else 0

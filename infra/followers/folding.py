@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, Generic, TypeAlias
 
@@ -11,7 +11,7 @@ import msgspec
 from actors.ports import Reader
 from domain.base import Recorded
 from domain.errors import CorruptHistory, HindsightError, Unavailable
-from infra.followers.views import Moved, Place, Stage, Views
+from infra.followers.views import Moved, Place, Stage, Unwritable, Views
 from projections.base import LIVE, Key, Projection, R
 
 EVENTS_A_BATCH: Final = 5_000
@@ -59,6 +59,7 @@ class Folding(Generic[R]):
         self._stage: Stage = stage
         self._place: Place | None = None
         self._rows: dict[Key, R] = {}
+        self._events_a_batch = EVENTS_A_BATCH
 
     def advance(self, reader: Reader, until: int, progress: Progress | None = None) -> None:
         """Fold and store every event up to `until` (included).
@@ -73,6 +74,9 @@ class Folding(Generic[R]):
                         progress(self.projection.name, batch.seq, until)
             except Moved:
                 self._place = None
+            except Unwritable:
+                self._place = None
+                self._events_a_batch = 1  # one at a time, to find out which one it is
             except BaseException:
                 self._place = None  # the rows in memory may be ahead of those that are stored
                 raise
@@ -91,7 +95,7 @@ class Folding(Generic[R]):
         whole = True
         while whole:
             batch, poison = self._batch(events, after)
-            whole = batch.events == EVENTS_A_BATCH and poison is None
+            whole = batch.events == self._events_a_batch and poison is None
             if poison is not None:
                 yield msgspec.structs.replace(batch, seq=poison.seq - 1)
                 raise poison
@@ -106,7 +110,7 @@ class Folding(Generic[R]):
         count = 0
         poison: Poisoned | None = None
         try:
-            for recorded in islice(events, EVENTS_A_BATCH):
+            for recorded in islice(events, self._events_a_batch):
                 given = recorded.seq
                 changed = apply(rows, recorded)
                 if changed:
@@ -128,12 +132,17 @@ class Folding(Generic[R]):
     def _store(self, batch: _Batch[R]) -> None:
         before = self._placed()
         after = msgspec.structs.replace(before, seq=batch.seq, failed_seq=0, error="")
-        self._views.advance(self.projection, self._stage, before, after, batch.changes.values())
+        try:
+            self._views.advance(self.projection, self._stage, before, after, batch.changes.values())
+        except Unwritable as error:
+            if self._events_a_batch > 1:
+                raise
+            raise Poisoned(self.projection.name, batch.seq, error.why) from error
         self._place = after
         self.events += batch.events
 
 
-def _forget(rows: dict[Key, Any], changed: Any) -> None:
+def _forget(rows: dict[Key, Any], changed: Mapping[Key, Any]) -> None:
     for key, row in changed.items():
         if not getattr(row, LIVE):
             del rows[key]

@@ -52,6 +52,14 @@ class Moved(HindsightError):
         super().__init__(f"The view {name} is no longer where this follower left it; it has to be loaded again.")
 
 
+class Unwritable(HindsightError):
+    """The store does not take these rows, whenever it is asked; `why` is its own reason."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.why = why
+        super().__init__(f"The store does not take rows of the view {name}: {why}.")
+
+
 class Views(Protocol):
     """The views of one run. Not thread-safe. Every method may raise `Unavailable`."""
 
@@ -68,7 +76,7 @@ class Views(Protocol):
     ) -> None:
         """Write changed rows and move the view from one place to another, both or neither.
 
-        Raises `Moved`, having changed nothing, if the view is not at `before`.
+        Raises `Moved` if the view is not at `before`, `Unwritable` if the store can't hold a row.
         """
         ...
 

@@ -107,15 +107,16 @@ class PostgresJournal:
         """Keep a checkpoint, after everything before it is durable. A newer one takes the place of one that waits."""
         self._checkpoint = checkpoint
 
-    def of_stream(self, stream: str) -> Iterator[Recorded]:
-        """Give the stream's events in order, the tail that is not yet durable included.
+    def of_stream(self, stream: str, after_version: int = 0) -> Iterator[Recorded]:
+        """Give the stream's events after a version in order, the tail that is not yet durable included.
 
         Raises `Unavailable` if a durable part is needed while PostgreSQL is away.
         """
         held = self._backlog.of_stream(stream)  # first: what leaves the tail after this is durable, and read below
         if not held:
-            return self._reader.of_stream(stream)
-        return itertools.chain(self._reader.of_stream(stream, before_version=held[0].version), held)
+            return self._reader.of_stream(stream, after_version)
+        durable = self._reader.of_stream(stream, after_version, before_version=held[0].version)
+        return itertools.chain(durable, (recorded for recorded in held if recorded.version > after_version))
 
     def wait_for_room(self, timeout_s: float) -> bool:
         """Wait until `append` would not wait; false if it still would after `timeout_s`."""

@@ -8,7 +8,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
-from infra.postgres.session import LOST, connect, unavailable
+from domain.errors import Unavailable
+from infra.postgres.session import connect, reaching
 from infra.postgres.tables import Tables
 
 
@@ -32,10 +33,11 @@ class Listener:
     def wait(self, timeout_s: float) -> bool:
         """Wait for a notification; false if there was none in time. Raises `Unavailable` if PostgreSQL is away."""
         try:
-            if self._connection is None or self._connection.closed:
-                self._connection = self._connect(self._url, "listener")
-                self._connection.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
-            return any(True for _ in self._connection.notifies(timeout=timeout_s, stop_after=1))
-        except LOST as error:
+            with reaching():
+                if self._connection is None or self._connection.closed:
+                    self._connection = self._connect(self._url, "listener")
+                    self._connection.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
+                return any(True for _ in self._connection.notifies(timeout=timeout_s, stop_after=1))
+        except Unavailable:
             self.close()
-            raise unavailable(error) from error
+            raise

@@ -57,8 +57,12 @@ def migrate(
 
     All in one transaction (in the caller's, if there is one), under a lock that lets one process at a time through: if
     several start together, one applies and the others find it done. Raises `InvalidInput` if the tables are newer
-    than this code.
+    than this code, or the database does not keep texts in UTF-8: their bytes could not be hashed as they are stored.
     """
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        hint = "Create one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'."
+        raise InvalidInput(f"database {connection.info.dbname!r}", "encoding UTF8", f"{encoding}", hint)
     with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         lock_schema(connection, tables.schema)
         _create_bookkeeping(cursor, tables)

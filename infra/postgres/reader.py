@@ -86,14 +86,16 @@ class PostgresReader:
                 return
             after_seq = rows[-1][0]
 
-    def of_stream(self, stream: str, before_version: int | None = None) -> Iterator[Recorded]:
-        """Give the stream's durable events in order, up to and without `before_version` if it is given."""
+    def of_stream(
+        self, stream: str, after_version: int = 0, before_version: int | None = None
+    ) -> Iterator[Recorded]:
+        """Give the stream's durable events in order, after one version and before another, both excluded."""
         statement: LiteralString = (
             "SELECT notification_id, originator_id, originator_version, topic, state FROM {events}"
             " WHERE originator_id = %(stream)s AND originator_version > %(after)s AND originator_version < %(before)s"
             " ORDER BY originator_version LIMIT %(limit)s"
         )
-        after, before = 0, 2**63 - 1 if before_version is None else before_version
+        after, before = after_version, 2**63 - 1 if before_version is None else before_version
         while True:
             rows = self._rows(statement, {"stream": stream, "after": after, "before": before, "limit": EVENTS_A_READ})
             yield from _recorded(rows)
@@ -150,9 +152,12 @@ class PostgresReader:
 
     def _cursor(self) -> Cursor[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
-            connection = connect(self._url, "reader")
-            require_current(connection, self._tables)
-            self._connection = connection
+            self._connection = connect(self._url, "reader")
+            try:
+                require_current(self._connection, self._tables)
+            except BaseException:
+                self.close()
+                raise
         return self._connection.cursor(binary=True)
 
     def _lost(self, error: Exception) -> Unavailable:

@@ -15,16 +15,13 @@ it finds in this module, which is why its own one is not imported here by name.
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Final, cast
 from uuid import UUID
 
-import msgspec
 import psycopg
 from eventsourcing import postgres
 from eventsourcing.persistence import (
@@ -35,12 +32,12 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 from eventsourcing.postgres import TPostgresTrackingRecorder
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 
 from domain.chain import row_bytes
 from domain.errors import InvalidInput
-from infra.postgres import commit
+from infra.postgres import commit, environment
 from infra.postgres.commit import CommitDraft, CommitHead, SealedCommit
 from infra.postgres.migrate import OriginatorIdType, lock_schema, migrate
 from infra.postgres.process import this_process
@@ -51,6 +48,7 @@ _WAIT_S: Final = 0.2
 _ROWS_A_PART: Final = 250
 """So many rows are made at a time, while the server stores those before."""
 _NO_TAPE: Final = b""
+_CLOCK: Final = "none: an application of the library has no inputs"
 
 
 class JournalRecorder(postgres.PostgresApplicationRecorder):
@@ -71,8 +69,8 @@ class JournalRecorder(postgres.PostgresApplicationRecorder):
         super().__init__(datastore, events_table_name=events_table_name)
         self.sql_create_statements.clear()  # the migrations make this table; what a subclass adds stays
         self.tables: Final = Tables(datastore.schema, events_table_name)
-        self._writer: Final = str(this_process())
-        self._environment: Final = _environment()
+        self._process: Final = this_process()
+        self._environment = ""
 
     def create_table(self) -> None:
         """Create or upgrade the tables, once, however many processes start together."""
@@ -118,11 +116,12 @@ class JournalRecorder(postgres.PostgresApplicationRecorder):
                 part = self._rows(stored_events[start : start + _ROWS_A_PART], head.last_seq + 1 + start)
                 send(part)
                 rows += part
-            sealed = commit.seal(head, self._draft(head, rows))
+            sealed = commit.seal(head, self._draft(cursor.connection, head, rows))
         commit.insert(cursor, self.tables, sealed, _NO_TAPE)
         return sealed
 
-    def _draft(self, head: CommitHead, rows: Sequence[bytes]) -> CommitDraft:
+    def _draft(self, connection: Connection[Any], head: CommitHead, rows: Sequence[bytes]) -> CommitDraft:
+        self._environment = self._environment or environment.describe(connection, self._process, _CLOCK)
         return CommitDraft(
             rows=rows,
             first_input=0,
@@ -130,7 +129,7 @@ class JournalRecorder(postgres.PostgresApplicationRecorder):
             at_ms=head.at_ms,
             tape=_NO_TAPE,
             content_hash=head.content_hash,
-            writer=self._writer,
+            writer=str(self._process),
             token=0,
             environment=self._environment,
             committed_at=datetime.now(UTC),
@@ -207,13 +206,3 @@ def _text_bytes(originator_id: UUID | str) -> bytes:
 
 def _uuid_bytes(originator_id: UUID | str) -> bytes:
     return originator_id.bytes if isinstance(originator_id, UUID) else UUID(originator_id).bytes
-
-
-def _environment() -> str:
-    facts = {
-        "eventsourcing": version("eventsourcing"),
-        "machine": platform.machine(),
-        "psycopg": psycopg.__version__,
-        "python": platform.python_version(),
-    }
-    return msgspec.json.encode(facts, order="sorted").decode()

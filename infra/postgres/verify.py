@@ -21,7 +21,7 @@ from infra.postgres.commit import CommitHead, read_head
 from infra.postgres.commit_check import Problem, StoredCommit, check
 from infra.postgres.migrate import require_current
 from infra.postgres.read_commits import read_commits
-from infra.postgres.session import LOST, connect, unavailable
+from infra.postgres.session import connect, reaching
 from infra.postgres.tables import Tables
 
 PROBLEMS_MAX: Final = 1_000
@@ -58,21 +58,18 @@ def verify_store(
     (the content hash). Raises `Unavailable` if PostgreSQL is away, and `InvalidInput` if the tables are not those of
     this version.
     """
-    try:
-        with connect(url, "verify") as connection, connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            require_current(connection, tables)
-            audit = _Audit(connection, tables)
-            audit.commits(progress)
-            audit.leftovers()
-            audit.streams()
-            if isinstance(remembered_head, CommitHead):
-                audit.remembered(remembered_head)
-            elif remembered_head is not None:
-                audit.remembered_chain_head(remembered_head)
-            return audit.outcome()
-    except LOST as error:
-        raise unavailable(error) from error
+    with reaching(), connect(url, "verify") as connection, connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        require_current(connection, tables)
+        audit = _Audit(connection, tables)
+        audit.commits(progress)
+        audit.leftovers()
+        audit.streams()
+        if isinstance(remembered_head, CommitHead):
+            audit.remembered(remembered_head)
+        elif remembered_head is not None:
+            audit.remembered_chain_head(remembered_head)
+        return audit.outcome()
 
 
 class _Audit:

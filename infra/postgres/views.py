@@ -13,13 +13,14 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 import msgspec
-from psycopg import Connection
+from psycopg import Connection, DataError
 from psycopg.rows import class_row
 from psycopg.sql import SQL
 
-from infra.followers.views import Moved, Place, Stage, plain, shape_of
+from domain.errors import Unavailable
+from infra.followers.views import Moved, Place, Stage, Unwritable, plain, shape_of
 from infra.postgres.migrate import lock_schema
-from infra.postgres.session import LOST, connect, unavailable
+from infra.postgres.session import LOST, connect, reaching
 from infra.postgres.tables import Tables
 from infra.postgres.view_tables import ViewStatements, create_positions, positions_of, rename, statements, view_of
 from projections.base import Key, Projection, R
@@ -64,7 +65,10 @@ class PostgresViews:
     def advance(
         self, projection: Projection[R], stage: Stage, before: Place, after: Place, changed: Iterable[R]
     ) -> None:
-        """Write changed rows and move the view, in one transaction. Raises `Moved` if it is not at `before`."""
+        """Write changed rows and move the view, in one transaction.
+
+        Raises `Moved` if it is not at `before`, `Unwritable` if a value has no place in its column (NUL in a text).
+        """
         move = SQL(
             "UPDATE {} SET seq = %s, failed_seq = %s, error = %s"
             " WHERE name = %s AND stage = %s AND seq = %s AND generation = %s"
@@ -75,7 +79,7 @@ class PostgresViews:
                 raise Moved(projection.name)
             rows = list(changed)
             if rows:
-                connection.execute(self._statements(projection, stage).upsert, (_json(rows).decode(),))
+                self._upsert(connection, projection, stage, _json(rows).decode())
 
     def fail(self, projection: Projection[Any], seq: int, error: str) -> None:
         """Note at the live view that its projection could not take an event."""
@@ -100,10 +104,8 @@ class PostgresViews:
         with self._answering() as connection:
             got = connection.execute("SELECT pg_try_advisory_lock(%s)", (self._lock_key(projection),)).fetchone()
             if got == (True,):
-                try:
-                    self._drop_built(connection, projection)
-                finally:
-                    self._unlock(connection, projection)
+                self._drop_built(connection, projection)
+                self._unlock(connection, projection)
 
     @contextmanager
     def building(self, projection: Projection[Any]) -> Generator[None]:
@@ -149,6 +151,12 @@ class PostgresViews:
             assert counted is not None
             return counted[0]
 
+    def _upsert(self, connection: Connection[Any], projection: Projection[Any], stage: Stage, rows: str) -> None:
+        try:
+            connection.execute(self._statements(projection, stage).upsert, (rows,))
+        except DataError as error:
+            raise Unwritable(projection.name, str(error).partition("\n")[0]) from error
+
     def _begin(self, connection: Connection[Any], projection: Projection[Any]) -> None:
         begin = SQL(
             "INSERT INTO {positions} (name, stage, version, shape, seq, generation)"
@@ -193,12 +201,13 @@ class PostgresViews:
     def _answering(self) -> Generator[Connection[Any]]:
         """Give the connection; whoever loses it learns that PostgreSQL is `Unavailable`."""
         try:
-            if self._connection is None or self._connection.closed:
-                self._connection = self._opened()
-            yield self._connection
-        except LOST as error:
+            with reaching():
+                if self._connection is None or self._connection.closed:
+                    self._connection = self._opened()
+                yield self._connection
+        except Unavailable:
             self.close()
-            raise unavailable(error) from error
+            raise
 
     def _opened(self) -> Connection[Any]:
         connection = self._connect(self._url, "views")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -17,12 +16,6 @@ from infra.postgres import commit
 from infra.postgres.commit import CommitDraft, CommitHead, is_written, lock, read_head, seal, write
 from infra.postgres.migrate import migrate
 from infra.postgres.tables import Tables
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection[Any]]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture

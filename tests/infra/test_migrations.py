@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -15,12 +14,6 @@ from stored_history import MIDNIGHT, StoredHistory
 from domain.errors import InvalidInput
 from infra.postgres.migrate import migrate, migrations, require_current
 from infra.postgres.tables import COMPANIONS, Tables
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection[Any]]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 def names_in(connection: Connection[Any], schema: str) -> set[str]:
@@ -95,6 +88,20 @@ def test_a_reader_accepts_current_tables(connection: Connection[Any], schema: st
     migrate(connection, Tables(schema))
 
     require_current(connection, Tables(schema))
+
+
+def test_a_database_that_does_not_keep_texts_in_utf8_is_refused(
+    connection: Connection[Any], database_url: str, schema: str
+) -> None:
+    connection.execute(f"CREATE DATABASE {schema} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    try:
+        with (
+            psycopg.connect(database_url, dbname=schema) as latin,
+            pytest.raises(InvalidInput, match="expected encoding UTF8, found LATIN1"),
+        ):
+            migrate(latin, Tables(schema))
+    finally:
+        connection.execute(f"DROP DATABASE {schema} WITH (FORCE)")
 
 
 def test_events_that_were_written_without_commits_are_not_adopted(
@@ -185,6 +192,15 @@ def test_tapes_are_pruned_up_to_a_moment_and_only_when_told_so(connection: Conne
     assert connection.execute(f"SELECT commit_id FROM {schema}.tapes").fetchall() == [(3,)]
     with pytest.raises(psycopg.errors.RestrictViolation):
         connection.execute(f"DELETE FROM {schema}.tapes")
+
+
+def test_after_pruning_the_same_transaction_refuses_again(connection: Connection[Any], schema: str) -> None:
+    StoredHistory(connection, Tables(schema)).commit(["symbol:BTCUSDT"])
+
+    with connection.transaction():
+        connection.execute(f"SELECT {schema}.prune_tapes(%s, true)", (MIDNIGHT,))
+        with pytest.raises(psycopg.errors.RestrictViolation), connection.transaction():
+            connection.execute(f"DELETE FROM {schema}.tapes")
 
 
 def test_pruning_leaves_no_hole_when_the_clock_went_back(connection: Connection[Any], schema: str) -> None:

@@ -27,12 +27,6 @@ def recorder(library_env: dict[str, str]) -> Iterator[JournalRecorder]:
         yield recorder
 
 
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection[Any]]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
 def events(stream: str, *versions: int) -> list[StoredEvent]:
     return [StoredEvent(stream, version, "Happened", b"state") for version in versions]
 

@@ -9,17 +9,13 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import ApplicationRecorder
 from eventsourcing.postgres import PostgresAggregateRecorder, PostgresTrackingRecorder
-from eventsourcing.tests.persistence import (
-    AggregateRecorderTestCase,
-    ApplicationRecorderTestCase,
-    InfrastructureFactoryTestCase,
-    NonInterleavingNotificationIDsBaseCase,
-    ProcessRecorderTestCase,
-    TrackingRecorderTestCase,
-)
 from eventsourcing.utils import Environment
 
 from infra.postgres.recorder import JournalFactory, JournalProcessRecorder, JournalRecorder
+
+cases = pytest.importorskip(
+    "eventsourcing.tests.persistence", reason="the library's own cases need pycryptodome, see the extra `dev`"
+)
 
 
 class OnOurDatabase(TestCase):
@@ -37,7 +33,7 @@ class OnOurDatabase(TestCase):
         return uuid4() if self.originator_id_type == "uuid" else f"stream:{uuid4()}"
 
 
-class TestApplicationRecorder(OnOurDatabase, ApplicationRecorderTestCase[JournalRecorder]):
+class TestApplicationRecorder(OnOurDatabase, cases.ApplicationRecorderTestCase[JournalRecorder]):
     def create_recorder(self) -> JournalRecorder:
         recorder = self.factory.application_recorder()
         assert type(recorder) is JournalRecorder
@@ -51,27 +47,27 @@ class TestApplicationRecorderWithUuids(TestApplicationRecorder):
     originator_id_type = "uuid"
 
 
-class TestNotificationIdsDoNotInterleave(OnOurDatabase, NonInterleavingNotificationIDsBaseCase):
+class TestNotificationIdsDoNotInterleave(OnOurDatabase, cases.NonInterleavingNotificationIDsBaseCase):
     def create_recorder(self) -> ApplicationRecorder:
         return self.factory.application_recorder()
 
 
-class TestAggregateRecorder(OnOurDatabase, AggregateRecorderTestCase):
+class TestAggregateRecorder(OnOurDatabase, cases.AggregateRecorderTestCase):
     def create_recorder(self) -> PostgresAggregateRecorder:
         return self.factory.aggregate_recorder()
 
 
-class TestTrackingRecorder(OnOurDatabase, TrackingRecorderTestCase):
+class TestTrackingRecorder(OnOurDatabase, cases.TrackingRecorderTestCase):
     def create_recorder(self) -> PostgresTrackingRecorder:
         return self.factory.tracking_recorder()
 
 
-class TestProcessRecorder(OnOurDatabase, ProcessRecorderTestCase):
+class TestProcessRecorder(OnOurDatabase, cases.ProcessRecorderTestCase):
     def create_recorder(self) -> JournalProcessRecorder:
         return self.factory.process_recorder()
 
 
-class TestFactory(OnOurDatabase, InfrastructureFactoryTestCase[JournalFactory]):
+class TestFactory(OnOurDatabase, cases.InfrastructureFactoryTestCase[JournalFactory]):
     def expected_factory_class(self) -> type[JournalFactory]:
         return JournalFactory
 

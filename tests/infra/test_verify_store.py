@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.sql import SQL
@@ -18,12 +16,6 @@ from infra.postgres.tables import Tables
 from infra.postgres.verify import StoreVerification, verify_store
 
 BTC, ETH = "symbol:BTCUSDT", "symbol:ETHUSDT"
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[Connection[Any]]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -79,14 +79,16 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {tapes}
 -- Drop the tapes of all commits before the first one that was made at or after a moment, so that what stays has no
 -- hole. Without `apply` only count them.
 CREATE FUNCTION {prune_tapes}(before timestamptz, apply boolean DEFAULT false, OUT tapes bigint, OUT bytes bigint)
-LANGUAGE plpgsql SET hindsight.pruning = 'on' AS $body$
+LANGUAGE plpgsql AS $body$
 DECLARE
     kept_from bigint := (SELECT min(c.commit_id) FROM {commits} c WHERE c.committed_at >= before);
 BEGIN
     SELECT count(*), coalesce(sum(length(t.frames)), 0) INTO tapes, bytes
         FROM {tapes} t WHERE kept_from IS NULL OR t.commit_id < kept_from;
     IF apply THEN
+        PERFORM set_config('hindsight.pruning', 'on', true);
         DELETE FROM {tapes} t WHERE kept_from IS NULL OR t.commit_id < kept_from;
+        PERFORM set_config('hindsight.pruning', 'off', true);
     END IF;
 END
 $body$;

@@ -1,6 +1,6 @@
 -- What a run of Hindsight keeps beside its history.
 
--- A cache: every actor's state between two inputs. May be deleted at any moment.
+-- A cache: every actor's state between two inputs, compressed. May be deleted at any moment.
 CREATE TABLE {checkpoints} (
     input_seq bigint NOT NULL,
     seq bigint NOT NULL,
@@ -9,6 +9,8 @@ CREATE TABLE {checkpoints} (
     taken_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (input_seq, schema_name)
 );
+
+ALTER TABLE {checkpoints} ALTER COLUMN body SET STORAGE EXTERNAL;
 
 -- Trained models and whatever else events name by its hash.
 CREATE TABLE {artifacts} (

@@ -1,0 +1,68 @@
+"""What a benchmark gives: a figure beside its baseline, both measured in the same run.
+
+The machine is noisy, so contenders take turns, round by round, and the median round counts. A figure alone says
+little; the ratio is what can be compared between machines and days.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Final
+
+import msgspec
+
+from domain.errors import HindsightError
+
+LOWER_IS_BETTER: Final = "lower is better"
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """One figure. `ratio` is `value / baseline_value`; more is better, unless the unit says that less is."""
+
+    name: str
+    value: float
+    unit: str
+    baseline: str
+    baseline_value: float
+    ratio: float
+
+
+class Skipped(HindsightError):
+    """A benchmark can't run here, and why: something optional is missing."""
+
+
+def rate(count: int, work: Callable[[], object]) -> float:
+    """Do `count` things and give how many a second that was. Garbage of before is not collected at its expense."""
+    gc.collect()
+    began = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - began)
+
+
+def take_turns(rounds: int, *contenders: Callable[[], float]) -> list[float]:
+    """Let the contenders run in turn, `rounds` times, and give the median figure of each."""
+    figures: list[list[float]] = [[] for _ in contenders]
+    for _ in range(rounds):
+        for found, contender in zip(figures, contenders, strict=True):
+            found.append(contender())
+    return [median(found) for found in figures]
+
+
+def beside(name: str, value: float, unit: str, baseline: str, baseline_value: float) -> Measure:
+    """Put a figure beside its baseline."""
+    ratio = value / baseline_value
+    return Measure(name, _rounded(value), unit, baseline, _rounded(baseline_value), _rounded(ratio))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Give the smallest value that at least `share` (0 … 1) of all values don't exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
+
+
+def _rounded(value: float) -> float:
+    """Keep four significant digits: more would claim a precision that no run has."""
+    return float(f"{value:.4g}")

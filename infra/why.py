@@ -1,0 +1,235 @@
+"""Why it did that, or did not: the chain of causes of one thing, from stored facts only.
+
+    input ─▶ analysis ─▶ signal ─▶ approved or denied ─▶ orders ─▶ fills ─▶ exit ─▶ result
+
+Every link is a recorded event, told in a sentence with the numbers that it rested on. Nothing is computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from actors.ports import Reader
+from domain import account, operations, orders, position_events, symbol_events
+from domain.base import Event, Recorded, kind_of, stream_of
+from domain.catalog import decode_input, name_of
+from domain.errors import InvalidInput
+from infra.moments import iso
+
+SEARCH_WINDOW: Final = 5_000
+"""How many events are looked at at a time when a symbol's last analysis is searched backwards."""
+EXPECTED: Final = (
+    "an order (position:…@3), a position (position:main/BTCUSDT-7), a signal (symbol:BTCUSDT@42) or a symbol"
+)
+
+
+class Link(msgspec.Struct, frozen=True):
+    """One link of the chain: which fact, when, and what it says in a sentence; `facts` is the whole event."""
+
+    seq: int
+    at: str
+    stream: str
+    event: str
+    says: str
+    facts: dict[str, Any]
+
+
+def why(reader: Reader, asked: str, until_seq: int | None = None) -> list[Link]:
+    """Give the chain of causes of an order, a position, a signal or a symbol's last verdict, as of an event.
+
+    Raises `InvalidInput` if there is no such thing by then.
+    """
+    until = reader.head().seq if until_seq is None else until_seq
+    stream = stream_of(asked) if "@" in asked else asked
+    match kind_of(stream):
+        case "position":
+            return _of_position(reader, stream, until, asked)
+        case "symbol":
+            return _of_signal(reader, _event(reader, asked, until), until)
+        case _ if ":" not in asked:
+            return _of_symbol(reader, f"symbol:{asked.upper()}", until)
+        case _:
+            raise InvalidInput("why", EXPECTED, repr(asked))
+
+
+# ── the three beginnings ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_position(reader: Reader, stream: str, until: int, asked: str) -> list[Link]:
+    life = [recorded for recorded in reader.of_stream(stream) if recorded.seq <= until]
+    if not life:
+        raise InvalidInput("why", EXPECTED + " of this run", repr(asked))
+    if "@" in asked:
+        _event(reader, asked, until)
+    requested = life[0].event
+    links: list[Link] = []
+    if isinstance(requested, position_events.PositionRequested):
+        signal = _event(reader, requested.plan.signal_id, until)
+        links += _roots(reader, signal)
+        links += [_link(recorded) for recorded in _verdict_on(reader, signal, until)]
+    only = life if "@" not in asked else [recorded for recorded in life if _concerns(recorded, asked)]
+    return links + [_link(recorded) for recorded in only]
+
+
+def _of_signal(reader: Reader, signal: Recorded, until: int) -> list[Link]:
+    links = [*_roots(reader, signal), *(_link(recorded) for recorded in _verdict_on(reader, signal, until))]
+    position = next((recorded.event for recorded in _verdict_on(reader, signal, until)), None)
+    name = position.position if isinstance(position, account.EntryApproved) else None
+    if name is None and isinstance(signal.event, symbol_events.SignalRaised):
+        symbol = signal.stream.partition(":")[2]
+        name = f"position:virtual/{symbol}-{signal.event.number}"
+    if name is not None:
+        links += [_link(recorded) for recorded in reader.of_stream(name) if recorded.seq <= until]
+    return links
+
+
+def _of_symbol(reader: Reader, stream: str, until: int) -> list[Link]:
+    """Give a symbol's newest analysis, and what followed from it."""
+    analysed = _newest(reader, until, stream, symbol_events.SymbolAnalyzed)
+    if analysed is None:
+        if next(iter(reader.of_stream(stream)), None) is None:
+            raise InvalidInput("why", "a symbol of this run", repr(stream.partition(":")[2]))
+        raise InvalidInput("why", "a symbol that was analysed by then", f"none of {stream.partition(':')[2]}")
+    links = [_input_link(reader, analysed), _link(analysed)]
+    for recorded in reader.of_stream(stream, analysed.version):
+        if recorded.input_seq != analysed.input_seq or recorded.seq > until:
+            break
+        links.append(_link(recorded))
+        if isinstance(recorded.event, symbol_events.SignalRaised):
+            return _of_signal(reader, recorded, until)
+    if len(links) == 2 and isinstance(analysed.event, symbol_events.SymbolAnalyzed):
+        links.append(_silence(reader, analysed, until))
+    return links
+
+
+# ── links ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _roots(reader: Reader, signal: Recorded) -> list[Link]:
+    """Give the input and the analysis that a signal came from, and the signal."""
+    before = [r for r in reader.of_stream(signal.stream, max(0, signal.version - 2)) if r.version <= signal.version]
+    return [_input_link(reader, signal), *(_link(r) for r in before if r.input_seq == signal.input_seq)]
+
+
+def _verdict_on(reader: Reader, signal: Recorded, until: int) -> Iterator[Recorded]:
+    """Give what the account said about a signal; it says so while the same input is handled."""
+    topics = (name_of(account.EntryApproved), name_of(account.EntryDenied))
+    for recorded in reader.events(signal.seq, min(until, signal.seq + SEARCH_WINDOW), topics):
+        if recorded.input_seq != signal.input_seq:
+            return
+        event = recorded.event
+        named = event.plan.signal_id if isinstance(event, account.EntryApproved) else getattr(event, "signal_id", "")
+        if named == signal.event_id:
+            yield recorded
+
+
+def _silence(reader: Reader, analysed: Recorded, until: int) -> Link:
+    """Say why an analysis with a side raised nothing: the side was known already."""
+    raised = _newest(reader, until, analysed.stream, symbol_events.SignalRaised)
+    event = analysed.event
+    assert isinstance(event, symbol_events.SymbolAnalyzed)
+    if event.verdict == "NONE" or raised is None:
+        says = f"no signal: the strategy passed because of {', '.join(event.reasons)}"
+    else:
+        says = f"no new signal: {event.verdict} was published as {raised.event_id} and has not changed since"
+    return Link(analysed.seq, iso(analysed.at_ms), analysed.stream, "", says, {})
+
+
+def _event(reader: Reader, event_id: str, until: int) -> Recorded:
+    stream, _, version = event_id.rpartition("@")
+    if version.isdecimal():
+        found = next(reader.of_stream(stream, int(version) - 1), None)
+        if found is not None and found.version == int(version) and found.seq <= until:
+            return found
+    raise InvalidInput("why", EXPECTED + " of this run", repr(event_id))
+
+
+def _newest(reader: Reader, until: int, stream: str, kind: type[Event]) -> Recorded | None:
+    """Find a stream's newest event of a kind, searching backwards in growing windows."""
+    window, end = SEARCH_WINDOW, until
+    while end > 0:
+        start = max(0, end - window)
+        found = [recorded for recorded in reader.events(start, end, (name_of(kind),)) if recorded.stream == stream]
+        if found:
+            return found[-1]
+        end, window = start, window * 2
+    return None
+
+
+def _input_link(reader: Reader, recorded: Recorded) -> Link:
+    frame = next(reader.frames(recorded.input_seq - 1, recorded.input_seq))
+    input_ = decode_input(frame.input)
+    kind = name_of(type(input_))
+    says = f"input {frame.input_seq} came in: {kind}"
+    return Link(recorded.seq, iso(frame.at_ms), "", kind, says, msgspec.to_builtins(input_))
+
+
+def _link(recorded: Recorded) -> Link:
+    event = recorded.event
+    return Link(
+        seq=recorded.seq,
+        at=iso(recorded.at_ms),
+        stream=recorded.stream,
+        event=name_of(type(event)),
+        says=_sentence(event),
+        facts=msgspec.to_builtins(event),
+    )
+
+
+def _concerns(recorded: Recorded, order_id: str) -> bool:
+    """Whether a fact of a position is about one order, or about the position as a whole."""
+    named = getattr(recorded.event, "order_id", None)
+    return named in {None, order_id}
+
+
+def _sentence(event: Event) -> str:
+    """Tell one fact."""
+    match event:
+        case symbol_events.SymbolAnalyzed():
+            facts = ", ".join(f"{name} {value:.6g}" for name, value in event.facts)
+            return f"{event.strategy} says {event.verdict} on {event.interval} ({', '.join(event.reasons)}): {facts}"
+        case symbol_events.SignalRaised(number=number, proposal=p):
+            levels = f"entry {p.entry:g}, stop {p.stop:.6g}, target {p.target:.6g}"
+            return f"signal {number}: {p.side}, {levels}, confidence {p.confidence:.2f}, win {p.win:.2f}"
+        case symbol_events.SignalDeclined(side=side, reasons=reasons):
+            return f"{side} is not followed: {', '.join(reasons)}"
+        case symbol_events.VirtualPositionPlanned(position=position, why=because, replaces=replaces):
+            told = f"followed virtually as {position} because of {because}"
+            return f"{told}, replaces {replaces}" if replaces else told
+        case account.EntryApproved(position=position, plan=plan, equity=equity):
+            size = f"{plan.quantity:f} at about {plan.reference_price:f}, margin {plan.margin:f} at {plan.leverage}x"
+            return f"traded as {position}: {size}, balance {equity:f}"
+        case account.EntryDenied(code=code, facts=facts):
+            return f"not traded: {code}" + "".join(f", {name} {value}" for name, value in facts)
+        case _:
+            return _sentence_of_position(event)
+
+
+def _sentence_of_position(event: Event) -> str:
+    match event:
+        case position_events.PositionRequested(plan=plan):
+            return f"{plan.side} {plan.quantity:f} {plan.symbol}, stop {plan.stop:f}, target {plan.target:f}"
+        case orders.OrderRequested():
+            trigger = f" at {event.trigger:f}" if event.trigger is not None else ""
+            return f"{event.role} asked for: {event.side} {event.quantity:f} {event.order_type}{trigger}"
+        case orders.OrderFilled():
+            cost = f"fee {event.fee:f}, realised {event.realised:f}"
+            return f"{event.role} filled: {event.quantity:f} at {event.price:f}, {cost}"
+        case orders.OrderRejected(role=role, code=code, text=text):
+            return f"the venue refused the {role}: {text} ({code})"
+        case position_events.PositionOpened(price=price, slippage=slippage):
+            return f"open at {price:f}, {slippage * 10_000:.1f} bps worse than decided"
+        case position_events.PriceExtremeReached(highest=highest, lowest=lowest):
+            return f"the price has been between {lowest:f} and {highest:f} since the entry"
+        case position_events.ExitRequested(reason=reason):
+            return f"is to be left at the market: {reason}"
+        case position_events.PositionClosed():
+            result = f"gross {event.gross:f}, fees {event.fees:f}, funding {event.funding:f}, net {event.net:f}"
+            return f"closed by {event.reason} at {event.exit_price:f}: {result}"
+        case operations.DeadLetter(stream=stream, error=error):
+            return f"{stream} crashed: {error}"
+        case _:
+            return name_of(type(event))

@@ -1,0 +1,32 @@
+"""What whole programs share: a home with its server, and databases of one's own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
+
+from infra.postgres import embedded
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A `--home` whose server stays up between two commands of this module."""
+    place = tmp_path_factory.mktemp("home")
+    with embedded.running(place):
+        yield place
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[str]:
+    """A `--store` that nobody has used yet, dropped afterwards."""
+    name = f"e2e_{uuid.uuid4().hex[:16]}"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        yield make_conninfo(database_url, dbname=name)
+        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))

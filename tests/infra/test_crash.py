@@ -1,0 +1,165 @@
+"""A writer is killed, or put to sleep, at the worst moments: what left the process had been stored, and once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from histories import Author, all_events
+
+from infra.postgres.fault import STEPS
+from infra.postgres.journal import PostgresJournal, Timing
+from infra.postgres.reader import PostgresReader
+from infra.postgres.session import connect
+from infra.postgres.tables import Tables
+from infra.postgres.verify import verify_store
+
+ROOT = Path(__file__).parents[2]
+LEASE_MS = 300
+
+WRITER = """
+import os, sys
+from histories import Author
+from domain.errors import Fenced
+from infra.postgres.fault import from_environment
+from infra.postgres.journal import PostgresJournal, Timing
+from infra.postgres.tables import Tables
+
+def durable(input_seq):
+    if journal and journal[0].lease_valid():
+        print("released", input_seq, flush=True)
+
+journal, author = [], Author()
+journal.append(PostgresJournal(
+    sys.argv[1], Tables(sys.argv[2]), durable, clock_kind="test", timing=Timing(lease_ms=int(sys.argv[3])),
+    fault=from_environment(os.environ),
+))
+try:
+    for line in sys.stdin:
+        for step in author.ticks(int(line)):
+            journal[0].append(step)
+        journal[0].commit_soon()
+except Fenced as error:
+    print("fenced", error, flush=True)
+"""
+
+
+class Child:
+    """A writer in another process. It appends as many steps as it is told, and says what it released."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.released = 0
+
+    def append(self, steps: int) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+
+    def line(self) -> list[str]:
+        """Give what it says next, in words; nothing if it died."""
+        assert self.process.stdout is not None
+        words = self.process.stdout.readline().split()
+        if words[:1] == ["released"]:
+            self.released = int(words[1])
+        return words
+
+    def wait_released(self, input_seq: int) -> None:
+        """Follow it until it released so much, or died."""
+        while self.released < input_seq and self.line():
+            pass
+
+
+@contextmanager
+def writer(url: str, schema: str, fault: str = "") -> Iterator[Child]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    environment["HINDSIGHT_FAULT"] = fault
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, url, schema, str(LEASE_MS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            yield Child(process)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_writer_killed_in_the_middle_of_a_commit_leaves_a_whole_history(
+    database_url: str, schema: str, step: str
+) -> None:
+    with writer(database_url, schema, fault=f"{step}:4") as child:
+        total = 0
+        for count in (1, 120, 1, 120, 1, 120):  # a large commit at least every other time
+            total += count
+            try:
+                child.append(count)
+            except BrokenPipeError:
+                break
+            child.wait_released(total)
+        assert child.process.wait() == -signal.SIGKILL
+    told: list[int] = []
+    journal = PostgresJournal(database_url, Tables(schema), told.append, clock_kind="test")
+    assert journal.lease_valid(), "the writer before is provably dead: nobody has to wait"
+    with PostgresReader(database_url, Tables(schema)) as reader:
+        head = reader.head()
+        assert head.input_seq >= child.released > 0
+        again = Author()
+        kept = again.ticks(head.input_seq)
+        assert reader.head() == again.head
+        assert list(reader.events(0)) == all_events(kept)
+        journal.append(again.nothing())
+        journal.close()
+        assert reader.head() == again.head
+    assert verify_store(database_url, Tables(schema)).ok
+
+
+def test_a_writer_that_slept_while_another_took_over_stops_without_releasing_anything(
+    database_url: str, schema: str
+) -> None:
+    with writer(database_url, schema) as sleeper, connect(database_url, "observer") as observer:
+        sleeper.append(2)
+        sleeper.wait_released(2)
+        sleeper.process.send_signal(signal.SIGSTOP)
+        sleeper.append(3)
+        observer.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s",
+            (f"hindsight writer {sleeper.process.pid}@%",),
+        )
+        released, changed = list[int](), threading.Condition()
+
+        def durable(input_seq: int) -> None:
+            with changed:
+                if journal.lease_valid():
+                    released.append(input_seq)
+                    changed.notify_all()
+
+        again = Author()
+        again.ticks(2)
+        journal = PostgresJournal(
+            database_url, Tables(schema), durable, clock_kind="test", timing=Timing(renew_ms=50, lock_wait_ms=10_000)
+        )
+        assert not journal.lease_valid(), "the sleeper is not dead: its lease has to run out first"
+        journal.append(again.nothing())
+        journal.commit_soon()
+        with changed:
+            assert changed.wait_for(lambda: released == [3], 10.0)
+        sleeper.process.send_signal(signal.SIGCONT)
+        sleeper.append(1)
+        said = sleeper.line()
+        while said[:1] == ["released"]:
+            said = sleeper.line()
+        while not said:
+            break
+        journal.close()
+    assert sleeper.released == 2
