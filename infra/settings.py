@@ -112,6 +112,22 @@ def resolve(
     return Resolved(settings, origins)
 
 
+def changed(config: Config, overrides: Sequence[str]) -> Config:
+    """Give a run's recorded settings with changes, `key=value` each. Raises `InvalidInput`."""
+    sections = {name: getattr(config, name) for name in Config.__struct_fields__}
+    values = dict(_flat(msgspec.to_builtins(config)))
+    origins: dict[str, str] = {}
+    for key, value, origin in _given(overrides):
+        if key not in values:
+            near = difflib.get_close_matches(key, values, 1)
+            hint = f"Did you mean {near[0]}?" if near else "The others change no decision."
+            raise InvalidInput(origin, f"one of {', '.join(sections)} and their keys", repr(key), hint)
+        values[key], origins[key] = value, origin
+    settings = _decode(values, origins)
+    _check(settings, origins)
+    return settings.config
+
+
 # ── where values come from ────────────────────────────────────────────────────────────────────────────────────────
 
 

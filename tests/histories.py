@@ -34,7 +34,8 @@ class Author:
 
     def ticks(self, count: int) -> list[Step]:
         """Give steps with one event each, on three streams in turn."""
-        return [self.step((f"symbol:{'ABC'[n % 3]}", ActorStayedDown(f"{n}"))) for n in range(count)]
+        first = self.head.input_seq
+        return [self.step((f"symbol:{'ABC'[n % 3]}", ActorStayedDown(f"{n}"))) for n in range(first, first + count)]
 
     def stop(self) -> Step:
         """Give a step with two events of different names in one stream."""

@@ -146,4 +146,4 @@ class World:
     def verified(self, strategies: Callable[[str], Strategy] | None = None, **how: object) -> replay.ReplayReport:
         """Replay all that is durable; what is held becomes durable before."""
         self.journal.commit()
-        return replay.verify(self.journal, strategies or self.found, **how)  # type: ignore[arg-type]
+        return replay.verify(self.journal, strategies or self.found, **how)

@@ -1,0 +1,42 @@
+"""Benchmarks: what Hindsight does a second, beside what a good hand would do without it, in the same run.
+
+    append      events made durable, 1,000 a commit               the stock recorder; a bare COPY
+    fold        events read, decoded and evolved                  the stock reader; a bare SELECT and msgspec
+    kernel      inputs through 140 actors, no I/O                 pykka's threads
+    replay      candles of a decision replay                      the backtest that it replays
+    rebuild     events of a projection that is built anew         a bare read of the same rows
+    backtest    candles of a backtest, everything on              the same without a database
+    latency     candle received → order released                  one bare INSERT and commit
+    indicators  closes through the six indicators                 TA-Lib over a window
+
+`measure.py` says how figures are taken, `context.py` where; `histories.py` and `storing.py` make what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from infra.bench.append import append
+from infra.bench.backtest import backtest, replay
+from infra.bench.context import BenchContext
+from infra.bench.fold import fold
+from infra.bench.indicators import indicators
+from infra.bench.kernel import kernel
+from infra.bench.latency import latency
+from infra.bench.measure import Measure, Skipped
+from infra.bench.rebuild import rebuild
+
+BENCHMARKS: Final[dict[str, Callable[[BenchContext], list[Measure]]]] = {
+    "append": append,
+    "fold": fold,
+    "kernel": kernel,
+    "replay": replay,
+    "rebuild": rebuild,
+    "backtest": backtest,
+    "latency": latency,
+    "indicators": indicators,
+}
+"""Every benchmark by its name."""
+
+__all__ = ["BENCHMARKS", "BenchContext", "Measure", "Skipped"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Final
 
@@ -44,11 +44,12 @@ def rate(count: int, work: Callable[[], object]) -> float:
 
 def take_turns(rounds: int, *contenders: Callable[[], float]) -> list[float]:
     """Let the contenders run in turn, `rounds` times, and give the median figure of each."""
-    figures: list[list[float]] = [[] for _ in contenders]
-    for _ in range(rounds):
-        for found, contender in zip(figures, contenders, strict=True):
-            found.append(contender())
-    return [median(found) for found in figures]
+    return medians([contender() for contender in contenders] for _ in range(rounds))
+
+
+def medians(turns: Iterable[Sequence[float]]) -> list[float]:
+    """Give the median of each contender's figures; a turn holds one figure of each."""
+    return [median(figures) for figures in zip(*turns, strict=True)]
 
 
 def beside(name: str, value: float, unit: str, baseline: str, baseline_value: float) -> Measure:

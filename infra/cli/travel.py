@@ -1,7 +1,8 @@
-"""`replay`: the state as of a moment, and the decision replay."""
+"""`replay`: the state as of a moment, the decision replay, what if, and parity."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -11,7 +12,7 @@ from actors.ports import Reader
 from domain.errors import InvalidInput
 from infra import moments, replay
 from infra import store as stores
-from infra.cli import options
+from infra.cli import options, rehearse
 from infra.cli.output import err, out, print_facts, print_json, print_tree, progress
 from infra.code_version import strategy_named
 
@@ -24,6 +25,13 @@ Diff = Annotated[str | None, typer.Option("--diff", help="What changed between -
 From = Annotated[str | None, typer.Option("--from", help="Verify from this moment.", metavar="A")]
 To = Annotated[str | None, typer.Option("--to", help="Verify up to this moment.", metavar="B")]
 BreakAt = Annotated[str | None, typer.Option("--break-at", help="Open the debugger in the actors there.", metavar="T")]
+WhatIf = Annotated[
+    list[str] | None, typer.Option("--what-if", help="Trade its market with this change.", metavar="KEY=VALUE")
+]
+More = Annotated[list[str] | None, typer.Argument(help="More changes for --what-if.", metavar="[KEY=VALUE]...")]
+Strategy = Annotated[str | None, typer.Option("--strategy", help="What if it had followed this strategy.")]
+Parity = Annotated[bool, typer.Option("--parity", help="Backtest it from its own candles, and compare.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write the what-if as a page, too.", metavar="FILE")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Count all divergences, not just the first.")]
 
 
@@ -33,8 +41,13 @@ def register(app: typer.Typer) -> None:
 
 
 def replay_command(
+    more: More = None,
     at: At = None,
     verify: Verify = False,
+    changes: WhatIf = None,
+    strategy: Strategy = None,
+    parity: Parity = False,
+    html: Html = None,
     stream: Stream = None,
     diff: Diff = None,
     since: From = None,
@@ -49,16 +62,24 @@ def replay_command(
 ) -> int:
     """Travel in time over a recorded run.
 
-    Examples: run.py replay --at seq:1000 --stream account:main · run.py replay --verify --break-at input:42
+    Examples: run.py replay --at seq:1000 --stream account:main · run.py replay --verify --break-at input:42 ·
+    run.py replay --what-if strategy.time_stop_minutes=60 account.leverage=3 · run.py replay --parity
     """
-    if (at is not None) == verify:
-        raise InvalidInput("replay", "either --at T or --verify", "both" if verify else "neither")
+    what_if = bool(changes) or strategy is not None
+    if [at is not None, verify, what_if, parity].count(True) != 1 or (more and not what_if):
+        given = [name for name, is_given in (("--at", at), ("--verify", verify), ("--what-if", what_if)) if is_given]
+        expected = "one of --at T, --verify, --what-if KEY=VALUE (or --strategy S) and --parity"
+        raise InvalidInput("replay", expected, " and ".join(given) or "none of them")
     resolved = options.resolve(config, None, store, home)
     with options.database(resolved) as url, stores.reading(url, run) as (_, _, reader):
         if at is not None:
             return _show(reader, at, stream, diff, as_json=as_json)
+        if what_if:
+            return rehearse.show_what_if(reader, [*(changes or ()), *(more or ())], strategy, html, as_json=as_json)
+        if parity:
+            return rehearse.show_parity(reader, as_json=as_json)
         stop = None if break_at is None else moments.input_at(reader, break_at, "--break-at")
-        return _verify(reader, since, until, stop, keep_going=keep_going, as_json=as_json)
+        return _verify(reader, since or break_at, until, stop, keep_going=keep_going, as_json=as_json)
 
 
 def _show(reader: Reader, at: str, stream: str | None, diff: str | None, *, as_json: bool) -> int:

@@ -1,0 +1,87 @@
+"""`backtest` and `replay`: recorded 1m candles a second, through everything that is on.
+
+A backtest of five real symbols with the sample strategy: indicators, signals, orders at the in-process exchange, and
+every input, event and effect hashed and made durable in PostgreSQL. Its baseline is the same run kept in memory only.
+`replay` runs the tape of a backtest through the same code and compares every event and effect; its baseline is that
+backtest.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Final
+
+from actors.kernel import CHECKPOINT_SCHEMA
+from domain.config import Config
+from domain.errors import CorruptHistory, InvalidInput
+from domain.market import MINUTE_MS
+from domain.operations import SessionStarted
+from infra import backtest as backtests
+from infra import replay as replays
+from infra.bench.context import BenchContext
+from infra.bench.histories import START_MS
+from infra.bench.measure import Measure, Skipped, beside, medians, rate, take_turns
+from infra.code_version import strategy_named, strategy_sha256
+from infra.market.catalogue import Catalogue
+from infra.market.recorded import RecordedMarket
+from infra.memory import MemoryJournal
+from infra.postgres.journal import PostgresJournal
+from infra.postgres.reader import PostgresReader
+from infra.postgres.tables import Tables
+
+SYMBOLS: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT")
+UNIT: Final = "1m candles/s"
+_DAY_MS: Final = 1_440 * MINUTE_MS
+_STARTED: Final = SessionStarted(Config(), "bench", strategy_sha256("trend"), "paper", "recorded")
+
+
+def backtest(context: BenchContext) -> list[Measure]:
+    """Measure a backtest that is stored against one that is not. Raises `Skipped` without recorded candles."""
+    market = _market(context)
+
+    def stored() -> float:
+        with context.tables() as tables:
+            return _stored(context, tables, market)
+
+    ours, memory = take_turns(context.rounds, stored, lambda: _in_memory(market))
+    return [beside("backtest", ours, UNIT, "the same backtest kept in memory", memory)]
+
+
+def replay(context: BenchContext) -> list[Measure]:
+    """Measure a decision replay against the backtest that it replays. Raises `Skipped` without recorded candles."""
+    market = _market(context)
+
+    def turn() -> tuple[float, float]:
+        with context.tables() as tables, PostgresReader(context.url, tables) as reader:
+            stored = _stored(context, tables, market)
+            return rate(market.candles, lambda: _verified(reader)), stored
+
+    ours, stored = medians(turn() for _ in range(context.rounds))
+    return [beside("replay", ours, UNIT, "the backtest that is replayed", stored)]
+
+
+def _market(context: BenchContext) -> RecordedMarket:
+    days = context.size(10, 1)
+    try:
+        return RecordedMarket(Catalogue.open(context.data), SYMBOLS, "1m", START_MS, START_MS + days * _DAY_MS)
+    except InvalidInput as error:
+        raise Skipped(f"backtest and replay need recorded candles, see --data. {error}") from error
+
+
+def _stored(context: BenchContext, tables: Tables, market: RecordedMarket) -> float:
+    with (
+        PostgresReader(context.url, tables, checkpoint_schema=CHECKPOINT_SCHEMA) as reader,
+        closing(PostgresJournal(context.url, tables, lambda _: None, clock_kind="recorded")) as journal,
+    ):
+        return rate(market.candles, lambda: backtests.run("bench", market, _STARTED, journal, reader, strategy_named))
+
+
+def _in_memory(market: RecordedMarket) -> float:
+    journal = MemoryJournal()
+    return rate(market.candles, lambda: backtests.run("bench", market, _STARTED, journal, journal, strategy_named))
+
+
+def _verified(reader: PostgresReader) -> None:
+    report = replays.verify(reader, strategy_named)
+    if report.divergences or not report.chain_equal:
+        raise CorruptHistory(0, "the replay of the benchmark's own backtest found a difference")
