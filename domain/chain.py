@@ -10,26 +10,27 @@ state, notification_id): what is hashed is to the byte what is sent to the datab
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 GENESIS = bytes(32)
 """The content hash and the row hash before anything happened."""
 
-_HEAD = struct.Struct(">hi").pack
-_VERSION = struct.Struct(">iqi").pack
-_LENGTH = struct.Struct(">i").pack
-_SEQ = struct.Struct(">iq").pack
 _INPUT = struct.Struct(">QQ").pack
 
 
 def row_bytes(seq: int, stream: bytes, version: int, topic: bytes, state: bytes) -> bytes:
     """Give an event's canonical bytes: its binary COPY row of five columns. `stream` and `topic` are UTF-8."""
-    return b"".join(
-        (_HEAD(5, len(stream)), stream, _VERSION(8, version, len(topic)), topic,
-         _LENGTH(len(state)), state, _SEQ(8, seq))
-    )  # fmt: skip
+    lengths = len(stream), len(topic), len(state)
+    return _row(*lengths)(5, lengths[0], stream, 8, version, lengths[1], topic, lengths[2], state, 8, seq)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _row(stream: int, topic: int, state: int) -> Callable[..., bytes]:
+    """Give the packer of rows whose texts have these lengths: each field is its length, then its bytes."""
+    return struct.Struct(f">hi{stream}siqi{topic}si{state}siq").pack
 
 
 def roll(previous: bytes, input_seq: int, at_ms: int, input_: bytes, rows: Iterable[bytes], effects: bytes) -> bytes:

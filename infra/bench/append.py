@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 from eventsourcing.persistence import StoredEvent
-from eventsourcing.postgres import PostgresFactory
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresFactory
 from psycopg.sql import SQL, Identifier
 
 from actors.ports import Step
@@ -65,12 +65,12 @@ def _insert(context: BenchContext, factory: type[PostgresFactory], stored: Seque
 def _copy(context: BenchContext, rows: Sequence[tuple[Any, ...]]) -> float:
     commits = _in_commits(rows)
     with context.schema() as schema, PostgresFactory(context.library_environment(schema)) as made:
-        table = made.application_recorder().events_table_name
+        recorder = made.application_recorder()
+        assert isinstance(recorder, PostgresApplicationRecorder), "the library's own, which has made its table"
         with psycopg.connect(context.url, autocommit=True) as connection:
             load = SQL(
-                "COPY {} (originator_id, originator_version, topic, state, notification_id)"
-                " FROM STDIN (FORMAT BINARY)"
-            ).format(Identifier(schema, table))
+                "COPY {} (originator_id, originator_version, topic, state, notification_id) FROM STDIN (FORMAT BINARY)"
+            ).format(Identifier(schema, recorder.events_table_name))
 
             def commit(part: Sequence[tuple[Any, ...]]) -> None:
                 with connection.transaction(), connection.cursor().copy(load) as copy:

@@ -19,7 +19,6 @@ from domain.operations import SessionStarted
 from infra import backtest as backtests
 from infra import replay as replays
 from infra.bench.context import BenchContext
-from infra.bench.histories import START_MS
 from infra.bench.measure import Measure, Skipped, beside, medians, rate, take_turns
 from infra.code_version import strategy_named, strategy_sha256
 from infra.market.catalogue import Catalogue
@@ -31,7 +30,8 @@ from infra.postgres.tables import Tables
 
 SYMBOLS: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT")
 UNIT: Final = "1m candles/s"
-_DAY_MS: Final = 1_440 * MINUTE_MS
+_HOUR_MS: Final = 60 * MINUTE_MS
+_DAY_MS: Final = 24 * _HOUR_MS
 _STARTED: Final = SessionStarted(Config(), "bench", strategy_sha256("trend"), "paper", "recorded")
 
 
@@ -61,9 +61,10 @@ def replay(context: BenchContext) -> list[Measure]:
 
 
 def _market(context: BenchContext) -> RecordedMarket:
-    days = context.size(10, 1)
     try:
-        return RecordedMarket(Catalogue.open(context.data), SYMBOLS, "1m", START_MS, START_MS + days * _DAY_MS)
+        catalogue = Catalogue.open(context.data)
+        start_ms = RecordedMarket(catalogue, SYMBOLS).start_ms
+        return RecordedMarket(catalogue, SYMBOLS, "1m", start_ms, start_ms + context.size(10 * _DAY_MS, _HOUR_MS))
     except InvalidInput as error:
         raise Skipped(f"backtest and replay need recorded candles, see --data. {error}") from error
 

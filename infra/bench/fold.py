@@ -1,44 +1,46 @@
 """`fold`: events read, decoded and evolved a second: what a restore does after the last checkpoint.
 
-Ours is `PostgresReader.events` into the actors of a kernel, each by its own decider. Baselines: the library's way,
-`select_notifications` and its JSON transcoder, which evolves nothing; and one plain SELECT with typed msgspec decoders.
+Ours is `PostgresReader.events` into the actors of a kernel. The baselines end with the same states by the same
+`evolve`, so that a ratio compares what is ours: reading, decoding, and the actors around the rules. One is the way of
+an `eventsourcing` application (`stock.py`): `select_notifications`, its mapper, its JSON transcoder. The other is
+written by hand: one SELECT, a typed msgspec decoder a topic, a dict of states. `fold:read` leaves `evolve` out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any, Final
 
 import msgspec
-from eventsourcing.persistence import ApplicationRecorder, JSONTranscoder, StoredEvent
 from eventsourcing.postgres import PostgresFactory
 from psycopg import Connection
 from psycopg.sql import SQL
 
 from actors.kernel import Kernel
-from actors.ports import Step
+from domain.base import Event
 from domain.catalog import EVENTS, name_of
+from domain.config import Config
+from domain.symbol import SymbolState, decider
 from infra.bench.context import BenchContext
 from infra.bench.histories import SYMBOLS, analysed
 from infra.bench.measure import Measure, beside, rate, take_turns
-from infra.bench.storing import EVENTS_A_COMMIT, Storage
+from infra.bench.stock import read_stock, stock_mapper, store_stock
+from infra.bench.storing import Storage
 from infra.code_version import strategy_named
-from infra.postgres.reader import EVENTS_A_READ, PostgresReader
+from infra.postgres.reader import PostgresReader
 from infra.postgres.session import connect
 from infra.postgres.tables import Tables
 
 UNIT: Final = "events/s"
-STOCK: Final = "the stock select_notifications and JSON transcoder, nothing evolved"
-BARE: Final = "a bare read and msgspec decode, nothing evolved"
+STOCK: Final = "the stock select_notifications, mapper and JSON transcoder"
+BARE: Final = "a bare read and msgspec decode"
 
 _DECODERS: Final = {name_of(kind): msgspec.msgpack.Decoder(tuple[int, int, kind]).decode for kind in EVENTS}
 
 
 def fold(context: BenchContext) -> list[Measure]:
-    """Measure the fold of a stored run against both baselines."""
-    steps = analysed(SYMBOLS, context.size(1_250, 10))
-    count = sum(len(step.events) for step in steps)
+    """Measure reading with and without evolving, each against both baselines."""
     with (
         context.tables() as tables,
         context.schema() as schema,
@@ -46,17 +48,31 @@ def fold(context: BenchContext) -> list[Measure]:
         PostgresReader(context.url, tables) as reader,
         connect(context.url, "bench") as connection,
     ):
-        with closing(Storage(context.url, tables)) as storage:
-            storage.store(steps)
-        recorder = library.application_recorder()
-        _store_as_json(recorder, steps)
-        ours, stock, bare = take_turns(
+        recorder, mapped = library.application_recorder(), stock_mapper()
+        count = _fill(context, tables, recorder, mapped)
+        ours, theirs, bare, ours_read, theirs_read, bare_read = take_turns(
             context.rounds,
             lambda: rate(count, lambda: _restore(reader)),
-            lambda: rate(count, lambda: _select(recorder)),
-            lambda: rate(count, lambda: _read(connection, tables)),
+            lambda: rate(count, lambda: _evolve(read_stock(recorder, mapped))),
+            lambda: rate(count, lambda: _evolve(_bare(connection, tables))),
+            lambda: rate(count, lambda: _exhaust(reader.events(0))),
+            lambda: rate(count, lambda: _exhaust(read_stock(recorder, mapped))),
+            lambda: rate(count, lambda: _exhaust(_bare(connection, tables))),
         )
-    return [beside("fold", ours, UNIT, STOCK, stock), beside("fold", ours, UNIT, BARE, bare)]
+    return [
+        beside("fold", ours, UNIT, f"{STOCK}, same evolve", theirs),
+        beside("fold", ours, UNIT, f"{BARE}, same evolve", bare),
+        beside("fold:read", ours_read, UNIT, STOCK, theirs_read),
+        beside("fold:read", ours_read, UNIT, BARE, bare_read),
+    ]
+
+
+def _fill(context: BenchContext, tables: Tables, recorder: Any, mapped: Any) -> int:
+    """Store the same history on both sides, and give how many events of symbols it has."""
+    steps = analysed(SYMBOLS, context.size(1_250, 10))
+    with closing(Storage(context.url, tables)) as storage:
+        storage.store(steps)
+    return store_stock(recorder, mapped, steps)
 
 
 def _restore(reader: PostgresReader) -> None:
@@ -65,35 +81,27 @@ def _restore(reader: PostgresReader) -> None:
     kernel.restore(None, reader.events(0, head.seq), head)
 
 
-def _store_as_json(recorder: ApplicationRecorder, steps: Sequence[Step]) -> None:
-    encode = JSONTranscoder().encode
-    events = [
-        StoredEvent(
-            recorded.stream,
-            recorded.version,
-            name_of(type(recorded.event)),
-            encode(msgspec.to_builtins((recorded.input_seq, recorded.at_ms, recorded.event))),
-        )
-        for step in steps
-        for recorded in step.events
-    ]
-    for at in range(0, len(events), EVENTS_A_COMMIT):
-        recorder.insert_events(events[at : at + EVENTS_A_COMMIT])
-
-
-def _select(recorder: ApplicationRecorder) -> None:
-    decode = JSONTranscoder().decode
-    after = 0
-    while notifications := recorder.select_notifications(after, EVENTS_A_READ, inclusive_of_start=False):
-        for notification in notifications:
-            decode(notification.state)
-        after = notifications[-1].id
-
-
-def _read(connection: Connection[Any], tables: Tables) -> None:
+def _bare(connection: Connection[Any], tables: Tables) -> Iterator[tuple[str, Event]]:
     select = SQL(
         "SELECT notification_id, originator_id, originator_version, topic, state FROM {events} ORDER BY notification_id"
     ).format(**tables.identifiers())
     rows: list[tuple[Any, ...]] = connection.cursor(binary=True).execute(select).fetchall()
-    for _, _, _, topic, state in rows:
-        _DECODERS[topic](state)
+    for _, stream, _, topic, state in rows:
+        yield stream, _DECODERS[topic](state)[2]
+
+
+def _evolve(events: Iterable[tuple[str, Event]]) -> None:
+    rules = decider(Config(), strategy_named("trend"))
+    states: dict[str, SymbolState] = {}
+    for stream, event in events:
+        if not stream.startswith("symbol:"):
+            continue
+        state = states.get(stream)
+        if state is None:
+            state = rules.initial(stream)
+        states[stream] = rules.evolve(state, event)
+
+
+def _exhaust(things: Iterable[object]) -> None:
+    for _ in things:
+        pass

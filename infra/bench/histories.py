@@ -34,7 +34,7 @@ def symbol_names(count: int) -> list[str]:
 
 def candles(symbols: int, minutes: int) -> Iterator[CandleArrived]:
     """Give closed 1m candles of all symbols, minute by minute, with everything that may stand beside a candle."""
-    draw = random.Random(_SEED)
+    draw = random.Random(_SEED)  # noqa: S311 - prices, not secrets
     names = symbol_names(symbols)
     prices = [100.0 + 10.0 * at for at in range(symbols)]
     for minute in range(minutes):

@@ -50,7 +50,7 @@ def verify_command(
     with (
         options.database(resolved) as url,
         stores.reading(url, run) as (info, tables, _),
-        progress("commits", None) as report,
+        progress("events", None) as report,
     ):
         found = verify_store(url, tables, remembered_head=remembered, progress=lambda done, _total: report(done))
     if as_json:

@@ -79,12 +79,7 @@ def existing_database(resolved: Resolved) -> Generator[str | None]:
 def follower(url: str, run: str | None) -> Generator[tuple[RunInfo, Follower, PostgresReader]]:
     """Give the follower over a run's read models, with the run and its reader."""
     from infra import store
-    from infra.followers.follower import Follower
-    from infra.postgres.views import PostgresViews
+    from infra.postgres.following import follower_of
 
-    with store.reading(url, run) as (info, tables, reader):
-        views = PostgresViews(url, tables)
-        try:
-            yield info, Follower(reader, views), reader
-        finally:
-            views.close()
+    with store.reading(url, run) as (info, tables, reader), follower_of(url, tables.schema) as follower:
+        yield info, follower, reader

@@ -149,18 +149,15 @@ def _stored(
         journal = MemoryJournal()
         return journal, journal, None, None
     from infra import store
-    from infra.followers.follower import Follower
     from infra.postgres import runs
-    from infra.postgres.views import PostgresViews
+    from infra.postgres.following import follower_of
 
     journal = store.open_live(url, settings, VENUE, "market", lambda _: None)
     stack.callback(journal.close)
     _, tables, reader = stack.enter_context(store.reading(url, runs.LIVE))
     door = DoorKeeper(url, tables, stack.enter_context(store.reading(url, runs.LIVE))[2], journal.durable_input)
-    views = PostgresViews(url, tables)
-    stack.callback(views.close)
-    own_reader = stack.enter_context(store.reading(url, runs.LIVE))[2]
-    return journal, reader, door, Follower(own_reader, views).run
+    follower = stack.enter_context(follower_of(url, tables.schema))
+    return journal, reader, door, follower.run
 
 
 class Ticking:

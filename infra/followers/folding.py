@@ -64,7 +64,8 @@ class Folding(Generic[R]):
     def advance(self, reader: Reader, until: int, progress: Progress | None = None) -> None:
         """Fold and store every event up to `until` (included).
 
-        Raises `Poisoned` if the projection can't take one, `Outdated` if another version keeps the view by now.
+        Raises `Poisoned` if the projection can't take one, `Outdated` if another version keeps the view by now, and
+        `Gone` if nobody does.
         """
         while (place := self._placed()).seq < until:
             try:

@@ -12,7 +12,7 @@ from actors.ports import Reader
 from domain.errors import InvalidInput, Unavailable
 from infra.followers.folding import Folding, Outdated, Poisoned, Progress
 from infra.followers.rebuild import RebuildResult, rebuild
-from infra.followers.views import Views
+from infra.followers.views import Gone, Views
 from projections import PROJECTIONS
 from projections.base import Projection
 
@@ -81,16 +81,20 @@ class Follower:
                 self.away = error
                 stop.wait(RETRY_S)
 
-    def report(self, name: str) -> list[dict[str, Any]]:
-        """Give the rows of a read model as of the journal's head, as JSON types and `Decimal`.
+    def report(self, name: str, progress: Progress | None = None) -> list[dict[str, Any]]:
+        """Give the rows of a read model as of the journal's head, as JSON types and `Decimal`. Only it is brought up.
 
         Raises `InvalidInput` for a name that there is none of, `Unavailable` if its projection stopped.
         """
         (chosen,) = self._named([name])
-        self._catch_up([chosen], None, None)
+        self._catch_up([chosen], None, progress)
         if chosen in self.stopped:
             raise Unavailable(f"The read model {name}", self.stopped[chosen].why)
-        return self._views.rows(self._projections[chosen])
+        try:
+            return self._views.rows(self._projections[chosen])
+        except Gone:  # dropped by hand since we last looked
+            del self._foldings[chosen]
+            return self.report(chosen, progress)
 
     def rebuild(self, names: Sequence[str] = (), progress: Progress | None = None) -> list[RebuildResult]:
         """Build views (all, if none is named) anew beside the live ones, compare them, and swap them in.
@@ -119,16 +123,23 @@ class Follower:
             if name in self.stopped:
                 continue
             try:
-                folding = self._folding(name, progress)
-                already = folding.events
-                folding.advance(self._reader, until, progress)
-                events += folding.events - already
+                events += self._advance(name, until, progress)
             except Poisoned as poison:
                 self._views.fail(self._projections[name], poison.seq, poison.why)
                 self.stopped[name] = Stopped(name, poison.seq, str(poison))
             except Outdated as outdated:
                 self.stopped[name] = Stopped(name, 0, str(outdated))
         return events
+
+    def _advance(self, name: str, until: int, progress: Progress | None) -> int:
+        folding = self._folding(name, progress)
+        already = folding.events
+        try:
+            folding.advance(self._reader, until, progress)
+        except Gone:
+            del self._foldings[name]
+            return self._advance(name, until, progress)
+        return folding.events - already
 
     def _folding(self, name: str, progress: Progress | None) -> Folding[Any]:
         """Give what follows a view; the first time, see to it that there is one of this version."""

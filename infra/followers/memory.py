@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from infra.followers.views import Moved, Place, Stage, order_of, plain, shape_of
+from infra.followers.views import Gone, Moved, Place, Stage, order_of, plain, shape_of
 from projections.base import LIVE, Key, Projection, R
 
 
@@ -32,8 +32,8 @@ class MemoryViews:
         return view.place if view else None
 
     def load(self, projection: Projection[R], stage: Stage = Stage.LIVE) -> tuple[Place, dict[Key, R]]:
-        """Give a view's place and the rows that its fold needs."""
-        view = self._views[projection.name, stage]
+        """Give a view's place and the rows that its fold needs. Raises `Gone` if there is no such view."""
+        view = self._view(projection, stage)
         forgets = projection.forgets
         return view.place, {key: row for key, row in view.rows.items() if not forgets or getattr(row, LIVE)}
 
@@ -53,11 +53,10 @@ class MemoryViews:
         view.place = msgspec.structs.replace(view.place, failed_seq=seq, error=error)
 
     def rows(self, projection: Projection[Any]) -> list[dict[str, Any]]:
-        """Give all live rows in the projection's order."""
-        view = self._views.get((projection.name, Stage.LIVE))
-        rows = [plain(row) for row in view.rows.values()] if view else []
+        """Give all live rows in the projection's order. Raises `Gone` if there is no such view."""
+        view = self._view(projection, Stage.LIVE)
         order = order_of(projection)
-        return sorted(rows, key=lambda row: [row[field] for field in order])
+        return sorted(map(plain, view.rows.values()), key=lambda row: [row[field] for field in order])
 
     def sweep(self, projection: Projection[Any]) -> None:
         """Nothing outlives a killed process here."""
@@ -89,3 +88,9 @@ class MemoryViews:
         built = self._views.pop((projection.name, Stage.BUILDING))
         self._views[projection.name, Stage.LIVE] = built
         return len(built.rows)
+
+    def _view(self, projection: Projection[Any], stage: Stage) -> _View:
+        view = self._views.get((projection.name, stage))
+        if view is None:
+            raise Gone(projection.name)
+        return view

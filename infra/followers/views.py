@@ -52,6 +52,13 @@ class Moved(HindsightError):
         super().__init__(f"The view {name} is no longer where this follower left it; it has to be loaded again.")
 
 
+class Gone(HindsightError):
+    """There is no such view, or no longer: somebody dropped it. It has to be begun anew."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The view {name} does not exist.")
+
+
 class Unwritable(HindsightError):
     """The store does not take these rows, whenever it is asked; `why` is its own reason."""
 
@@ -68,7 +75,10 @@ class Views(Protocol):
         ...
 
     def load(self, projection: Projection[R], stage: Stage = Stage.LIVE) -> tuple[Place, dict[Key, R]]:
-        """Give a view's place and the rows that its fold needs to go on: all, or those that are `live`."""
+        """Give a view's place and the rows that its fold needs to go on: all, or those that are `live`.
+
+        Raises `Gone` if there is no such view.
+        """
         ...
 
     def advance(
@@ -85,7 +95,7 @@ class Views(Protocol):
         ...
 
     def rows(self, projection: Projection[Any]) -> list[dict[str, Any]]:
-        """Give all live rows in the projection's order, as JSON types and `Decimal`; none if there is no view."""
+        """Give all live rows in the projection's order, as JSON types and `Decimal`. Raises `Gone` without a view."""
         ...
 
     def sweep(self, projection: Projection[Any]) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Final
 import msgspec
 from psycopg import Cursor
 from psycopg.rows import class_row, tuple_row
-from psycopg.sql import SQL, Composed, Identifier, Placeholder
+from psycopg.sql import SQL, Composable, Identifier, Literal, Placeholder
 
 from domain.chain import GENESIS, events_root
 from domain.errors import InvalidInput
@@ -174,15 +174,13 @@ def copying(cursor: Cursor[Any], tables: Tables) -> AbstractContextManager[Calla
 
 
 def insert(cursor: Cursor[Any], tables: Tables, sealed: SealedCommit, tape: bytes) -> None:
-    """Write the row of a commit and its tape, and notify whoever listens, in one round trip."""
+    """Write the row of a commit and its tape, and notify whoever listens: one statement, also for a pipeline."""
     statements = _statements(tables)
     columns = msgspec.structs.astuple(sealed)
-    with cursor.connection.pipeline():
-        cursor.execute(statements.notify)
-        if tape:
-            cursor.execute(statements.insert_with_tape, (*columns, sealed.commit_id, tape), prepare=True)
-        else:
-            cursor.execute(statements.insert, columns, prepare=True)
+    if tape:
+        cursor.execute(statements.insert_with_tape, (sealed.commit_id, tape, *columns), prepare=True)
+    else:
+        cursor.execute(statements.insert, columns, prepare=True)
 
 
 def is_written(cursor: Cursor[Any], tables: Tables, sealed: SealedCommit) -> bool:
@@ -199,7 +197,6 @@ def is_written(cursor: Cursor[Any], tables: Tables, sealed: SealedCommit) -> boo
 
 class _Statements(msgspec.Struct, frozen=True):
     lock: bytes
-    notify: bytes
     head: bytes
     insert: bytes
     insert_with_tape: bytes
@@ -209,21 +206,22 @@ class _Statements(msgspec.Struct, frozen=True):
 
 @functools.lru_cache(maxsize=64)
 def _statements(tables: Tables) -> _Statements:
-    names: dict[str, Identifier | Composed] = {
+    names: dict[str, Composable] = {
         **tables.identifiers(),
-        "channel": Identifier(tables.channel),
+        "channel": Literal(tables.channel),
         "columns": SQL(", ").join(map(Identifier, COLUMNS)),
         "head_columns": SQL(", ").join(map(Identifier, CommitHead.__struct_fields__)),
         "values": SQL(", ").join([Placeholder()] * len(COLUMNS)),
     }
-    insert = SQL("INSERT INTO {commits} ({columns}) VALUES ({values})").format(**names)
+    insert = SQL("INSERT INTO {commits} ({columns}) VALUES ({values}) RETURNING pg_notify({channel}, '')").format(
+        **names
+    )
     texts = {
         "lock": SQL("LOCK TABLE {events} IN EXCLUSIVE MODE").format(**names),
-        "notify": SQL("NOTIFY {channel}").format(**names),
         "head": SQL("SELECT {head_columns} FROM {commits} ORDER BY commit_id DESC LIMIT 1").format(**names),
         "insert": insert,
         "insert_with_tape": SQL(
-            "WITH sealed AS ({insert}) INSERT INTO {tapes} (commit_id, frames) VALUES (%s, %b)"
+            "WITH tape AS (INSERT INTO {tapes} (commit_id, frames) VALUES (%s, %b)) {insert}"
         ).format(insert=insert, **names),
         "copy": SQL(
             "COPY {events} (originator_id, originator_version, topic, state, notification_id)"

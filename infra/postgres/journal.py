@@ -9,9 +9,10 @@ what has piled up goes in large commits, and everything continues where it stopp
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import msgspec
@@ -152,6 +153,7 @@ class PostgresJournal:
     def close(self, timeout_s: float = 5.0) -> None:
         """Make everything durable, let the store go, and stop. Calling it again does nothing.
 
+        Whoever carries out effects must be done before: the next owner may start at once.
         Raises `Unavailable` if the store does not take what is held within `timeout_s`, and the error that ended the
         journal if nobody was told yet.
         """
@@ -180,20 +182,27 @@ class PostgresJournal:
     def _serve(self) -> None:
         pause_ms = self._timing.retry_ms_min
         while (steps := self._backlog.next_commit(self._timing.renew_ms)) is not None:
-            try:
-                self._store(steps)
-            except Unavailable:
-                if self._backlog.error is not None:
-                    return
-                self._lost_ms = self._clock() if self._lost_ms is None else self._lost_ms
+            if not self._attempt(functools.partial(self._store, steps)):
                 self._backlog.pause(pause_ms)
                 pause_ms = min(pause_ms * 2, self._timing.retry_ms_max)
-            else:
-                self._lost_ms = None
-                pause_ms = self._timing.retry_ms_min
+                continue
+            pause_ms = self._timing.retry_ms_min
+            self._on_durable(self._writer.head.last_input)
+            self._fault("after_release")
+            self._attempt(self._save_checkpoint)
+
+    def _attempt(self, action: Callable[[], None]) -> bool:
+        """Do something with the store; false if that is away, which is noted."""
+        try:
+            action()
+        except Unavailable:
+            self._lost_ms = self._clock() if self._lost_ms is None else self._lost_ms
+            return False
+        self._lost_ms = None
+        return True
 
     def _store(self, steps: list[Step]) -> None:
-        """Commit, or only renew the lease if there is nothing to commit; then let effects leave."""
+        """Commit, or only renew the lease if there is nothing to commit."""
         self._writer.ready()
         landed = self._writer.head.last_input
         missing = [step for step in steps if step.frame.input_seq > landed]
@@ -202,8 +211,8 @@ class PostgresJournal:
         self._backlog.durable(self._writer.head.last_input)
         if not missing or self._lease.expired():
             self._writer.renew()
-        self._on_durable(self._writer.head.last_input)
-        self._fault("after_release")
+
+    def _save_checkpoint(self) -> None:
         checkpoint = self._checkpoint
         if checkpoint is not None and checkpoint.head.input_seq <= self._writer.head.last_input:
             self._writer.save(checkpoint)

@@ -9,7 +9,8 @@ Three things together:
   was *sent*. A new owner can only have got the lock after that moment, and lets `lease_ms` pass before its own first
   effect. So no two owners act at the same time, though neither sees the other's clock.
 
-The new owner need not wait if the one before released the store, or is provably dead on this machine.
+The new owner need not wait if the one before released the store, or is provably dead on this machine, and did not have
+to wait itself.
 """
 
 from __future__ import annotations
@@ -48,10 +49,17 @@ def machine_ms() -> int:
     return time.clock_gettime_ns(_CLOCK) // 1_000_000
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """Who took the store, as JSON in the table. `waits`: an owner before may still have acted for a while."""
+
+    process: Process
+    waits: bool = False
+
+
 class Owner(msgspec.Struct, frozen=True):
     """The row of the table `lease`: who took the store last, when, and whether it let go.
 
-    `owner` is a `Process` as JSON, empty if nobody has had the store yet.
+    `owner` is a `Claim`, empty if nobody has had the store yet. `lease_ms` is what the next owner waits, if it must.
     """
 
     token: int
@@ -62,16 +70,19 @@ class Owner(msgspec.Struct, frozen=True):
 
     @property
     def harmless(self) -> bool:
-        """True if no effect of this owner can be under way any more."""
-        return not self.owner or self.released_at is not None or is_gone(self._process)
+        """True if no effect, of this owner or one before it, can be under way any more."""
+        if not self.owner or self.released_at is not None:
+            return True
+        claim = self._claim
+        return not claim.waits and is_gone(claim.process)
 
     def __str__(self) -> str:
         since = f" since {self.taken_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if self.taken_at else ""
-        return f"{self._process}{since}" if self.owner else "a process that is just taking it"
+        return f"{self._claim.process}{since}" if self.owner else "a process that is just taking it"
 
     @property
-    def _process(self) -> Process:
-        return msgspec.json.decode(self.owner, type=Process)
+    def _claim(self) -> Claim:
+        return msgspec.json.decode(self.owner, type=Claim)
 
 
 class Lease:
@@ -114,11 +125,13 @@ class Lease:
             # A commit of the owner before us that is still under way ends first, or fails at its fence.
             connection.execute(self._sql.lock_events)
             before = self._owner(connection)
-            owner = msgspec.json.encode(self._process).decode()
-            connection.execute(self._sql.take, (owner, self.lease_ms))
+            waits = not before.harmless
+            lease_ms = max(self.lease_ms, before.lease_ms) if waits else self.lease_ms
+            claim = msgspec.json.encode(Claim(self._process, waits)).decode()
+            connection.execute(self._sql.take, (claim, lease_ms))
         self.token = before.token + 1
         self._session = connection.info.backend_pid
-        if not before.harmless:
+        if waits:
             self._not_before_ms = self._clock() + before.lease_ms
         self.renewed(sent_ms)
 
@@ -145,9 +158,13 @@ class Lease:
         self._deadline_ms = max(self._deadline_ms, sent_ms + self.lease_ms)
 
     def release(self, connection: Connection[Any]) -> None:
-        """Let the store go: no effect leaves from now on, and the next owner need not wait."""
+        """Let the store go: no effect leaves from now on, and the next owner need not wait.
+
+        Unless we still wait for an owner before us ourselves: then the next one has to do so in our place.
+        """
         self._deadline_ms = 0
-        connection.execute(self._sql.release, (self.token,))
+        if self._clock() >= self._not_before_ms:
+            connection.execute(self._sql.release, (self.token,))
         connection.execute(self._sql.unlock)
 
     def valid(self) -> bool:

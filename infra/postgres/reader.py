@@ -86,9 +86,7 @@ class PostgresReader:
                 return
             after_seq = rows[-1][0]
 
-    def of_stream(
-        self, stream: str, after_version: int = 0, before_version: int | None = None
-    ) -> Iterator[Recorded]:
+    def of_stream(self, stream: str, after_version: int = 0, before_version: int | None = None) -> Iterator[Recorded]:
         """Give the stream's durable events in order, after one version and before another, both excluded."""
         statement: LiteralString = (
             "SELECT notification_id, originator_id, originator_version, topic, state FROM {events}"

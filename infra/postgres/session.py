@@ -33,16 +33,15 @@ _SERVER_SIDE: Final = """
     SELECT set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false),
            set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', %(notice_ms)s, false),
            set_config('client_connection_check_interval', '1000', false),
-           set_config('statement_timeout', %(statement_ms)s, false), set_config('jit', 'off', false),
+           set_config('jit', 'off', false),
            CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END
 """
 """A vanished client must not keep its locks: the server looks after it too, even while a statement waits."""
 
 
-def connect(url: str, purpose: str, *, statement_ms: int = 0) -> Connection[Any]:
-    """Open a connection in autocommit mode.
+def connect(url: str, purpose: str) -> Connection[Any]:
+    """Open a connection in autocommit mode. `purpose` is shown in `pg_stat_activity`.
 
-    `purpose` is shown in `pg_stat_activity`. A statement that takes longer than `statement_ms` is cancelled (0: never).
     Raises `Unavailable` if the server does not answer.
     """
     name = f"hindsight {purpose} {os.getpid()}@{socket.gethostname()}"
@@ -50,11 +49,16 @@ def connect(url: str, purpose: str, *, statement_ms: int = 0) -> Connection[Any]
     with reaching():
         connection: Connection[Any] = psycopg.connect(conninfo, autocommit=True)
         try:
-            connection.execute(_SERVER_SIDE, {"notice_ms": str(NOTICE_MS), "statement_ms": str(statement_ms)})
+            connection.execute(_SERVER_SIDE, {"notice_ms": str(NOTICE_MS)})
         except psycopg.Error:
             connection.close()
             raise
     return connection
+
+
+def limit_statements(connection: Connection[Any], statement_ms_max: int) -> None:
+    """Have the server cancel every later statement of this connection that takes longer."""
+    connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(statement_ms_max),))
 
 
 @contextmanager

@@ -14,11 +14,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 from psycopg import Connection, DataError
+from psycopg.errors import UndefinedTable
 from psycopg.rows import class_row
 from psycopg.sql import SQL
 
 from domain.errors import Unavailable
-from infra.followers.views import Moved, Place, Stage, Unwritable, plain, shape_of
+from infra.followers.views import Gone, Moved, Place, Stage, Unwritable, plain, shape_of
 from infra.postgres.migrate import lock_schema
 from infra.postgres.session import LOST, connect, reaching
 from infra.postgres.tables import Tables
@@ -49,16 +50,17 @@ class PostgresViews:
     # ── following ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def place(self, projection: Projection[Any], stage: Stage = Stage.LIVE) -> Place | None:
-        """Say where a view stands; None if there is none."""
+        """Say where a view stands; None if there is none, or if its table was dropped."""
         with self._answering() as connection:
             return self._place(connection, projection, stage)
 
     def load(self, projection: Projection[R], stage: Stage = Stage.LIVE) -> tuple[Place, dict[Key, R]]:
-        """Give a view's place and the rows that its fold needs, both of the same moment."""
+        """Give a view's place and the rows that its fold needs, both of the same moment. `Gone` if there is none."""
         decode = msgspec.json.Decoder(projection.row).decode
         with self._answering() as connection, connection.transaction():
             place = self._place(connection, projection, stage, lock=True)
-            assert place is not None, f"the view {projection.name} was not begun"
+            if place is None:
+                raise Gone(projection.name)
             rows = [decode(text) for (text,) in connection.execute(self._statements(projection, stage).load)]
         return place, {projection.key_of(row): row for row in rows}
 
@@ -89,11 +91,11 @@ class PostgresViews:
             connection.execute(note.format(positions_of(self._tables)), (seq, error, *where))
 
     def rows(self, projection: Projection[Any]) -> list[dict[str, Any]]:
-        """Give all live rows in the projection's order."""
+        """Give all live rows in the projection's order. Raises `Gone` if there is no such view."""
         decode = msgspec.json.Decoder(projection.row).decode
         with self._answering() as connection:
             if self._place(connection, projection, Stage.LIVE) is None:
-                return []
+                raise Gone(projection.name)
             found = connection.execute(self._statements(projection, Stage.LIVE).rows)
             return [plain(decode(text)) for (text,) in found]
 
@@ -154,6 +156,8 @@ class PostgresViews:
     def _upsert(self, connection: Connection[Any], projection: Projection[Any], stage: Stage, rows: str) -> None:
         try:
             connection.execute(self._statements(projection, stage).upsert, (rows,))
+        except UndefinedTable:
+            raise Moved(projection.name) from None  # dropped by hand: loading it again will tell
         except DataError as error:
             raise Unwritable(projection.name, str(error).partition("\n")[0]) from error
 
@@ -180,10 +184,12 @@ class PostgresViews:
         self, connection: Connection[Any], projection: Projection[Any], stage: Stage, *, lock: bool = False
     ) -> Place | None:
         query = SQL(
-            "SELECT version, shape, seq, generation, failed_seq, error FROM {} WHERE name = %s AND stage = %s"
+            "SELECT version, shape, seq, generation, failed_seq, error FROM {}"
+            " WHERE name = %s AND stage = %s AND to_regclass(%s) IS NOT NULL"
         ).format(positions_of(self._tables))
+        table = view_of(self._tables, projection, stage).as_string(connection)
         with connection.cursor(row_factory=class_row(Place)) as cursor:
-            cursor.execute(query + SQL(" FOR UPDATE") if lock else query, (projection.name, stage.value))
+            cursor.execute(query + SQL(" FOR UPDATE") if lock else query, (projection.name, stage.value, table))
             return cursor.fetchone()
 
     def _statements(self, projection: Projection[Any], stage: Stage) -> ViewStatements:

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from actors.ports import Checkpoint, Step
 from domain.errors import CorruptHistory, InvalidInput
@@ -28,10 +28,8 @@ from infra.postgres.lease import Clock, Lease, machine_ms
 from infra.postgres.migrate import migrate
 from infra.postgres.process import this_process
 from infra.postgres.reader import save_checkpoint
-from infra.postgres.session import LOST, connect, unavailable
+from infra.postgres.session import LOST, connect, limit_statements, unavailable
 from infra.postgres.tables import Tables
-
-STATEMENT_MS_MAX: Final = 30_000
 
 Prepare: TypeAlias = Callable[[Connection[Any]], object]
 
@@ -52,7 +50,7 @@ class Writer:
         clock_kind: str,
         fault: Fault = no_fault,
         clock: Clock = machine_ms,
-        statement_ms_max: int = STATEMENT_MS_MAX,
+        statement_ms_max: int = 30_000,
     ) -> None:
         self.head = CommitHead()
         self.lease = lease
@@ -70,12 +68,13 @@ class Writer:
     def open(self, prepare: Prepare | None = None) -> None:
         """Take the store. `prepare` makes or upgrades its tables, under the lock; by default it migrates them."""
         with self._guarded():
-            connection = self._connection = self._connect()
+            connection = self._connection = connect(self._url, "writer")
             self.lease.lock(connection)
             if prepare is None:
                 migrate(connection, self._tables)
             else:
                 prepare(connection)
+            limit_statements(connection, self._statement_ms_max)
             self.lease.take(connection)
             self.head = commit.read_head(connection.cursor(), self._tables)
             self._environment = environment.describe(connection, self._process, self._clock_kind)
@@ -85,7 +84,8 @@ class Writer:
         if self._connection is not None:
             return
         with self._guarded():
-            connection = self._connection = self._connect()
+            connection = self._connection = connect(self._url, "writer")
+            limit_statements(connection, self._statement_ms_max)
             self.lease.retake(connection)
             found = commit.read_head(connection.cursor(), self._tables)
             if found != self.head:
@@ -95,26 +95,14 @@ class Writer:
     def commit(self, steps: Sequence[Step]) -> None:
         """Make steps durable, all or none. They follow `head`."""
         rows = [row for step in steps for row in step.rows]
-        frames = [step.frame for step in steps]
-        blob = tape.pack(frames)
-        draft = CommitDraft(
-            rows=rows,
-            first_input=frames[0].input_seq,
-            last_input=frames[-1].input_seq,
-            at_ms=frames[-1].at_ms,
-            tape=blob,
-            content_hash=steps[-1].content_hash,
-            writer=str(self._process),
-            token=self.lease.token,
-            environment=self._environment,
-            committed_at=datetime.now(UTC),
-        )
-        sealed = commit.seal(self.head, draft)
         sent_ms = self._clock()
         with self._guarded():
             connection = self._open_connection()
-            self._doubtful = sealed
-            self._write(connection, sealed, rows, blob)
+            self._fault("before_begin")
+            with self.lease.fenced(connection):
+                write = self._write_few if len(rows) <= small_commit.ROWS_MAX else self._write_many
+                sealed = write(connection.cursor(), steps, rows)
+            self._fault("after_commit")
         self._doubtful = None
         self.head = sealed.head
         self.lease.renewed(sent_ms)
@@ -143,27 +131,46 @@ class Writer:
             self._connection.close()
             self._connection = None
 
-    def _connect(self) -> Connection[Any]:
-        return connect(self._url, "writer", statement_ms=self._statement_ms_max)
+    def _write_few(self, cursor: Cursor[Any], steps: Sequence[Step], rows: list[bytes]) -> SealedCommit:
+        sealed, blob = self._seal(steps, rows)
+        self._fault("after_copy")  # copied, begun and committed are one here
+        self._fault("before_commit")
+        small_commit.write(cursor, self._tables, sealed, rows, blob)
+        return sealed
 
-    def _write(self, connection: Connection[Any], sealed: SealedCommit, rows: list[bytes], blob: bytes) -> None:
-        self._fault("before_begin")
-        cursor = connection.cursor()
-        with self.lease.fenced(connection):
-            if len(rows) <= small_commit.ROWS_MAX:
-                self._fault("after_copy")  # copied, begun and committed are one here
-                self._fault("before_commit")
-                small_commit.write(cursor, self._tables, sealed, rows, blob)
-            else:
-                with connection.pipeline():
-                    cursor.execute("BEGIN")
-                    commit.lock(cursor, self._tables)
-                    self.lease.fence(cursor)
-                commit.write(cursor, self._tables, sealed, rows, blob)
-                self._fault("after_copy")
-                self._fault("before_commit")
-                cursor.execute("COMMIT")
-        self._fault("after_commit")
+    def _write_many(self, cursor: Cursor[Any], steps: Sequence[Step], rows: list[bytes]) -> SealedCommit:
+        with cursor.connection.pipeline():
+            cursor.execute("BEGIN")
+            commit.lock(cursor, self._tables)
+            self.lease.fence(cursor)
+        with commit.copying(cursor, self._tables) as send:
+            send(rows)
+            sealed, blob = self._seal(steps, rows)  # hashed and compressed while the server stores the rows
+        self._fault("after_copy")
+        with cursor.connection.pipeline():
+            commit.insert(cursor, self._tables, sealed, blob)
+            self._fault("before_commit")
+            cursor.execute("COMMIT")
+        return sealed
+
+    def _seal(self, steps: Sequence[Step], rows: list[bytes]) -> tuple[SealedCommit, bytes]:
+        """Give the commit that the steps make, and its tape. From here on it may become durable without our knowing."""
+        frames = [step.frame for step in steps]
+        blob = tape.pack(frames)
+        draft = CommitDraft(
+            rows=rows,
+            first_input=frames[0].input_seq,
+            last_input=frames[-1].input_seq,
+            at_ms=frames[-1].at_ms,
+            tape=blob,
+            content_hash=steps[-1].content_hash,
+            writer=str(self._process),
+            token=self.lease.token,
+            environment=self._environment,
+            committed_at=datetime.now(UTC),
+        )
+        sealed = self._doubtful = commit.seal(self.head, draft)
+        return sealed, blob
 
     def _settle(self, found: CommitHead) -> None:
         """Find out what an interrupted commit became. The token is ours, so nobody else can have written."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from histories import OPERATIONS, Author, all_events
+from journals import Watch
 
 from actors.ports import Head, Reader
 from domain.operations import RunStopped
@@ -17,7 +17,6 @@ from infra.postgres.journal import PostgresJournal
 from infra.postgres.reader import PostgresReader
 from infra.postgres.tables import Tables
 
-WAIT_S = 10.0
 SHAPE = "shape-1"
 
 Opened = tuple[DurableJournal, Reader]
@@ -25,23 +24,6 @@ Open = Callable[[OnDurable], AbstractContextManager[Opened]]
 
 
 def ignore(_: int) -> None: ...
-
-
-class Durable:
-    """Waits for commits: an `on_durable`."""
-
-    def __init__(self) -> None:
-        self.inputs: list[int] = []
-        self._changed = threading.Condition()
-
-    def __call__(self, input_seq: int) -> None:
-        with self._changed:
-            self.inputs.append(input_seq)
-            self._changed.notify_all()
-
-    def wait(self, input_seq: int) -> None:
-        with self._changed:
-            assert self._changed.wait_for(lambda: bool(self.inputs) and self.inputs[-1] >= input_seq, WAIT_S)
 
 
 class MemoryStore:
@@ -90,13 +72,13 @@ def test_an_empty_store_has_the_head_of_nothing(store: Open) -> None:
 
 
 def test_what_was_appended_is_read_back_as_it_was(store: Open) -> None:
-    author, durable = Author(), Durable()
+    author, durable = Author(), Watch()
     steps = [*author.ticks(5), author.nothing(), author.stop()]
     with store(durable) as (journal, reader):
         for step in steps:
             journal.append(step)
         journal.commit_soon()
-        durable.wait(7)
+        durable.wait_durable(7)
         assert list(reader.events(0)) == all_events(steps)
         assert list(reader.frames(0)) == [step.frame for step in steps]
         assert reader.head() == author.head
@@ -132,12 +114,12 @@ def test_a_second_session_goes_on_where_the_first_one_ended(store: Open) -> None
 
 
 def test_the_head_is_the_same_wherever_commits_were_cut(store: Open) -> None:
-    author, durable = Author(), Durable()
+    author, durable = Author(), Watch()
     with store(durable) as (journal, reader):
         for step in [*author.ticks(4), author.stop(), author.nothing()]:
             journal.append(step)
             journal.commit_soon()
-            durable.wait(step.frame.input_seq)
+            durable.wait_durable(step.frame.input_seq)
         other = Author()
         steps = [*other.ticks(4), other.stop(), other.nothing()]
         in_one = MemoryJournal(manual=True)
@@ -148,22 +130,22 @@ def test_the_head_is_the_same_wherever_commits_were_cut(store: Open) -> None:
 
 
 def test_a_driver_is_told_what_is_durable_and_never_less_than_before(store: Open) -> None:
-    author, durable = Author(), Durable()
+    author, durable = Author(), Watch()
     with store(durable) as (journal, reader):
         for step in author.ticks(20):
             journal.append(step)
             journal.commit_soon()
-        durable.wait(20)
-        assert durable.inputs == sorted(durable.inputs)
+        durable.wait_durable(20)
+        assert durable.told == sorted(durable.told)
         assert reader.head().input_seq == 20
 
 
 def test_a_group_is_committed_without_being_asked(store: Open) -> None:
-    author, durable = Author(), Durable()
+    author, durable = Author(), Watch()
     with store(durable) as (journal, _):
         for step in author.ticks(1_000):
             journal.append(step)
-        durable.wait(1_000)
+        durable.wait_durable(1_000)
 
 
 def test_events_are_read_from_behind_a_place_up_to_and_with_another(store: Open) -> None:
@@ -191,15 +173,15 @@ def test_events_are_chosen_by_name(store: Open) -> None:
 
 
 def test_frames_are_read_from_behind_an_input_up_to_and_with_another(store: Open) -> None:
-    author, durable = Author(), Durable()
+    author, durable = Author(), Watch()
     with store(durable) as (journal, reader):
         for step in author.ticks(9):
             journal.append(step)
             if step.frame.input_seq % 4 == 0:
                 journal.commit_soon()
-                durable.wait(step.frame.input_seq)
+                durable.wait_durable(step.frame.input_seq)
         journal.commit_soon()
-        durable.wait(9)
+        durable.wait_durable(9)
         assert [frame.input_seq for frame in reader.frames(2, 6)] == [3, 4, 5, 6]
         assert [frame.input_seq for frame in reader.frames(4)] == [5, 6, 7, 8, 9]
         assert [frame.input_seq for frame in reader.frames(9)] == []
@@ -218,12 +200,12 @@ def test_a_stream_is_read_alone_and_in_order(store: Open) -> None:
 
 
 def test_the_journal_gives_a_stream_with_the_tail_that_is_not_yet_durable(store: Open) -> None:
-    author, durable = Author(), Durable()
+    author, durable = Author(), Watch()
     with store(durable) as (journal, _):
         for step in author.ticks(6):
             journal.append(step)
         journal.commit_soon()
-        durable.wait(6)
+        durable.wait_durable(6)
         for step in author.ticks(3):
             journal.append(step)
         assert [event.seq for event in journal.of_stream("symbol:A")] == [1, 4, 7]
@@ -239,7 +221,7 @@ def test_a_stream_that_exists_in_the_tail_only_is_given(store: Open) -> None:
 
 
 def test_the_newest_checkpoint_of_our_schema_at_or_before_an_input_is_found(store: Open) -> None:
-    author, durable = Author(), Durable()
+    author, durable = Author(), Watch()
     saved = []
     with store(durable) as (journal, reader):
         for schema in (SHAPE, SHAPE, "shape-0"):
@@ -248,7 +230,7 @@ def test_the_newest_checkpoint_of_our_schema_at_or_before_an_input_is_found(stor
             saved.append(author.checkpoint(schema))
             journal.save(saved[-1])
             journal.commit_soon()
-            durable.wait(author.head.input_seq)
+            durable.wait_durable(author.head.input_seq)
     with store(ignore) as (_, reader):
         assert reader.checkpoint(3) is None
         assert reader.checkpoint(4) == saved[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -25,8 +26,28 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def store(database_url: str) -> Iterator[str]:
     """A `--store` that nobody has used yet, dropped afterwards."""
+    with _database(database_url) as url:
+        yield url
+
+
+@pytest.fixture
+def other_store(database_url: str) -> Iterator[str]:
+    """A second one."""
+    with _database(database_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_store(database_url: str) -> Iterator[str]:
+    """One for all tests of a module."""
+    with _database(database_url) as url:
+        yield url
+
+
+@contextmanager
+def _database(server_url: str) -> Iterator[str]:
     name = f"e2e_{uuid.uuid4().hex[:16]}"
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        yield make_conninfo(database_url, dbname=name)
+        yield make_conninfo(server_url, dbname=name)
         connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from actors.ports import Head
 from domain.base import Event, Recorded
 from domain.errors import InvalidInput
+from domain.strategies import Strategy
 from infra import replay, store
 from infra.code_version import strategy_named
 from infra.postgres.reader import PostgresReader
@@ -49,19 +50,21 @@ def assert_whole(url: str, remembered: Head = Head()) -> Head:  # noqa: B008 - i
     return now
 
 
-def assert_replays(url: str, from_input: int = 1) -> replay.ReplayReport:
+def assert_replays(
+    url: str, from_input: int = 1, strategies: Callable[[str], Strategy] = strategy_named
+) -> replay.ReplayReport:
     """See that today's code decides as recorded, from an input on."""
     with live(url) as reader:
-        found = replay.verify(reader, strategy_named, from_input=from_input)
+        found = replay.verify(reader, strategies, from_input=from_input)
     assert found.divergences == 0, found.first_divergence
     assert found.chain_equal
     return found
 
 
-def folded_hash(url: str, seq: int) -> str:
+def folded_hash(url: str, seq: int, strategies: Callable[[str], Strategy] = strategy_named) -> str:
     """Give the hash of all states as of an event, folded from the first one: no checkpoint is looked at."""
     with PostgresReader(url, TABLES) as reader:
-        return replay.as_of(reader, seq, strategy_named).state_hash
+        return replay.as_of(reader, seq, strategies).state_hash
 
 
 def checkpointed_hash(url: str, seq: int) -> str:

@@ -48,9 +48,7 @@ def accepted(author: Author, command_id: int) -> Any:
     return author.step((OPERATIONS, OperatorCommandAccepted(command_id, OperatorKind.HALT, "", "ann")))
 
 
-def test_what_was_asked_is_offered_in_order(
-    operator: Connection[Any], system: Connection[Any], tables: Tables
-) -> None:
+def test_what_was_asked_is_offered_in_order(operator: Connection[Any], system: Connection[Any], tables: Tables) -> None:
     first = commands.issue(operator, tables, "close", "BTCUSDT", "ann")
     second = halt(operator, tables)
     offered = OperatorDoor(system, tables).offers()

@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from histories import Author, all_events
+from journals import Watch
 
 from infra.postgres.fault import STEPS
 from infra.postgres.journal import PostgresJournal, Timing
@@ -53,41 +53,21 @@ except Fenced as error:
 """
 
 
-class Watch:
-    """An `on_durable` that notes what could leave."""
-
-    def __init__(self) -> None:
-        self.journal: PostgresJournal | None = None
-        self._released = 0
-        self._changed = threading.Condition()
-
-    def __call__(self, input_seq: int) -> None:
-        with self._changed:
-            if self.journal is not None and self.journal.lease_valid():
-                self._released = input_seq
-                self._changed.notify_all()
-
-    def wait_released(self, input_seq: int) -> None:
-        with self._changed:
-            assert self._changed.wait_for(lambda: self._released >= input_seq, 10.0)
-
-
 class Child:
     """A writer in another process. It appends as many steps as it is told, and says what it released."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
         self.released = 0
 
     def append(self, steps: int) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
+        self.process.stdin.write(f"{steps}\n".encode())
 
     def line(self) -> list[str]:
         """Give what it says next, in words; nothing if it died."""
         assert self.process.stdout is not None
-        words = self.process.stdout.readline().split()
+        words = self.process.stdout.readline().decode().split()
         if words[:1] == ["released"]:
             self.released = int(words[1])
         return words
@@ -106,7 +86,7 @@ def writer(url: str, schema: str, fault: str = "") -> Iterator[Child]:
         [sys.executable, "-c", WRITER, url, schema, str(LEASE_MS)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        bufsize=0,
         env=environment,
     ) as process:
         try:
@@ -168,6 +148,6 @@ def test_a_writer_that_slept_while_another_took_over_stops_without_releasing_any
         watch.wait_released(3)
         sleeper.process.send_signal(signal.SIGCONT)
         sleeper.append(0)
-        assert sleeper.line()[:7] == f"fenced This store is owned by process {os.getpid()}".split()
+        assert sleeper.line()[:8] == f"fenced This store is owned by process {os.getpid()}".split()
         watch.journal.close()
     assert sleeper.released == 2

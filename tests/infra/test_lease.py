@@ -24,6 +24,7 @@ from infra.postgres.tables import Tables
 
 LEASE_MS = 3_000
 ELSEWHERE = Process("other-host", 77, "another boot", "pid:[1]", "5")
+DEAD = replace(this_process(), started="1")
 
 Connect = Callable[[], Connection[Any]]
 
@@ -168,6 +169,44 @@ def test_after_an_owner_that_may_still_act_the_next_one_waits_as_long_as_that_on
     assert ours.valid()
 
 
+@pytest.mark.parametrize("released", [True, False])
+def test_an_owner_that_had_to_wait_and_is_gone_early_leaves_the_waiting_to_the_next_one(
+    tables: Tables, clock: Clock, session: Connect, released: bool
+) -> None:
+    first = session()
+    owned(tables, clock, first, ELSEWHERE)  # alive for all we know
+    first.close()
+    second = session()
+    brief = Lease(tables, lease_ms=100, lock_wait_ms=10_000, clock=clock, process=DEAD)
+    brief.lock(second)
+    brief.take(second)
+    if released:
+        brief.release(second)
+    second.close()
+    third = session()
+    ours = Lease(tables, lease_ms=100, lock_wait_ms=10_000, clock=clock)
+    ours.lock(third)
+    ours.take(third)
+    clock.now_ms += LEASE_MS - 1
+    ours.renew(third)
+    assert not ours.valid()
+    clock.now_ms += 1
+    assert ours.valid()
+
+
+def test_an_owner_that_has_waited_long_enough_lets_go_for_good(tables: Tables, clock: Clock, session: Connect) -> None:
+    first = session()
+    owned(tables, clock, first, ELSEWHERE)
+    first.close()
+    second = session()
+    ours = Lease(tables, lease_ms=100, lock_wait_ms=10_000, clock=clock, process=ELSEWHERE)
+    ours.lock(second)
+    ours.take(second)
+    clock.now_ms += LEASE_MS
+    ours.release(second)
+    assert owned(tables, clock, session()).valid()
+
+
 def test_after_an_owner_that_is_dead_on_this_machine_nobody_waits(
     tables: Tables, clock: Clock, session: Connect
 ) -> None:
@@ -192,11 +231,16 @@ def test_a_commit_under_an_old_token_fails_inside_its_transaction(
     with connection.transaction(), connection.cursor() as cursor:
         ours.fence(cursor)
     connection.execute(f"UPDATE {tables.schema}.lease SET token = token + 1")  # somebody took it behind our back
-    with pytest.raises(Fenced, match=f"process {os.getpid()}"), ours.fenced(connection), connection.pipeline():
-        connection.execute("BEGIN")
-        ours.fence(connection.cursor())
-        connection.execute(f"CREATE TABLE {tables.schema}.written_by_the_fenced ()")
-        connection.execute("COMMIT")
+
+    def commit() -> None:
+        with ours.fenced(connection), connection.pipeline():
+            connection.execute("BEGIN")
+            ours.fence(connection.cursor())
+            connection.execute(f"CREATE TABLE {tables.schema}.written_by_the_fenced ()")
+            connection.execute("COMMIT")
+
+    with pytest.raises(Fenced, match=f"process {os.getpid()}"):
+        commit()
     found = connection.execute("SELECT to_regclass(%s)", (f"{tables.schema}.written_by_the_fenced",)).fetchone()
     assert found == (None,)
     with pytest.raises(Fenced):
@@ -243,7 +287,7 @@ def test_an_owner_ends_its_own_last_session_if_the_server_still_holds_it(
     second = session()
     ours.retake(second)  # nobody closed the first one: the way to it is broken, and the server does not know
     assert ours.valid()
-    with pytest.raises(Exception, match="terminat|closed"):
+    with pytest.raises(Exception, match=r"terminat|closed"):
         first.execute("SELECT 1")
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 from histories import Author, all_events
+from journals import WAIT_S, Run
 from proxy import Proxy, Way
 from psycopg import Connection
 
-from actors.ports import Step
 from domain.errors import CorruptHistory, Fenced, Unavailable
 from infra.durability import StoreState
 from infra.postgres.backlog import Limits
@@ -23,97 +23,7 @@ from infra.postgres.lease import machine_ms
 from infra.postgres.reader import PostgresReader
 from infra.postgres.session import connect
 from infra.postgres.tables import Tables
-
-WAIT_S = 10.0
-QUICK = Timing(retry_ms_min=1, retry_ms_max=20, renew_ms=20, lock_wait_ms=2_000)
-
-
-class Clock:
-    """The machine's clock, with jumps."""
-
-    def __init__(self) -> None:
-        self.jumped_ms = 0
-
-    def __call__(self) -> int:
-        return machine_ms() + self.jumped_ms
-
-
-class Watch:
-    """An `on_durable` that notes what it was told, and whether effects could leave then."""
-
-    def __init__(self) -> None:
-        self.told: list[int] = []
-        self.journal: PostgresJournal | None = None
-        self.released = 0
-        self._changed = threading.Condition()
-
-    def __call__(self, input_seq: int) -> None:
-        with self._changed:
-            self.told.append(input_seq)
-            if self.journal is not None and self.journal.lease_valid():
-                self.released = max(self.released, input_seq)
-            self._changed.notify_all()
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        with self._changed:
-            assert self._changed.wait_for(condition, WAIT_S)
-
-    def wait_durable(self, input_seq: int) -> None:
-        self.wait(lambda: bool(self.told) and self.told[-1] >= input_seq)
-
-    def wait_released(self, input_seq: int) -> None:
-        self.wait(lambda: self.released >= input_seq)
-
-
-class Steps:
-    """A `fault` that lets a test act at a named step of a commit."""
-
-    def __init__(self) -> None:
-        self.at: dict[str, Callable[[], None]] = {}
-
-    def __call__(self, step: str) -> None:
-        act = self.at.pop(step, None)
-        if act is not None:
-            act()
-
-
-class Run:
-    """A journal under test, and what surrounds it."""
-
-    def __init__(self, url: str, tables: Tables, timing: Timing = QUICK, limits: Limits | None = None) -> None:
-        self.author, self.watch, self.clock, self.steps = Author(), Watch(), Clock(), Steps()
-        self.appended: list[Step] = []
-        self.journal = PostgresJournal(
-            url,
-            tables,
-            self.watch,
-            clock_kind="test",
-            timing=timing,
-            limits=limits or Limits(),
-            fault=self.steps,
-            clock=self.clock,
-        )
-        self.watch.journal = self.journal
-
-    def append(self, count: int) -> None:
-        for step in self.author.ticks(count):
-            self.journal.append(step)
-            self.appended.append(step)
-        self.journal.commit_soon()
-
-    def wait_for(self, state: StoreState) -> None:
-        """Wait until the journal reports a state. Its retries and renewals are a few ms apart."""
-        self._poll(lambda: self.journal.condition().state is state)
-
-    def wait_for_error(self) -> None:
-        """Wait until the journal has ended with an error."""
-        self._poll(lambda: self.journal.error is not None)
-
-    def _poll(self, condition: Callable[[], bool]) -> None:
-        pause, deadline_ms = threading.Event(), machine_ms() + WAIT_S * 1_000
-        while not condition():
-            assert machine_ms() < deadline_ms, f"still {self.journal.condition()}, {self.journal.error}"
-            pause.wait(0.001)
+from infra.postgres.verify import verify_store
 
 
 @pytest.fixture
@@ -134,7 +44,7 @@ def observer(database_url: str) -> Iterator[Connection[Any]]:
 
 
 @pytest.fixture
-def stored(database_url: str, tables: Tables, observer: Connection[Any]) -> Callable[[Run], None]:
+def stored(database_url: str, tables: Tables) -> Callable[[Run], None]:
     """Checks that the store holds what was appended: everything, once, in order, and chained."""
 
     def check(run: Run) -> None:
@@ -142,6 +52,7 @@ def stored(database_url: str, tables: Tables, observer: Connection[Any]) -> Call
             assert list(reader.events(0)) == all_events(run.appended)
             assert list(reader.frames(0)) == [step.frame for step in run.appended]
             assert reader.head() == run.author.head
+        assert verify_store(database_url, tables).problems == ()
 
     return check
 

@@ -153,9 +153,7 @@ def test_a_reader_finds_its_way_back_after_an_outage(database_url: str, tables: 
         assert reader.head() == author.head
 
 
-def test_tables_of_another_version_are_not_read(
-    tables: Tables, reader: PostgresReader, admin: Connection[Any]
-) -> None:
+def test_tables_of_another_version_are_not_read(tables: Tables, reader: PostgresReader, admin: Connection[Any]) -> None:
     admin.execute(f"INSERT INTO {tables.schema}.migrations (number, name) VALUES (9999, 'from_the_future')")
     with pytest.raises(InvalidInput, match="newer version"):
         reader.head()

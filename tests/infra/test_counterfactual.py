@@ -1,0 +1,94 @@
+"""What if, and parity: a recorded market traded again."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+from recorded_runs import STARTED, recorded
+
+from domain.base import Recorded
+from domain.errors import InvalidInput
+from domain.operations import SessionStarted
+from domain.position_events import PositionClosed
+from infra import settings
+from infra.code_version import strategy_named
+from infra.counterfactual import market_of, session_of, trade
+from infra.memory import MemoryJournal
+from infra.parity import parity
+from infra.what_if import what_if
+
+
+@pytest.fixture(scope="module")
+def candles() -> MemoryJournal:
+    return recorded(12, ticks=False)
+
+
+@pytest.fixture(scope="module")
+def ticked() -> MemoryJournal:
+    return recorded(4, ticks=True)
+
+
+def closed(journal: MemoryJournal) -> list[Recorded]:
+    return [r for r in journal.events(0) if isinstance(r.event, PositionClosed) and r.event.plan.account == "main"]
+
+
+def with_time_stop(minutes: int):
+    def changed(started: SessionStarted) -> SessionStarted:
+        return replace(started, config=settings.changed(started.config, [f"strategy.time_stop_minutes={minutes}"]))
+
+    return changed
+
+
+@pytest.mark.parametrize("run", ["candles", "ticked"])
+def test_trading_a_recorded_market_again_is_what_was_recorded(run: str, request: pytest.FixtureRequest) -> None:
+    journal: MemoryJournal = request.getfixturevalue(run)
+    was = closed(journal)
+    assert was, "the fixture must trade"
+    again = trade(market_of(journal), session_of(journal), strategy_named)
+    assert [(one.position, one.net) for one in again.closed] == [(r.stream, r.event.net) for r in was]
+    assert again.realized_pnl == sum((r.event.net for r in was), Decimal(0))
+
+
+def test_no_change_makes_no_difference(candles: MemoryJournal) -> None:
+    found = what_if(candles, lambda started: started, strategy_named)
+    assert found.base == found.changed
+    assert (found.difference.trades, found.difference.only_base, found.difference.only_changed) == (0, (), ())
+
+
+def test_a_change_shows_the_trades_that_differ(candles: MemoryJournal) -> None:
+    found = what_if(candles, with_time_stop(20), strategy_named)
+    assert {one.reason for one in found.changed.closed} >= {"TIME_STOP"}
+    assert max(one.closed_ms - one.opened_ms for one in found.changed.closed) <= 21 * 60_000
+    assert found.difference.realized_pnl == found.changed.realized_pnl - found.base.realized_pnl
+    assert found.difference.trades == len(found.difference.only_changed) - len(found.difference.only_base)
+
+
+def test_a_change_of_the_shell_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"market\.speed"):
+        settings.changed(STARTED.config, ["market.speed=5"])
+    with pytest.raises(InvalidInput, match="leverage"):
+        settings.changed(STARTED.config, ["account.leverage=0"])
+
+
+def test_a_backtest_has_full_parity_with_itself(candles: MemoryJournal) -> None:
+    found = parity(candles, strategy_named)
+    assert found.decisions > 100
+    assert (found.equal, found.differences) == (found.decisions, ())
+
+
+def test_a_run_with_ticks_decides_alike_and_every_difference_has_a_cause(ticked: MemoryJournal) -> None:
+    found = parity(ticked, strategy_named)
+    assert found.differences, "fills at ticks differ from fills at a candle's open"
+    assert not [one for one in found.differences if one.what.startswith("SymbolAnalyzed")]
+    assert all(one.cause for one in found.differences)
+    recorded_seqs = [one.seq for one in found.differences if one.seq]
+    assert found.equal == found.decisions - len(recorded_seqs)
+
+
+def test_an_empty_run_can_not_be_traded_again() -> None:
+    with pytest.raises(InvalidInput, match="recorded inputs"):
+        session_of(MemoryJournal())
+    with pytest.raises(InvalidInput, match="market inputs"):
+        trade(iter(()), STARTED, strategy_named)
