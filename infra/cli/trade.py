@@ -34,6 +34,7 @@ FRAME_S = 0.25
 Duration = Annotated[float | None, typer.Option("--duration", help="Stop cleanly after so many seconds.", min=0.0)]
 Speed = Annotated[float | None, typer.Option("--speed", help="Market seconds a real second.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Which synthetic market.")]
+Test = Annotated[bool, typer.Option("--test", help="Ten symbols only.")]
 NoDashboard = Annotated[bool, typer.Option("--no-dashboard", help="Don't draw the live view.")]
 Data = Annotated[Path, typer.Option("--data", help="Directory of recorded candles (see the README).")]
 From = Annotated[str | None, typer.Option("--from", help="Start of the range (ISO 8601, UTC).")]
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
 
 def run_command(
     symbols: options.Symbols = None,
+    test: Test = False,
     speed: Speed = None,
     seed: Seed = None,
     duration: Duration = None,
@@ -70,7 +72,7 @@ def run_command(
         given,
         store,
         home,
-        options.override("market.symbols", symbols),
+        options.override("market.symbols", "10" if test and symbols is None else symbols),
         options.override("market.speed", speed),
         options.override("market.seed", seed),
         options.override("strategy.name", strategy),
