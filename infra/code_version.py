@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import inspect
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -44,14 +44,23 @@ def strategy_named(name: str) -> Strategy:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise InvalidInput(
-            str(path), "a Python file that can be imported", f"{type(error).__name__}: {error}"
-        ) from error
-    propose = cast("Callable[..., object] | None", getattr(module, "propose", None))
+    except (Exception, SystemExit) as error:
+        del sys.modules[spec.name]
+        found = f"{type(error).__name__}: {error}"
+        raise InvalidInput(str(path), "a Python file that can be imported", found) from error
+    return _proposing(path, getattr(module, "propose", None))
+
+
+def _proposing(path: Path, propose: object) -> Strategy:
+    """Make sure that it can be called with a view, so that a slip shows now and not at the first analysis."""
+    hint = "See domain/strategies/trend.py for an example."
     if not callable(propose):
-        hint = "See domain/strategies/trend.py for an example."
         raise InvalidInput(str(path), "a function propose(view)", "none", hint)
+    signature = inspect.signature(propose)
+    try:
+        signature.bind("view")
+    except TypeError as error:
+        raise InvalidInput(str(path), "a function propose(view)", f"propose{signature}", hint) from error
     return cast("Strategy", propose)
 
 

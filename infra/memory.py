@@ -5,6 +5,7 @@ Nothing here waits or has a thread: a commit happens where it is asked for. One 
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -158,14 +159,9 @@ class MemoryJournal:
 
     def of_stream(self, stream: str, after_version: int = 0) -> Iterator[Recorded]:
         """Give the stream's events after a version in order, held ones included."""
-        if self._past is not None:
-            for recorded in self._past.of_stream(stream, after_version):
-                if recorded.seq > self._start.seq:
-                    break
-                yield recorded
-        for recorded in (*self._streams.get(stream, ()), *self._tail.of_stream(stream)):
-            if recorded.version > after_version:
-                yield recorded
+        own = (*self._streams.get(stream, ()), *self._tail.of_stream(stream))
+        later = (recorded for recorded in own if recorded.version > after_version)
+        return itertools.chain(self._past_of(stream, after_version), later)
 
     def checkpoint(self, until_input: int) -> Checkpoint | None:
         """Give the newest checkpoint of our schema at or before an input."""
@@ -175,6 +171,10 @@ class MemoryJournal:
             if checkpoint.schema == self._checkpoint_schema and checkpoint.head.input_seq <= until_input
         )
         return max(usable, key=lambda checkpoint: checkpoint.head.input_seq, default=None)
+
+    def _past_of(self, stream: str, after_version: int) -> Iterator[Recorded]:
+        past = self._past.of_stream(stream, after_version) if self._past is not None else iter(())
+        return itertools.takewhile(lambda recorded: recorded.seq <= self._start.seq, past)
 
     def _store(self, step: Step) -> None:
         self._frames.append(step.frame)

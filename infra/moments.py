@@ -11,6 +11,7 @@ from domain.errors import InvalidInput
 
 EPOCH_MS_MIN = 10**11
 """A bare integer from here on is epoch ms (this one is in 1973); smaller ones are a slip."""
+DIGITS_MAX = 18
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXPECTED = "a moment: seq:N, input:N, ISO 8601 in UTC such as 2025-05-04T12:00:00Z, or epoch ms"
 
@@ -18,8 +19,11 @@ EXPECTED = "a moment: seq:N, input:N, ISO 8601 in UTC such as 2025-05-04T12:00:0
 def time_ms(text: str, where: str) -> int:
     """Read an ISO 8601 time (UTC unless it says otherwise) or epoch ms. Raises `InvalidInput`."""
     stripped = text.strip()
-    if stripped.isdecimal() and int(stripped) >= EPOCH_MS_MIN:
-        return int(stripped)
+    if stripped.isdecimal():
+        ms = _number(stripped, text, where)
+        if ms < EPOCH_MS_MIN:
+            raise InvalidInput(where, EXPECTED, repr(text))
+        return ms
     try:
         moment = datetime.fromisoformat(stripped)
     except ValueError as error:
@@ -32,30 +36,36 @@ def time_ms(text: str, where: str) -> int:
 def seq_at(reader: Reader, text: str, where: str) -> int:
     """Give the last event at or before a moment, 0 if there is none. Raises `InvalidInput`."""
     head = reader.head()
-    kind, colon, number = text.partition(":")
+    kind, colon, digits = text.partition(":")
     if colon and kind in {"seq", "input"}:
-        if not number.isdecimal():
-            raise InvalidInput(where, EXPECTED, repr(text))
+        number = _number(digits, text, where)
         if kind == "seq":
-            return _within(int(number), head.seq, text, where)
-        _within(int(number), head.input_seq, text, where)
-        return last_seq(reader, lambda recorded: recorded.input_seq <= int(number))
+            return _within(number, head.seq, text, where)
+        _within(number, head.input_seq, text, where)
+        return last_seq(reader, lambda recorded: recorded.input_seq <= number)
     at_ms = time_ms(text, where)
     return last_seq(reader, lambda recorded: recorded.at_ms <= at_ms)
 
 
 def input_at(reader: Reader, text: str, where: str) -> int:
     """Give the last input at or before a moment that left an event, or exactly `input:N`."""
-    kind, _, number = text.partition(":")
-    if kind == "input" and number.isdecimal():
-        return _within(int(number), reader.head().input_seq, text, where)
+    kind, colon, digits = text.partition(":")
+    if colon and kind == "input":
+        return _within(_number(digits, text, where), reader.head().input_seq, text, where)
     seq = seq_at(reader, text, where)
     return next((recorded.input_seq for recorded in reader.events(seq - 1, seq)), 0)
 
 
 def iso(ms: int) -> str:
     """Write UTC ms as ISO 8601 with milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = _EPOCH + timedelta(milliseconds=ms)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _number(digits: str, text: str, where: str) -> int:
+    if not digits.isdecimal() or len(digits) > DIGITS_MAX:
+        raise InvalidInput(where, EXPECTED, repr(text[: 2 * DIGITS_MAX]))
+    return int(digits)
 
 
 def _within(value: int, last: int, text: str, where: str) -> int:

@@ -13,7 +13,7 @@ import msgspec
 
 from actors.kernel import Kernel
 from actors.ports import Frame, Head, Reader, Step
-from domain.base import Decider, Event, Message, Recorded
+from domain.base import Decider, Event, Issued, Message, Recorded
 from domain.catalog import TOPICS, decode_effects, decode_input, encode_effects, encode_event, name_of
 from domain.chain import row_bytes
 from domain.errors import CorruptHistory, InvalidInput
@@ -300,5 +300,5 @@ def _fact(recorded: Recorded | None) -> object:
     return fact
 
 
-def _plain(value: msgspec.Struct | None) -> object:
-    return None if value is None else msgspec.to_builtins(value)
+def _plain(issued: Issued | None) -> object:
+    return None if issued is None else {"event_id": issued.event_id, "effect": msgspec.to_builtins(issued.effect)}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,9 +21,11 @@ import msgspec
 
 from domain.config import AccountConfig, Config, StrategyConfig, SupervisionConfig, VenueConfig
 from domain.errors import InvalidInput
+from infra.masking import mask
 from infra.settings_doc import DOCUMENTATION
 
 FILE_NAME: Final = "hindsight.toml"
+_SYMBOL: Final = re.compile(r"[A-Z0-9]+")
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +94,7 @@ ENVIRONMENT: Final = {
     "LOG_LEVEL": "screen.log_level",
     "MAX_CONCURRENT_ORDERS": "account.max_open_positions",
 }
-"""Old names that still mean something; every key also answers to HINDSIGHT_<SECTION>__<KEY>."""
+"""Old names that still mean something; every key also answers to HINDSIGHT_<KEY>, with `__` for the dot in it."""
 
 
 def resolve(
@@ -151,10 +154,11 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, obj
     for name, key in ENVIRONMENT.items():
         if name in environment:
             yield key, environment[name], f"environment {name}"
+    known = {"HINDSIGHT_" + key.upper().replace(".", "__"): key for key in _keys()}
     for name in sorted(environment):
-        if name.startswith("HINDSIGHT_") and "__" in name:
-            key = name.removeprefix("HINDSIGHT_").lower().replace("__", ".")
-            yield key.removeprefix("."), environment[name], f"environment {name}"
+        if name in known or (name.startswith("HINDSIGHT_") and "__" in name):
+            key = known.get(name) or name.removeprefix("HINDSIGHT_").lower().replace("__", ".")
+            yield key, environment[name], f"environment {name}"
 
 
 def _given(overrides: Sequence[str]) -> Iterator[tuple[str, object, str]]:
@@ -198,7 +202,7 @@ def _decode(values: Mapping[str, object], origins: Mapping[str, str]) -> Setting
         return msgspec.convert(nested, Settings, strict=False)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
-        key = where.rstrip("`") or "settings"
+        key = where.rstrip("`").partition("[")[0] or "settings"
         found = repr(values.get(key, "?"))
         raise InvalidInput(f"{key} ({origins.get(key, 'settings')})", _expected(what), found) from error
 
@@ -249,6 +253,9 @@ def _check_together(settings: Settings) -> None:
     if limits.max_same_side_positions > limits.max_open_positions:
         expected = f"at most account.max_open_positions ({limits.max_open_positions})"
         raise InvalidInput("account.max_same_side_positions", expected, str(limits.max_same_side_positions))
+    symbols = settings.market.symbols
+    if not isinstance(symbols, int) and (not symbols or not all(map(_SYMBOL.fullmatch, symbols))):
+        raise InvalidInput("market.symbols", "a number, or names such as BTCUSDT", repr(list(symbols)))
     if not limits.name.isidentifier() or limits.name == "virtual":
         raise InvalidInput("account.name", "a plain word other than 'virtual'", repr(limits.name))
 
@@ -280,6 +287,7 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "database.held_events": (1_000, 10_000_000),
     "database.held_megabytes": (1, 65_536),
     "database.tape_retention_days": (1, 36_500),
+    "market.symbols": (1, 1_000),
     "market.seed": (0, 2**63 - 1),
     "market.speed": (0.001, 100_000),
     "market.tick_ms": (100, 60_000),
@@ -290,12 +298,8 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
 
 
 def mask_url(url: str) -> str:
-    """Give a database URL without its password."""
-    scheme, separator, rest = url.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    if not separator or not at or ":" not in credentials:
-        return url
-    return f"{scheme}://{credentials.partition(':')[0]}:***@{place}"
+    """Give a database URL (or connection string) without its password."""
+    return mask(url)
 
 
 def example() -> str:

@@ -92,14 +92,15 @@ class Run:
         self.journal.commit_soon()
 
     def wait_for(self, state: StoreState) -> None:
-        """Wait until the journal reports a state. Its retries and renewals are a few ms apart."""
-        self._poll(lambda: self.journal.condition().state is state)
+        """Wait until the journal reports a state."""
+        self.wait_until(lambda: self.journal.condition().state is state)
 
     def wait_for_error(self) -> None:
         """Wait until the journal has ended with an error."""
-        self._poll(lambda: self.journal.error is not None)
+        self.wait_until(lambda: self.journal.error is not None)
 
-    def _poll(self, condition: Callable[[], bool]) -> None:
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what nobody tells. Retries and renewals are a few ms apart."""
         pause, deadline_ms = threading.Event(), machine_ms() + WAIT_S * 1_000
         while not condition():
             assert machine_ms() < deadline_ms, f"still {self.journal.condition()}, {self.journal.error}"

@@ -30,6 +30,7 @@ class Proxy:
     def __init__(self, url: str, directory: Path) -> None:
         settings = conninfo_to_dict(url)
         self.way = Way.OPEN
+        self.refused = 0
         self.url = make_conninfo(url, host=str(directory), port=PORT)
         host, port = str(settings.get("host") or "localhost"), int(settings.get("port") or PORT)
         self._target: tuple[str, int] | str = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
@@ -82,6 +83,7 @@ class Proxy:
         client, _ = self._listener.accept()
         if self.way is Way.CLOSED:
             client.close()
+            self.refused += 1
             return
         if isinstance(self._target, str):
             server = socket.socket(socket.AF_UNIX)

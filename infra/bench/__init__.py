@@ -17,25 +17,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from infra.bench.append import append
-from infra.bench.backtest import backtest, replay
+from infra.bench.append import bench_append
+from infra.bench.backtest import bench_backtest, bench_replay
 from infra.bench.context import BenchContext
-from infra.bench.fold import fold
-from infra.bench.indicators import indicators
-from infra.bench.kernel import kernel
-from infra.bench.latency import latency
+from infra.bench.fold import bench_fold
+from infra.bench.indicators import bench_indicators
+from infra.bench.kernel import bench_kernel
+from infra.bench.latency import bench_latency
 from infra.bench.measure import Measure, Skipped
-from infra.bench.rebuild import rebuild
+from infra.bench.rebuild import bench_rebuild
 
 BENCHMARKS: Final[dict[str, Callable[[BenchContext], list[Measure]]]] = {
-    "append": append,
-    "fold": fold,
-    "kernel": kernel,
-    "replay": replay,
-    "rebuild": rebuild,
-    "backtest": backtest,
-    "latency": latency,
-    "indicators": indicators,
+    "append": bench_append,
+    "fold": bench_fold,
+    "kernel": bench_kernel,
+    "replay": bench_replay,
+    "rebuild": bench_rebuild,
+    "backtest": bench_backtest,
+    "latency": bench_latency,
+    "indicators": bench_indicators,
 }
 """Every benchmark by its name."""
 

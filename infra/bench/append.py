@@ -30,9 +30,9 @@ BARE: Final = "a bare binary COPY of the same rows"
 _COLUMN_TYPES: Final = ("text", "int8", "text", "bytea", "int8")
 
 
-def append(context: BenchContext) -> list[Measure]:
+def bench_append(context: BenchContext) -> list[Measure]:
     """Measure the journal and the recorder of the library against both baselines."""
-    steps = analysed(SYMBOLS, context.size(1_250, 10))
+    steps = analysed(SYMBOLS, context.size(2_500, 10))
     rows = [small_commit.columns_of(row) for step in steps for row in step.rows]
     stored = [StoredEvent(stream, version, topic, state) for stream, version, topic, state, _ in rows]
     ours, library, stock, bare = take_turns(

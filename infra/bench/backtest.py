@@ -35,7 +35,7 @@ _DAY_MS: Final = 24 * _HOUR_MS
 _STARTED: Final = SessionStarted(Config(), "bench", strategy_sha256("trend"), "paper", "recorded")
 
 
-def backtest(context: BenchContext) -> list[Measure]:
+def bench_backtest(context: BenchContext) -> list[Measure]:
     """Measure a backtest that is stored against one that is not. Raises `Skipped` without recorded candles."""
     market = _market(context)
 
@@ -47,7 +47,7 @@ def backtest(context: BenchContext) -> list[Measure]:
     return [beside("backtest", ours, UNIT, "the same backtest kept in memory", memory)]
 
 
-def replay(context: BenchContext) -> list[Measure]:
+def bench_replay(context: BenchContext) -> list[Measure]:
     """Measure a decision replay against the backtest that it replays. Raises `Skipped` without recorded candles."""
     market = _market(context)
 

@@ -6,12 +6,13 @@ import functools
 import secrets
 import tempfile
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import InsufficientPrivilege
 from psycopg.sql import SQL, Identifier
 
 from infra.postgres import embedded
@@ -71,10 +72,15 @@ class BenchContext:
 
     @contextmanager
     def schema(self) -> Generator[str]:
-        """Give the name of an empty schema, dropped at the end."""
+        """Give the name of an empty schema, dropped at the end.
+
+        A checkpoint comes first: what others wrote before is not flushed at the expense of whoever works here.
+        """
         name = f"bench_{secrets.token_hex(6)}"
         with connect(self.url, "bench") as connection:
             connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(name)))
+            with suppress(InsufficientPrivilege):
+                connection.execute("CHECKPOINT")
             try:
                 yield name
             finally:

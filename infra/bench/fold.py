@@ -39,7 +39,7 @@ BARE: Final = "a bare read and msgspec decode"
 _DECODERS: Final = {name_of(kind): msgspec.msgpack.Decoder(tuple[int, int, kind]).decode for kind in EVENTS}
 
 
-def fold(context: BenchContext) -> list[Measure]:
+def bench_fold(context: BenchContext) -> list[Measure]:
     """Measure reading with and without evolving, each against both baselines."""
     with (
         context.tables() as tables,

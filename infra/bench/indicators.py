@@ -21,7 +21,7 @@ WINDOW: Final = 300
 BASELINE: Final = f"TA-Lib over a window of {WINDOW} candles"
 
 
-def indicators(context: BenchContext) -> list[Measure]:
+def bench_indicators(context: BenchContext) -> list[Measure]:
     """Measure our indicators against TA-Lib. Raises `Skipped` without it."""
     try:
         import talib  # noqa: F401  # pyright: ignore[reportUnusedImport]

@@ -37,7 +37,7 @@ _RULES: Final = echo()
 _DONE: Final = "everything that was told before"
 
 
-def kernel(context: BenchContext) -> list[Measure]:
+def bench_kernel(context: BenchContext) -> list[Measure]:
     """Measure `Kernel.process` against both baselines."""
     inputs = list(candles(ACTORS, context.size(400, 3)))
     ours, plain, recording = take_turns(

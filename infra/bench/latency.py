@@ -38,7 +38,7 @@ _MS: Final = 1_000.0
 T = TypeVar("T")
 
 
-def latency(context: BenchContext) -> list[Measure]:
+def bench_latency(context: BenchContext) -> list[Measure]:
     """Measure the median and the 99th percentile of both."""
     inputs = list(candles(SYMBOLS, context.size(16, 2)))
     half, most, bare_half, bare_most = medians(

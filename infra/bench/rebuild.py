@@ -24,7 +24,7 @@ from projections.pnl import PNL
 BASELINE: Final = "a bare read of the same rows"
 
 
-def rebuild(context: BenchContext) -> list[Measure]:
+def bench_rebuild(context: BenchContext) -> list[Measure]:
     """Measure a rebuild of `pnl`."""
     count = context.size(50_000, 500)
     with context.tables() as tables:

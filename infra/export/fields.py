@@ -11,7 +11,9 @@ from typing import Any, Final, TypeAlias, cast
 import msgspec
 from msgspec import inspect
 
-MOMENTS: Final = frozenset({"at_ms", "time_ms", "open_time_ms", "first_ms", "last_ms"})
+MOMENTS: Final = frozenset(
+    {"at_ms", "time_ms", "open_time_ms", "first_ms", "last_ms", "requested_ms", "accepted_ms", "filled_ms", "ended_ms"}
+)
 """Integers that are a moment (UTC ms since 1970). Every other `…_ms` is a length of time."""
 
 
@@ -37,10 +39,10 @@ class Leaf(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Named values. `positional`: they are stored as a list in this order. `type` is None for a plain tuple."""
+    """Named values. `positional`: stored as a list in this order. `origin`: its struct, None for a plain tuple."""
 
     fields: tuple[Field, ...]
-    type: type[msgspec.Struct] | None = None
+    origin: type[msgspec.Struct] | None = None
     positional: bool = False
 
 
@@ -54,10 +56,11 @@ Shape: TypeAlias = Leaf | Group | Many
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One named value. `default` is what it is where it was left out; `required` if it never is."""
+    """One named value, the `place`th of its group. `default` is what it is where it was left out."""
 
     name: str
     shape: Shape
+    place: int
     required: bool = True
     default: Any = None
 
@@ -112,15 +115,15 @@ def _less(shape: Shape, removed: Sequence[Path]) -> Shape | None:
 
 
 def _group(info: inspect.StructType) -> Group:
-    fields = tuple(_field(field) for field in info.fields)
-    return Group(fields, cast("type[msgspec.Struct]", info.cls), info.array_like)
+    fields = tuple(_field(field, place) for place, field in enumerate(info.fields))
+    return Group(fields, info.cls, info.array_like)
 
 
-def _field(field: inspect.Field) -> Field:
-    default = cast("Any", field.default)
-    if field.default_factory is not msgspec.NODEFAULT:
+def _field(field: inspect.Field, place: int) -> Field:
+    default = field.default
+    if callable(field.default_factory):
         default = field.default_factory()
-    return Field(field.encode_name, _shape(field.type, field.encode_name), field.required, default)
+    return Field(field.encode_name, _shape(field.type, field.encode_name), place, field.required, default)
 
 
 def _shape(info: inspect.Type, name: str) -> Shape:
@@ -134,8 +137,10 @@ def _shape(info: inspect.Type, name: str) -> Shape:
             return Many(_shape(item, name))
         case inspect.TupleType(item_types=items):
             names = ("name", "value") if len(items) == 2 else tuple(f"item_{n}" for n, _ in enumerate(items, 1))
-            fields = (Field(name, _shape(item, name)) for name, item in zip(names, items, strict=True))
-            return Group(tuple(fields), None, positional=True)
+            pairs = enumerate(zip(names, items, strict=True))
+            return Group(
+                tuple(Field(name, _shape(item, name), place) for place, (name, item) in pairs), positional=True
+            )
         case _:
             return _leaf(info, name)
 

@@ -87,16 +87,14 @@ def _remove(value: object, shape: Shape, path: Path) -> None:
             _remove(item, shape.item, path)
         return
     assert isinstance(shape, Group), "a path ends at a leaf"
-    names = [field.name for field in shape.fields]
-    at = names.index(path[0])
-    place: Any = at if shape.positional else path[0]
+    field = next(field for field in shape.fields if field.name == path[0])
+    place: Any = field.place if shape.positional else field.name
     holder = cast("Any", value)
-    if (at >= len(holder)) if shape.positional else (place not in holder):
+    if place not in (range(len(holder)) if shape.positional else holder):
         return  # it was left out
     if len(path) > 1:
-        _remove(holder[place], shape.fields[at].shape, path[1:])
+        _remove(holder[place], field.shape, path[1:])
     elif shape.positional:
         holder[place] = None
     else:
         del holder[place]
-

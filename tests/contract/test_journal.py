@@ -212,6 +212,32 @@ def test_the_journal_gives_a_stream_with_the_tail_that_is_not_yet_durable(store:
         assert [event.seq for event in journal.of_stream("symbol:Z")] == []
 
 
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
+def test_a_stream_is_given_from_behind_a_version_whether_durable_or_held(store: Open, after: int) -> None:
+    author, durable = Author(), Watch()
+    with store(durable) as (journal, reader):
+        for step in author.ticks(6):
+            journal.append(step)
+        journal.commit_soon()
+        durable.wait_durable(6)
+        for step in author.ticks(3):
+            journal.append(step)
+        assert [event.version for event in journal.of_stream("symbol:A", after)] == [1, 2, 3][after:]
+        journal.close()
+        assert [event.version for event in reader.of_stream("symbol:A", after)] == [1, 2, 3][after:]
+
+
+def test_a_stream_is_given_once_though_its_tail_becomes_durable_meanwhile(store: Open) -> None:
+    author, durable = Author(), Watch()
+    with store(durable) as (journal, _):
+        for step in author.ticks(6):
+            journal.append(step)
+        stream = journal.of_stream("symbol:A")
+        journal.commit_soon()
+        durable.wait_durable(6)
+        assert [event.seq for event in stream] == [1, 4]
+
+
 def test_a_stream_that_exists_in_the_tail_only_is_given(store: Open) -> None:
     author = Author()
     with store(ignore) as (journal, _):

@@ -42,6 +42,7 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 TICK_MS = 10_000
 AHEAD_MAX = 40
 """How many inputs the kernel may be ahead of the disk: the market waits for the answers, not they for the market."""
+PATIENCE_MINUTES = 60
 CONFIG = Config(
     account=AccountConfig(max_open_positions=2, max_same_side_positions=2),
     strategy=StrategyConfig(name="eager", analysis_interval="1m", cooldown_minutes=0, time_stop_minutes=6),
@@ -135,8 +136,11 @@ class Trader:
 
     def leave(self) -> None:
         """Live on until nothing is held, and end the session."""
-        while held(self.runner):
-            self.trade(self.runner.kernel.head.at_ms + MINUTE_MS)
+        last_ms = self.runner.kernel.head.at_ms + PATIENCE_MINUTES * MINUTE_MS
+        while deals := held(self.runner):
+            at_ms = self.runner.kernel.head.at_ms
+            assert at_ms < last_ms, f"still held after {PATIENCE_MINUTES} minutes: {deals}"
+            self.trade(at_ms + MINUTE_MS)
         self.runner.feed(self.runner.kernel.head.at_ms, SessionEnded("done"))
         self.runner.checkpoint()
         self.journal.close()

@@ -82,10 +82,10 @@ class Exchange:
         with self._lock:
             if order.order_id in self._open:
                 return self._happened("repeated", order)
-            if order.reduce_only and not self._held.get(stream_of(order.order_id)):
+            if order.reduce_only and not self._holding(order):
                 return self._happened("refused", order)
             placed = self._happened("placed", order)
-            return (*placed, *self._filled(order)) if order.order_type is OrderType.MARKET else placed
+            return placed if order.trigger is not None else (*placed, *self._matched(order))
 
     def cancel(self, order_id: str) -> tuple[Input, ...]:
         """Take an order back, if it is still open."""
@@ -94,15 +94,17 @@ class Exchange:
             return () if order is None else self._happened("canceled", order)
 
     def observe(self, tick: MarketTick) -> list[Input]:
-        """See new prices: what they trigger fills, or expires if there is nothing left to close."""
+        """See new prices: what they trigger fills, or expires if there is nothing left to close.
+
+        So does an order at the market that was taken, but not matched, when the process died.
+        """
         answers: list[Input] = []
         with self._lock:
             self._now_ms = tick.time_ms
             self._marks.update((quote.symbol, Decimal(str(quote.mark))) for quote in tick.quotes)
             for order in list(self._open.values()):
-                if order.trigger is not None and self._is_triggered(order, order.trigger):
-                    held = self._held.get(stream_of(order.order_id))
-                    answers += self._filled(order) if held else self._happened("expired", order)
+                if order.trigger is None or self._is_triggered(order, order.trigger):
+                    answers += self._matched(order)
         return answers
 
     def _is_triggered(self, order: PlaceOrder, trigger: Decimal) -> bool:
@@ -110,10 +112,16 @@ class Exchange:
         mark = self._marks[order.symbol]
         return mark >= trigger if rises else mark <= trigger
 
-    def _filled(self, order: PlaceOrder) -> tuple[Input, ...]:
-        held = abs(self._held.get(stream_of(order.order_id), Decimal(0)))
-        quantity = held if order.close_position else min(order.quantity, held) if order.reduce_only else order.quantity
+    def _matched(self, order: PlaceOrder) -> tuple[Input, ...]:
+        held = self._holding(order)
+        closes = order.close_position or order.reduce_only
+        if closes and not held:
+            return self._happened("expired", order)
+        quantity = held if order.close_position else min(order.quantity, held) if closes else order.quantity
         return self._happened("filled", order, self._marks[order.symbol], quantity)
+
+    def _holding(self, order: PlaceOrder) -> Decimal:
+        return abs(self._held.get(stream_of(order.order_id), Decimal(0)))
 
     def _happened(
         self, kind: str, order: PlaceOrder, price: Decimal | None = None, quantity: Decimal | None = None

@@ -67,13 +67,14 @@ class KilledRun:
 
     def crossings(self) -> dict[str, PositionClosed]:
         """Give the closed positions that were open while the system was dead."""
-        opened = {recorded.stream: recorded.seq for recorded in events(self.url, PositionOpened)}
-        closed = events(self.url, PositionClosed)
-        return {
-            recorded.stream: recorded.event
-            for recorded in closed
-            if any(opened[recorded.stream] <= end < recorded.seq for end in self.ends)
-        }
+        found: dict[str, PositionClosed] = {}
+        opened: dict[str, int] = {}
+        for recorded in events(self.url, PositionOpened, PositionClosed):
+            if isinstance(recorded.event, PositionOpened):
+                opened[recorded.stream] = recorded.seq
+            elif any(opened[recorded.stream] <= end < recorded.seq for end in self.ends):
+                found[recorded.stream] = recorded.event
+        return found
 
     def frames(self) -> list[Frame]:
         """Give the whole tape."""

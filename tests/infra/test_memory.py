@@ -68,6 +68,8 @@ def test_it_goes_on_behind_a_history_that_is_kept_elsewhere() -> None:
     for step in steps:
         replay.append(step)
     assert [event.seq for event in replay.of_stream(OPERATIONS)] == [1, 2, 6, 7]
+    assert [event.seq for event in replay.of_stream(OPERATIONS, 1)] == [2, 6, 7]
+    assert [event.seq for event in replay.of_stream(OPERATIONS, 3)] == [7]
     replay.commit()
     assert list(replay.events(0)) == all_events(steps)
     assert [frame.input_seq for frame in replay.frames(0)] == [5, 6, 7]

@@ -128,6 +128,9 @@ def test_while_the_server_is_away_steps_are_held_and_the_loss_is_reported(
     since_ms = run.journal.condition().since_ms
     assert 0 < since_ms <= machine_ms()
     run.append(500)
+    run.clock.jumped_ms += 1_000
+    refused = proxy.refused
+    run.wait_until(lambda: proxy.refused >= refused + 3)
     assert run.journal.condition().since_ms == since_ms
     assert run.journal.durable_input() == 1
     assert run.watch.released == 1
@@ -162,11 +165,14 @@ def test_a_stream_that_needs_the_server_is_unavailable_while_that_is_away(proxy:
 def test_nothing_leaves_while_a_commit_hangs_and_everything_does_when_it_is_done(
     database_url: str, tables: Tables, stored: Callable[[Run], None]
 ) -> None:
-    run = Run(database_url, tables, timing=Timing(lagging_ms=1_000))
+    run = Run(database_url, tables, timing=Timing(lagging_ms=1_000, renew_ms=3_600_000))
     run.append(1)
     run.watch.wait_released(1)
+    under_way = threading.Event()
+    run.steps.at["before_commit"] = under_way.set
     with events_locked(database_url, tables):
         run.append(1)
+        assert under_way.wait(WAIT_S)
         run.clock.jumped_ms += 5_000
         assert not run.journal.lease_valid()
         condition = run.journal.condition()
@@ -307,6 +313,20 @@ def test_a_store_that_does_not_answer_at_the_start_is_unavailable(proxy: Proxy, 
     proxy.way = Way.CLOSED
     with pytest.raises(Unavailable, match="PostgreSQL is not available"):
         Run(proxy.url, tables)
+
+
+def test_a_checkpoint_waits_until_everything_before_it_is_durable(database_url: str, tables: Tables) -> None:
+    run = Run(database_url, tables, limits=Limits(group_ms=3_600_000))
+    run.journal.append(run.author.stop())
+    run.journal.save(run.author.checkpoint("shape-1"))
+    renewals = len(run.watch.told)
+    run.watch.wait(lambda: len(run.watch.told) >= renewals + 5)
+    with PostgresReader(database_url, tables, checkpoint_schema="shape-1") as reader:
+        assert reader.checkpoint(1) is None
+        run.journal.commit_soon()
+        run.wait_until(lambda: reader.checkpoint(1) is not None)
+        assert reader.head().input_seq == 1
+    run.journal.close()
 
 
 def test_an_error_in_what_follows_a_commit_reaches_the_kernel(database_url: str, tables: Tables) -> None:

@@ -84,26 +84,29 @@ def test_a_writer_whose_token_is_old_writes_nothing_either_way(
         assert observer.execute(f"SELECT count(*) FROM {schema}.{table}").fetchone() == (1,)
 
 
-@pytest.mark.parametrize("rows", [1, small_commit.ROWS_MAX + 1])
-def test_a_commit_that_waits_for_the_row_of_a_new_owner_is_fenced_too(
-    writer: Writer, database_url: str, schema: str, rows: int
+@pytest.mark.parametrize(
+    ("rows", "held"),
+    [(1, "UPDATE {}.lease SET token = token"), (small_commit.ROWS_MAX + 1, "LOCK TABLE {}.events IN EXCLUSIVE MODE")],
+)
+def test_a_commit_that_waits_for_a_new_owner_is_fenced_when_that_is_done(
+    writer: Writer, database_url: str, schema: str, rows: int, held: str
 ) -> None:
+    outcome: list[Exception] = []
+
+    def commit() -> None:
+        try:
+            writer.commit(Author().ticks(rows))
+        except Fenced as error:
+            outcome.append(error)
+
     with connect(database_url, "successor") as successor:
         successor.execute("BEGIN")
-        successor.execute(f"LOCK TABLE {schema}.events IN EXCLUSIVE MODE")
-        successor.execute(f"UPDATE {schema}.lease SET token = token + 1")
-        outcome: list[Exception] = []
-
-        def commit() -> None:
-            try:
-                writer.commit(Author().ticks(rows))
-            except Fenced as error:
-                outcome.append(error)
-
+        successor.execute(held.format(schema))
         sleeper = threading.Thread(target=commit)
         sleeper.start()
         sleeper.join(0.1)
         assert sleeper.is_alive(), "it waits for the lock"
+        successor.execute(f"UPDATE {schema}.lease SET token = token + 1")
         successor.execute("COMMIT")
         sleeper.join(10.0)
         assert len(outcome) == 1

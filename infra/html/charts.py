@@ -1,0 +1,203 @@
+"""Charts as plotly's JSON (https://plotly.com/javascript/reference): traces, and a layout that suits all of them.
+
+It is written as data: the page draws it with the plotly.js that it carries. Colours are the names of the page's own
+CSS variables (`--gain`), so that a chart is light or dark as the page is. Times are UTC ms, amounts USDT.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from infra.html.candles import Bar
+from infra.html.thinning import thinned
+
+Trace: TypeAlias = dict[str, object]
+Axis: TypeAlias = dict[str, object]
+Dash: TypeAlias = Literal["solid", "dot", "dash"]
+Number: TypeAlias = int | float
+
+ACCENT: Final = "--accent"
+SECOND: Final = "--second"
+GAIN: Final = "--gain"
+LOSS: Final = "--loss"
+WARN: Final = "--warn"
+MUTED: Final = "--muted"
+SERIES: Final = ("--accent", "--second", "--third", "--warn", "--loss", "--muted")
+"""Colours for what has no colour of its own."""
+USDT: Final = "%{y:,.2f} USDT"
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """What plotly draws: `Plotly.newPlot(…, data, layout)`."""
+
+    data: tuple[Trace, ...]
+    layout: dict[str, object]
+
+
+def figure(*traces: Trace, **layout: object) -> Figure:
+    """Give a figure of these traces; `layout` is laid over the common one."""
+    common: dict[str, object] = {
+        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": "--soft"},
+        "hoverlabel": {"bgcolor": "--card", "bordercolor": "--line", "font": {"color": "--ink"}},
+        "hovermode": "x unified",
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        "showlegend": sum(trace.get("showlegend", True) is True for trace in traces) > 1,
+        "bargap": 0.25,
+        "xaxis": axis(),
+        "yaxis": axis(),
+    }
+    return Figure(traces, {**common, **layout})
+
+
+def axis(**more: object) -> Axis:
+    """Give an axis with a quiet grid."""
+    return {"gridcolor": "--line", "zerolinecolor": "--line", "linecolor": "--line", "automargin": True, **more}
+
+
+def time_axis(**more: object) -> Axis:
+    """Give an axis of UTC times."""
+    return axis(type="date", hoverformat="%Y-%m-%d %H:%M:%S UTC", **more)
+
+
+def names_axis(**more: object) -> Axis:
+    """Give an axis of names: they stay in the order in which they come, the first one on top if it is upright."""
+    return axis(type="category", showgrid=False, **more)
+
+
+def label(text: str) -> str:
+    """Give text as plotly has to get it: it reads tags and entities in labels."""
+    return html.escape(text, quote=False)
+
+
+def line(
+    name: str,
+    x: Sequence[int],
+    y: Sequence[float],
+    colour: str,
+    *,
+    steps: bool = False,
+    dash: Dash = "solid",
+    fill: str = "",
+    **more: object,
+) -> Trace:
+    """Draw a curve, thinned if it is long. `steps` hold each value until the next one; `fill` is the colour below."""
+    few_x, few_y = thinned(x, y)
+    drawn: Trace = {
+        "type": "scatter",
+        "mode": "lines" if len(few_x) > 1 else "markers",
+        "name": name,
+        "x": few_x,
+        "y": [round(value, 8) for value in few_y],
+        "line": {"color": colour, "width": 1.75, "dash": dash, "shape": "hv" if steps else "linear"},
+        "marker": {"color": colour, "size": 8},
+        "hovertemplate": USDT,
+        **more,
+    }
+    return {**drawn, "fill": "tozeroy", "fillcolor": fill} if fill else drawn
+
+
+def bars(name: str, x: Sequence[object], y: Sequence[object], colour: str | Sequence[str], **more: object) -> Trace:
+    """Draw a bar for each pair, of one colour or each of its own."""
+    painted = colour if isinstance(colour, str) else list(colour)
+    return {"type": "bar", "name": name, "x": list(x), "y": list(y), "marker": {"color": painted}, **more}
+
+
+def ranked(values: Mapping[str, Number], colour: str | None = None, unit: str = "", shown: int = 25) -> Figure:
+    """Draw the largest values as bars that lie, the largest on top; gains and losses if there is no colour."""
+    order = sorted(values, key=lambda name: (-abs(values[name]), name))[:shown]
+    order.sort(key=lambda name: (-values[name], name))
+    numbers = [values[name] for name in order]
+    painted = colour or [GAIN if number >= 0 else LOSS for number in numbers]
+    hover = f"%{{y}}: %{{x:,}} {unit}<extra></extra>"
+    trace = bars("", numbers, [label(name) for name in order], painted, orientation="h", hovertemplate=hover)
+    return lying(trace)
+
+
+def lying(*traces: Trace, **layout: object) -> Figure:
+    """Give a figure of bars that lie beside their names."""
+    common = {"hovermode": "closest", "barmode": "stack", "yaxis": names_axis(autorange="reversed")}
+    return figure(*traces, **{**common, **layout})
+
+
+def stacked(counts: Mapping[tuple[str, str], int], colours: Mapping[str, str], shown: int = 25) -> Figure:
+    """Draw counts of (name, kind) as one lying bar a name, most first, in the colours of the kinds."""
+    totals: dict[str, int] = {}
+    for (name, _), number in counts.items():
+        totals[name] = totals.get(name, 0) + number
+    order = sorted(totals, key=lambda name: (-totals[name], name))[:shown]
+    labels = [label(name) for name in order]
+    traces = [
+        bars(kind, [counts.get((name, kind), 0) for name in order], labels, colour, orientation="h",
+             hovertemplate=f"%{{y}}, {kind}: %{{x:,}}<extra></extra>")
+        for kind, colour in colours.items()
+        if any(counts.get((name, kind)) for name in order)
+    ]  # fmt: skip
+    return lying(*traces)
+
+
+def histogram(middles: Sequence[float], counts: Sequence[int], width: float, unit: str, **layout: object) -> Figure:
+    """Draw how many fell into each bin; bins above 0 are gains, those below losses."""
+    painted = [GAIN if middle >= 0 else LOSS for middle in middles]
+    hover = f"%{{x:,.2f}} {unit}: %{{y:,}}<extra></extra>"
+    trace = bars("", middles, counts, painted, width=width * 0.92, hovertemplate=hover)
+    return figure(trace, hovermode="closest", **layout)
+
+
+def candlesticks(name: str, by_open_ms: Mapping[int, Bar]) -> Trace:
+    """Draw candles."""
+    drawn = list(by_open_ms.values())
+    return {
+        "type": "candlestick",
+        "name": name,
+        "x": list(by_open_ms),
+        "open": [bar.open for bar in drawn],
+        "high": [bar.high for bar in drawn],
+        "low": [bar.low for bar in drawn],
+        "close": [bar.close for bar in drawn],
+        "increasing": {"line": {"color": "--rise", "width": 1}, "fillcolor": "--rise"},
+        "decreasing": {"line": {"color": "--fall", "width": 1}, "fillcolor": "--fall"},
+        "hoverinfo": "x+y",
+    }
+
+
+def markers(
+    name: str, x: Sequence[int], y: Sequence[float], text: Sequence[str], colour: str | Sequence[str], symbol: str
+) -> Trace:
+    """Draw signs with a text each."""
+    painted = colour if isinstance(colour, str) else list(colour)
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": list(x),
+        "y": list(y),
+        "text": [label(one) for one in text],
+        "marker": {"color": painted, "symbol": symbol, "size": 10, "line": {"color": "--card", "width": 1}},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def pieces(name: str, x: Sequence[int | None], y: Sequence[float | None], colour: str, dash: Dash) -> Trace:
+    """Draw many short lines, with None between two of them."""
+    trace: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": list(x),
+        "y": list(y),
+        "line": {"color": colour, "width": 1.25, "dash": dash},
+        "hoverinfo": "skip",
+    }
+    return trace
+
+
+def encoded(figures: Mapping[str, Figure]) -> str:
+    """Give figures as JSON that may stand in a `<script>`: nothing in it ends the script."""
+    return msgspec.json.encode(figures).decode().replace("<", "\\u003c")

@@ -1,0 +1,95 @@
+"""The page of `equity`: the curve of each account, and how far it was below its peak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from infra.html.cells import Cell, exact, gained, moment, percent, span, usdt, word
+from infra.html.charts import ACCENT, LOSS, MUTED, Figure, axis, figure, line, time_axis
+from infra.html.page import Chart, Section, Table, Tile, latest
+from projections.equity import EquityPoint
+
+
+def sections(points: Sequence[EquityPoint]) -> tuple[Section, ...]:
+    """Give what stands on the page: a section an account. The points come by account, then time."""
+    return tuple(_account(name, list(curve)) for name, curve in groupby(points, lambda point: point.account))
+
+
+def _account(name: str, curve: list[EquityPoint]) -> Section:
+    note = "Open positions are valued at the last closed candle. Drawdown is (peak - equity) / peak."
+    return Section(
+        f"Account {name}",
+        tiles=_tiles(curve),
+        charts=(Chart("Equity and drawdown", _figure(curve), height=520, note=note),),
+        tables=(_holdings(curve[-1]), _table(curve)),
+    )
+
+
+def _tiles(curve: list[EquityPoint]) -> tuple[Tile, ...]:
+    first, last = curve[0], curve[-1]
+    change = last.equity - first.equity
+    since = percent(change / first.equity if first.equity else None)
+    deepest = max(curve, key=lambda point: point.deepest)
+    return (
+        Tile("Equity", usdt(last.equity), "USDT", "balance + unrealised"),
+        Tile("Change", gained(change), "USDT", f"{since.text} since the start"),
+        Tile("Balance", usdt(last.balance), "USDT"),
+        Tile("Unrealised", gained(last.unrealised), "USDT", f"{len(last.holdings)} open"),
+        Tile("Peak", usdt(last.peak), "USDT"),
+        Tile("Drawdown now", percent(last.drawdown)),
+        Tile("Deepest drawdown", percent(deepest.deepest)),
+        Tile("Longest below a peak", span(_longest_below(curve))),
+    )
+
+
+def _longest_below(curve: list[EquityPoint]) -> int:
+    """Give the longest time (ms) between a peak and the point that reached it again, or the end."""
+    longest, since_ms = 0, curve[0].time_ms
+    for point in curve:
+        longest = max(longest, point.until_ms - since_ms)
+        if point.equity >= point.peak:
+            since_ms = point.until_ms
+    return longest
+
+
+def _figure(curve: list[EquityPoint]) -> Figure:
+    times = [point.until_ms for point in curve]
+    equity = line("equity", times, [float(point.equity) for point in curve], ACCENT)
+    balance = line("balance", times, [float(point.balance) for point in curve], MUTED, steps=True, dash="dot")
+    below = [-point.deepest for point in curve]
+    under = line("drawdown", times, below, LOSS, fill="--loss-soft", hovertemplate="%{y:.2%}", yaxis="y2")
+    return figure(
+        equity,
+        balance,
+        under,
+        xaxis=time_axis(anchor="y2"),
+        yaxis=axis(domain=[0.34, 1], title={"text": "USDT"}),
+        yaxis2=axis(domain=[0, 0.28], title={"text": "drawdown"}, tickformat=".0%", rangemode="tozero"),
+    )
+
+
+def _holdings(point: EquityPoint) -> Table:
+    columns = ("position", "symbol", "side", "quantity", "price", "unrealised (USDT)")
+    rows = [
+        (word(held.position), word(held.symbol), word(held.side), exact(held.quantity), exact(held.price),
+         gained(held.unrealised))
+        for held in point.holdings
+    ]  # fmt: skip
+    return Table("Open positions", columns, tuple(rows))
+
+
+def _table(curve: list[EquityPoint]) -> Table:
+    columns = ("until (UTC)", "balance", "unrealised", "equity", "peak", "deepest drawdown")
+    return latest("Points of the curve (USDT)", columns, curve, _row)
+
+
+def _row(point: EquityPoint) -> tuple[Cell, ...]:
+    return (
+        moment(point.until_ms),
+        usdt(point.balance),
+        gained(point.unrealised),
+        usdt(point.equity),
+        usdt(point.peak),
+        percent(point.deepest, 2),
+    )
