@@ -14,12 +14,13 @@ import msgspec
 from actors.kernel import Kernel
 from actors.ports import Frame, Head, Reader, Step
 from domain.base import Decider, Event, Issued, Message, Recorded
-from domain.catalog import TOPICS, decode_effects, decode_input, encode_effects, encode_event, name_of
+from domain.catalog import TOPICS, decode_effects, decode_input, encode_effects, encode_event
 from domain.chain import row_bytes
 from domain.errors import CorruptHistory, InvalidInput
 from domain.operations import Restored
 from domain.strategies import Strategy
 from infra import moments
+from infra.plain import plain
 
 AROUND_MAX: Final = 40
 Progress = Callable[[int], None]
@@ -286,19 +287,15 @@ def _divergence(
     got: object,
     fields: tuple[str, ...] | None = None,
 ) -> Divergence:
-    input_ = msgspec.to_builtins(decode_input(frame.input))
+    input_ = plain(decode_input(frame.input))
     if fields is None:
         fields = tuple(name or "whole" for name in differences(expected, got)) or ("bytes",)
     return Divergence(frame.input_seq, frame.at_ms, input_, kind, stream, version, expected, got, fields)
 
 
 def _fact(recorded: Recorded | None) -> object:
-    if recorded is None:
-        return None
-    fact: dict[str, object] = msgspec.to_builtins(recorded)
-    fact["event"] = {**msgspec.to_builtins(recorded.event), "type": name_of(type(recorded.event))}
-    return fact
+    return None if recorded is None else plain(recorded)
 
 
 def _plain(issued: Issued | None) -> object:
-    return None if issued is None else {"event_id": issued.event_id, "effect": msgspec.to_builtins(issued.effect)}
+    return None if issued is None else plain(issued)

@@ -318,6 +318,6 @@ def example() -> str:
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in cast("list[object]", value)) + "]"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in cast("Sequence[object]", value)) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)

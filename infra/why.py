@@ -18,6 +18,7 @@ from domain.base import Event, Recorded, kind_of, stream_of
 from domain.catalog import decode_input, name_of
 from domain.errors import InvalidInput
 from infra.moments import iso
+from infra.plain import plain
 
 SEARCH_WINDOW: Final = 5_000
 """How many events are looked at at a time when a symbol's last analysis is searched backwards."""
@@ -164,7 +165,7 @@ def _input_link(reader: Reader, recorded: Recorded) -> Link:
     input_ = decode_input(frame.input)
     kind = name_of(type(input_))
     says = f"input {frame.input_seq} came in: {kind}"
-    return Link(recorded.seq, iso(frame.at_ms), "", kind, says, msgspec.to_builtins(input_))
+    return Link(recorded.seq, iso(frame.at_ms), "", kind, says, plain(input_))
 
 
 def _link(recorded: Recorded) -> Link:
@@ -175,7 +176,7 @@ def _link(recorded: Recorded) -> Link:
         stream=recorded.stream,
         event=name_of(type(event)),
         says=_sentence(event),
-        facts=msgspec.to_builtins(event),
+        facts=plain(event),
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from statistics import median
 from typing import Final
 
@@ -35,11 +36,22 @@ class Skipped(HindsightError):
 
 
 def rate(count: int, work: Callable[[], object]) -> float:
-    """Do `count` things and give how many a second that was. Garbage of before is not collected at its expense."""
+    """Do `count` things and give how many a second that was."""
+    with undisturbed():
+        began = time.perf_counter()
+        work()
+        return count / (time.perf_counter() - began)
+
+
+@contextmanager
+def undisturbed() -> Generator[None]:
+    """Keep what a benchmark holds from before out of the garbage collector's way."""
     gc.collect()
-    began = time.perf_counter()
-    work()
-    return count / (time.perf_counter() - began)
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def take_turns(rounds: int, *contenders: Callable[[], float]) -> list[float]:

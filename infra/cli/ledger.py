@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +11,7 @@ import typer
 from domain.errors import InvalidInput
 from infra.cli import options
 from infra.cli.output import err, out, print_facts, print_json, print_rows, progress
+from infra.html.file import require_writable, write_page
 from projections import PROJECTIONS
 
 FINDINGS = 1
@@ -17,6 +19,7 @@ FINDINGS = 1
 Names = Annotated[list[str] | None, typer.Argument(help="Which read models (default: all).", metavar="[NAME]...")]
 Name = Annotated[str, typer.Argument(help=f"One of {', '.join(PROJECTIONS)}.")]
 Limit = Annotated[int, typer.Option("--limit", help="Print at most so many rows, the last ones (0: all).", min=0)]
+Html = Annotated[Path | None, typer.Option("--html", help="Write it as a page with charts, too.", metavar="FILE")]
 Head = Annotated[str | None, typer.Option("--head", help="A chain head that you noted earlier, in hex.")]
 Action = Annotated[str, typer.Argument(help="list, compare or delete.")]
 RunIds = Annotated[list[str] | None, typer.Argument(help="Which runs.", metavar="[ID]...")]
@@ -103,6 +106,7 @@ def rebuild_command(
 def report_command(
     name: Name,
     limit: Limit = 50,
+    html: Html = None,
     run: options.Run = None,
     store: options.Store = None,
     home: options.Home = None,
@@ -111,19 +115,27 @@ def report_command(
 ) -> int:
     """Print a read model, brought up to date first.
 
-    Example: run.py report pnl --json
+    Examples: run.py report pnl --json · run.py report equity --html equity.html
     """
     if name not in PROJECTIONS:
         raise InvalidInput("report", f"one of {', '.join(PROJECTIONS)}", repr(name))
+    if html is not None:
+        require_writable(html)
     resolved = options.resolve(config, None, store, home)
     with options.database(resolved) as url, options.follower(url, run) as (info, follower, reader):
         with progress("events", reader.head().seq) as report:
             follower.catch_up(progress=lambda _name, done, _total: report(done))
         rows: list[dict[str, Any]] = follower.report(name)
+        if html is not None:
+            from infra.html.report import report_page
+
+            write_page(html, report_page(name, rows, info, reader))
     shown = rows if as_json or not limit else rows[-limit:]
     print_rows(shown, f"{name} of run {info.run_id}", as_json=as_json)
     if len(shown) < len(rows):
         err.print(f"The last {len(shown)} of {len(rows):,} rows; --limit 0 prints all.")
+    if html is not None:
+        err.print(f"Written: {html}", markup=False, soft_wrap=True)
     return 0
 
 

@@ -12,6 +12,7 @@ from domain.operations import SessionStarted
 from infra import parity, settings, what_if
 from infra.cli.output import err, out, print_json, print_rows, progress
 from infra.code_version import strategy_named, strategy_sha256
+from infra.html.file import require_writable, write_page
 
 FINDINGS = 1
 SHOWN_MAX = 20
@@ -21,6 +22,8 @@ def show_what_if(
     reader: Reader, changes: Sequence[str], strategy: str | None, html: Path | None, *, as_json: bool
 ) -> int:
     """Trade the recorded market as it was and with the changes, and print both side by side."""
+    if html is not None:
+        require_writable(html)
     named = [*changes, *([] if strategy is None else [f"strategy.name={strategy}"])]
 
     def changed(started: SessionStarted) -> SessionStarted:
@@ -33,8 +36,8 @@ def show_what_if(
     if html is not None:
         from infra.html.what_if import what_if_page
 
-        html.write_text(what_if_page(found, named), "utf-8")
-        err.print(f"Written: {html}")
+        write_page(html, what_if_page(found, named))
+        err.print(f"Written: {html}", markup=False, soft_wrap=True)
     if as_json:
         print_json(found)
         return 0

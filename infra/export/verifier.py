@@ -247,12 +247,11 @@ def _compared(events: Events, head: TreeHead, manifest: Manifest) -> Iterator[Fi
         yield Finding(EVENTS, "the number of events of each type is not that of the manifest")
 
 
-Remembered = tuple[str, int, str]
-"""Where it is from, how many events, and their Merkle root."""
+Remembered = tuple[str, int, str]  # where it is from, how many events, their Merkle root
 
 
 def _since(older: Path | None, head: TreeHead, found: list[Finding]) -> Iterator[Remembered]:
-    if older is None:
+    if not older:
         return
     where, before = f"--since {older}", read_tree_head(older)
     if not before.signed or before.fingerprint != head.fingerprint:
@@ -291,13 +290,9 @@ def _proof(bundle: Path, head: TreeHead, manifest: Manifest, found: list[Finding
 
 def is_consistent(old_size: int, old_root: bytes, size: int, root: bytes, path: Sequence[bytes]) -> bool:
     """Check a consistency proof (RFC 9162, section 2.1.4.2, on the trees of RFC 6962)."""
-    if not 0 < old_size <= size:
-        return False
-    if old_size == size:
-        return not path and old_root == root
-    nodes = list(path)
-    if old_size & (old_size - 1) == 0:
-        nodes.insert(0, old_root)
+    if not 0 < old_size < size:
+        return 0 < old_size == size and not path and old_root == root
+    nodes = [old_root, *path] if old_size & (old_size - 1) == 0 else list(path)
     if not nodes:
         return False
     at, last = old_size - 1, size - 1
@@ -317,11 +312,12 @@ def is_consistent(old_size: int, old_root: bytes, size: int, root: bytes, path: 
     return last == 0 and old == old_root and new == root
 
 
-# ── Ed25519 (RFC 8032, section 5.1), points in extended coordinates (X : Y : Z : T), x = X/Z, y = Y/Z, xy = T/Z ───────
-
+# Ed25519 as in RFC 8032, section 5.1; points are (X, Y, Z, T) with x = X/Z, y = Y/Z, xy = T/Z
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
+BASE_X, BASE_Y = 0x216936D3CD6E53FEC0A4E231FDD6DC5C692CC7609525A7B2C9562D608F25D51A, 4 * pow(5, P - 2, P) % P
+BASE = (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
 Point = tuple[int, int, int, int]
 
 
@@ -334,9 +330,7 @@ def signature_is_valid(public: bytes, message: bytes, signature: bytes) -> bool:
     if key is None or commitment is None or scalar >= ORDER:
         return False
     challenge = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
-    base = _point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-    assert base is not None
-    left, right = _times(scalar, base), _sum(commitment, _times(challenge, key))
+    left, right = _times(scalar, BASE), _sum(commitment, _times(challenge, key))
     return (left[0] * right[2] - right[0] * left[2]) % P == 0 and (left[1] * right[2] - right[1] * left[2]) % P == 0
 
 
@@ -373,14 +367,10 @@ def _times(scalar: int, point: Point) -> Point:
     return result
 
 
-# ── command line ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check the bundle that the arguments name, say what was found, and give the exit code."""
     parser = argparse.ArgumentParser(description="Check a Hindsight audit bundle.")
-    here = Path(__file__).resolve().parent
-    parser.add_argument("bundle", nargs="?", type=Path, default=here, help="the bundle (default: where this file is)")
+    parser.add_argument("bundle", nargs="?", type=Path, default=Path(__file__).resolve().parent, help="default: here")
     parser.add_argument("--key", default="", metavar="FINGERPRINT", help="the key's fingerprint, as you remember it")
     parser.add_argument("--since", type=Path, metavar="BUNDLE", help="an earlier bundle of the same history")
     parser.add_argument("--head", default="", metavar="SIZE:ROOT", help="a tree head that an earlier check printed")

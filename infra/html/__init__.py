@@ -4,7 +4,8 @@
     charts   plotly's figures, as data
     page     what a page is made of, and how it becomes HTML; its look is `page.css`, its behaviour `page.js`
     thinning, candles    what keeps a page small however long the run was
-    report   one page a read model: `pnl`, `equity`, `accounts`, `stats`, `trades` (with `on_candles`), `signals`, `orders`, `health`
+    report   one page a read model: `pnl`, `equity`, `accounts`, `stats`, `signals`, `orders`, `health`, and `trades`
+             (drawn `on_candles`) for positions, real and virtual
     what_if  two outcomes side by side
     file     where a page is written to
 

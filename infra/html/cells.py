@@ -45,12 +45,9 @@ def usdt(value: Decimal | float | None) -> Cell:
 
 def gained(value: Decimal | float | None) -> Cell:
     """Show what was won or lost in USDT, with its sign."""
-    return UNKNOWN if value is None else Cell(f"{value:+,.2f}", numeric=True, tone=tone_of(value))
-
-
-def tone_of(value: Decimal | float) -> Tone:
-    """Say whether an amount is good news."""
-    return "gain" if value > 0 else "loss" if value < 0 else ""
+    if not value:
+        return UNKNOWN if value is None else Cell("0.00", numeric=True)
+    return Cell(f"{value:+,.2f}", numeric=True, tone="gain" if value > 0 else "loss")
 
 
 def percent(fraction: Decimal | float | None, digits: int = 1) -> Cell:
@@ -73,7 +70,7 @@ def exact(value: Decimal | float | None) -> Cell:
 
 def moment(time_ms: int | None) -> Cell:
     """Show a UTC time to the second."""
-    return UNKNOWN if time_ms is None else Cell(moments.iso(time_ms)[:19].replace("T", " "), numeric=True)
+    return Cell("-", tone="muted") if time_ms is None else Cell(moments.iso(time_ms)[:19].replace("T", " "))
 
 
 def span(duration_ms: int | None) -> Cell:

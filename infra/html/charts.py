@@ -47,6 +47,7 @@ def figure(*traces: Trace, **layout: object) -> Figure:
         "font": {"family": "system-ui, sans-serif", "size": 12, "color": "--soft"},
         "hoverlabel": {"bgcolor": "--card", "bordercolor": "--line", "font": {"color": "--ink"}},
         "hovermode": "x unified",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "--muted", "activecolor": "--accent"},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
         "showlegend": sum(trace.get("showlegend", True) is True for trace in traces) > 1,
         "bargap": 0.25,

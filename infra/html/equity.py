@@ -64,7 +64,7 @@ def _figure(curve: list[EquityPoint]) -> Figure:
         balance,
         under,
         xaxis=time_axis(anchor="y2"),
-        yaxis=axis(domain=[0.34, 1], title={"text": "USDT"}),
+        yaxis=axis(domain=[0.34, 1], title={"text": "USDT"}, tickformat=","),
         yaxis2=axis(domain=[0, 0.28], title={"text": "drawdown"}, tickformat=".0%", rangemode="tozero"),
     )
 

@@ -2,9 +2,12 @@
 // Draws each chart when it comes into view, in the colours of the page, and again when those change.
 (() => {
   const figures = JSON.parse(document.getElementById("figures").textContent);
+  // plotly.js offers by default to upload a chart to its maker: nothing may leave this page.
   const config = {
     responsive: true,
     displaylogo: false,
+    showSendToCloud: false,
+    plotlyServerURL: "",
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   };
   const drawn = new Set();

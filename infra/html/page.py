@@ -20,6 +20,7 @@ from infra.html.charts import Figure, encoded
 T = TypeVar("T")
 
 CLOSING: Final = "Times are UTC, amounts USDT unless they say otherwise. This page is one file and loads nothing."
+TILES_ABREAST: Final = 6
 POLICY: Final = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
@@ -140,7 +141,8 @@ def _section(section: Section, figures: dict[str, Figure]) -> str:
 def _tiles(tiles: Sequence[Tile]) -> str:
     if not tiles:
         return ""
-    return '<div class="tiles">\n' + "\n".join(_tile(tile) for tile in tiles) + "\n</div>"
+    columns = len(tiles) if len(tiles) <= TILES_ABREAST else 4
+    return f'<div class="tiles" style="--columns:{columns}">\n' + "\n".join(map(_tile, tiles)) + "\n</div>"
 
 
 def _tile(tile: Tile) -> str:

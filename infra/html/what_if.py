@@ -95,7 +95,7 @@ def _cells(found: WhatIf, name: str) -> tuple[Cell, Cell, Cell]:
         cast("Value | None", getattr(side, name)) for side in (found.base, found.changed, found.difference)
     )
     tone: Tone = "" if not difference or not measure.better else "gain" if difference * measure.better > 0 else "loss"
-    return _shown(base, measure), _shown(changed, measure), _shown(difference, measure, "+", tone)
+    return _shown(base, measure), _shown(changed, measure), _shown(difference, measure, "+" if difference else "", tone)
 
 
 def _shown(value: Value | None, measure: Measure, sign: str = "", tone: Tone = "") -> Cell:
@@ -119,7 +119,7 @@ def _balances(found: WhatIf) -> Figure:
         line(BASE, *_curve(found.base), MUTED, steps=True),
         line(CHANGED, *_curve(found.changed), ACCENT, steps=True),
         xaxis=time_axis(),
-        yaxis=axis(title={"text": "USDT"}),
+        yaxis=axis(title={"text": "USDT"}, tickformat=","),
     )
 
 

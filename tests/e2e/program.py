@@ -59,12 +59,18 @@ class Running:
             return True
         return False
 
-    def until(self, condition: Callable[[], object], seconds: float = WAIT_S) -> None:
-        """Wait until something holds; it must not end before."""
+    def comes_to(self, condition: Callable[[], object], seconds: float) -> bool:
+        """Wait until something holds, but not longer than so; it must not end before."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert self.lives_for(POLL_S), f"it ended by itself: {self.ended()}"
-            assert time.monotonic() < deadline, f"not within {seconds:g} s: {self.said()}"
+            if time.monotonic() > deadline:
+                return False
+        return True
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something holds."""
+        assert self.comes_to(condition, WAIT_S), f"not within {WAIT_S:g} s: {self.said()}"
 
     def started(self) -> bool:
         """Whether it says that it runs."""

@@ -21,6 +21,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_days(tmp_path_factory.mktemp("data"))
 
 
+@pytest.fixture(scope="module")
+def in_memory(data: Path) -> Ended:
+    return backtest(data, "memory", 99)
+
+
 def backtest(data: Path, store: str, hash_seed: int, *more: str) -> Ended:
     settings = ("--set", "strategy.cooldown_minutes=0", "--set", "strategy.time_stop_minutes=45")
     given = ("--data", data, "--store", store, *settings, *more, "--json")
@@ -46,11 +51,10 @@ def rows(store: str, run_id: str, table: str) -> list[tuple[Any, ...]]:
 
 
 def test_the_same_backtest_in_another_process_and_store_gives_the_same_bytes(
-    data: Path, store: str, other_store: str
+    data: Path, in_memory: Ended, store: str, other_store: str
 ) -> None:
     first = backtest(data, store, 0)
     second = backtest(data, other_store, 4_242, "--set", "database.commit_events=7")
-    in_memory = backtest(data, "memory", 99)
     assert first.json["trades"] >= 10, "a history with nothing in it proves nothing"
     assert facts(first) == facts(second) == facts(in_memory)
 
@@ -59,7 +63,9 @@ def test_the_same_backtest_in_another_process_and_store_gives_the_same_bytes(
     assert rows(store, run_id, "commits") != rows(other_store, run_id, "commits"), "they were cut at the same places"
 
 
-def test_a_recorded_backtest_replays_and_verifies_under_another_hash_seed(data: Path, store: str) -> None:
+def test_a_recorded_backtest_replays_and_verifies_and_is_replaced_by_the_same_one(
+    data: Path, in_memory: Ended, store: str
+) -> None:
     done = backtest(data, store, 1).json
     chosen = ("--run", done["run_id"], "--store", store, "--json")
 
@@ -67,20 +73,18 @@ def test_a_recorded_backtest_replays_and_verifies_under_another_hash_seed(data: 
     assert (replayed.code, replayed.json["divergences"], replayed.json["chain_equal"]) == (0, 0, True), replayed
     assert (replayed.json["inputs"], replayed.json["events"]) == (done["inputs"], done["events"])
 
-    verified = run("verify", "--head", done["chain_head"], *chosen, PYTHONHASHSEED="3")
+    assert facts(backtest(data, store, 3)) == facts(in_memory)
+    verified = run("verify", "--head", done["chain_head"], *chosen, PYTHONHASHSEED="4")
     assert (verified.code, verified.json["ok"], verified.json["problems"]) == (0, True, []), verified
     assert verified.json["checked_events"] == done["events"]
-
-
-def test_the_same_backtest_again_takes_the_place_of_the_first(data: Path, store: str) -> None:
-    first, again = backtest(data, store, 5), backtest(data, store, 6)
-    assert facts(first) == facts(again)
     listed = run("runs", "--store", store, "--json").json
-    assert [row["run_id"] for row in listed] == [first.json["run_id"]]
+    assert [row["run_id"] for row in listed] == [done["run_id"]]
 
 
 @pytest.mark.parametrize("more", [("--set", "venue.slippage_bps=3"), ("--symbols", "BTCUSDT,ETHUSDT")])
-def test_a_backtest_of_something_else_is_another_run_with_another_chain_head(data: Path, more: tuple[str, ...]) -> None:
-    base, other = backtest(data, "memory", 7).json, backtest(data, "memory", 7, *more).json
-    assert base["run_id"] != other["run_id"]
-    assert base["chain_head"] != other["chain_head"]
+def test_a_backtest_of_something_else_is_another_run_with_another_chain_head(
+    data: Path, in_memory: Ended, more: tuple[str, ...]
+) -> None:
+    other = backtest(data, "memory", 99, *more)
+    assert other.json["run_id"] != in_memory.json["run_id"]
+    assert other.json["chain_head"] != in_memory.json["chain_head"]

@@ -127,7 +127,7 @@ def killed(home: Path) -> Iterator[KilledRun]:
 def _until_old_positions_are_closed(system: Running, killed: KilledRun) -> None:
     system.until(system.started)
     wanted = {ExitReason.TIME_STOP, ExitReason.STOP}
-    system.until(lambda: wanted <= {closed.reason for closed in killed.crossings().values()})
+    system.comes_to(lambda: wanted <= {closed.reason for closed in killed.crossings().values()}, seconds=30)
     assert system.signal(signal.SIGTERM).code == 0, system.said()
 
 
