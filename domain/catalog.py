@@ -71,6 +71,8 @@ _decode_input = msgspec.msgpack.Decoder(_union(INPUTS)).decode
 _decode_effects = msgspec.msgpack.Decoder(list[tuple[str, _union(EFFECTS)]]).decode
 TOPICS: Final[dict[type[Event], bytes]] = {kind: name_of(kind).encode() for kind in EVENTS}
 NO_EFFECTS: Final = _encode([])
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError)
+"""What damaged bytes end in: text that is no UTF-8 included, and an upcaster that does not find what it looks for."""
 
 
 def encode_event(input_seq: int, at_ms: int, event: Event) -> bytes:
@@ -89,7 +91,7 @@ def decode_event(topic: str, state: bytes) -> tuple[int, int, Event]:
             return cast("tuple[int, int, Event]", decode(state))
         if topic in UPCASTERS:
             return upcast(topic, state)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise CorruptHistory(0, f"a stored {topic} can't be read: {error}") from error
     raise CorruptHistory(0, f"an event named {topic!r} is not in this version's catalog; a newer version wrote it")
 
@@ -113,7 +115,7 @@ def decode_input(data: bytes) -> Input:
     """Read an input back. Raises `CorruptHistory` if it can't be read."""
     try:
         return cast("Input", _decode_input(data))
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise CorruptHistory(0, f"an input on the tape can't be read: {error}") from error
 
 
@@ -126,6 +128,6 @@ def decode_effects(data: bytes) -> tuple[Issued, ...]:
     """Read the effects of one input back. Raises `CorruptHistory` if they can't be read."""
     try:
         pairs = cast("list[tuple[str, Effect]]", _decode_effects(data))
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise CorruptHistory(0, f"effects on the tape can't be read: {error}") from error
     return tuple(Issued(event_id, effect) for event_id, effect in pairs)

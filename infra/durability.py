@@ -90,6 +90,7 @@ class Tail:
         self._max_weight = max_weight
         self._max_bytes = max_bytes
         self._steps: deque[Step] = deque()
+        self._sizes: deque[int] = deque()
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -111,17 +112,19 @@ class Tail:
             assert last == self._last_seq + len(events), f"there is a gap between events {first} and {last}"
             self._last_seq = last
         self.last_input, self._last_ms = frame.input_seq, frame.at_ms
+        size = size_of(step)
         self._steps.append(step)
+        self._sizes.append(size)
         self.weight += len(events) or 1
-        self._bytes += size_of(step)
+        self._bytes += size
 
     def first(self, max_weight: int, max_bytes: int) -> list[Step]:
         """Give the oldest steps, at least one if there is one, up to a weight and a number of bytes."""
         taken: list[Step] = []
         weight = held = 0
-        for step in self._steps:
+        for step, size in zip(self._steps, self._sizes, strict=True):
             weight += len(step.events) or 1
-            held += size_of(step)
+            held += size
             if taken and (weight > max_weight or held > max_bytes):
                 break
             taken.append(step)
@@ -132,7 +135,7 @@ class Tail:
         while self._steps and self._steps[0].frame.input_seq <= until_input:
             step = self._steps.popleft()
             self.weight -= len(step.events) or 1
-            self._bytes -= size_of(step)
+            self._bytes -= self._sizes.popleft()
 
     def of_stream(self, stream: str) -> tuple[Recorded, ...]:
         """Give the events of one stream that are held here."""

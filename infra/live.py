@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Final, Protocol
 
 from actors.ingress import Ingress
@@ -63,6 +64,7 @@ class LiveSystem:
         self._reported: dict[Condition, bool] = {}
         self._conflated = 0
         self._conflated_at = -CONFLATED_S
+        self._lost_at: float | None = None
         self.error: Exception | None = None
         self._inner = [self._thread("source", self._read_source), self._thread("kernel", self._drive)]
         self._outer = [self._thread("door", self._watch_door), self._thread("follower", self._follow_views)]
@@ -154,17 +156,23 @@ class LiveSystem:
     def _report_conditions(self) -> None:
         """Tell the kernel, as inputs, which conditions of the shell began or ended."""
         store = self._journal.condition()
+        now = time.monotonic()
         lost = store.state is StoreState.LOST
-        lost_s = time.monotonic() - store.since_ms / 1000 if lost else 0.0
-        self._report(Condition.JOURNAL_LAGGING, store.state is StoreState.LAGGING)
-        self._report(Condition.JOURNAL_LOST, lost)
-        self._report(Condition.JOURNAL_LOST_LONG, lost and lost_s >= LOST_LONG_S)
+        self._lost_at = (now if self._lost_at is None else self._lost_at) if lost else None
         conflated = self._ingress.conflated
         if conflated > self._conflated:
-            self._conflated, self._conflated_at = conflated, time.monotonic()
-        self._report(Condition.CONFLATED, time.monotonic() - self._conflated_at < CONFLATED_S, conflated)
+            self._conflated, self._conflated_at = conflated, now
+        found = {
+            Condition.JOURNAL_LAGGING: store.state is StoreState.LAGGING,
+            Condition.JOURNAL_LOST: lost,
+            Condition.JOURNAL_LOST_LONG: self._lost_at is not None and now - self._lost_at >= LOST_LONG_S,
+            Condition.CONFLATED: now - self._conflated_at < CONFLATED_S,
+        }
+        # What begins is told before what ends: health shall not be good for a moment in between.
+        for condition, active in sorted(found.items(), key=itemgetter(1), reverse=True):
+            self._report(condition, active, conflated if condition is Condition.CONFLATED else 0)
 
-    def _report(self, condition: Condition, active: bool, count: int = 0) -> None:
+    def _report(self, condition: Condition, active: bool, count: int) -> None:
         if self._reported.get(condition, False) != active:
             self._reported[condition] = active
             self._runner.feed(self._clock.now_ms(), ConditionChanged(condition, active, "", count))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from actors.kernel import Kernel
 from actors.outbox import Outbox
-from actors.ports import Journal, Reader, Step
+from actors.ports import History, Journal, Reader, Step
 from actors.runner import Runner
 from domain.config import Config
 from domain.deal import VIRTUAL
@@ -31,6 +31,7 @@ def begin(
     *,
     outbox: Outbox | None = None,
     on_step: Callable[[Step], None] | None = None,
+    history: History | None = None,
     in_process: bool = True,
 ) -> Runner:
     """Start a session, or go on where the last one ended, however it ended.
@@ -38,9 +39,11 @@ def begin(
     With history, the actors are rebuilt (newest checkpoint, then the events after it), the in-process exchange from
     them, and the first input is `Restored`. The session's settings follow as `SessionStarted`.
 
+    `history` is where an actor's past is read later on, if not simply in the journal.
+
     Raises `InvalidInput` for settings that this run can't go on under.
     """
-    kernel = Kernel(journal, strategies)
+    kernel = Kernel(history or journal, strategies)
     venue = paper_venue(started.config) if in_process else None
     head = reader.head()
     if head.input_seq:

@@ -1,7 +1,9 @@
 """`append`: events made durable a second, 1,000 a commit, with tape and hash chain.
 
-Ours goes the product's whole way: steps as the kernel makes them, the journal's backlog, its writer's thread. A second
-figure is the way of an `eventsourcing` application, `JournalRecorder.insert_events`, with a chain but without a tape.
+Ours is the journal's writer, which is given steps as the kernel makes them. `append:journal` is the way there as well:
+one thread hands steps over, another one groups and writes them, and both share an interpreter. `append:library` is the
+way of an `eventsourcing` application, `JournalRecorder.insert_events`, with a chain but without a tape.
+
 Baselines: the library's own recorder, and nothing but a binary COPY of the same rows into the same table.
 """
 
@@ -22,7 +24,9 @@ from infra.bench.histories import SYMBOLS, analysed
 from infra.bench.measure import Measure, beside, rate, take_turns
 from infra.bench.storing import EVENTS_A_COMMIT, Storage
 from infra.postgres import small_commit
+from infra.postgres.lease import Lease
 from infra.postgres.recorder import JournalFactory
+from infra.postgres.writer import Writer
 
 UNIT: Final = "events/s"
 STOCK: Final = "the stock eventsourcing recorder"
@@ -35,19 +39,41 @@ def bench_append(context: BenchContext) -> list[Measure]:
     steps = analysed(SYMBOLS, context.size(2_500, 10))
     rows = [small_commit.columns_of(row) for step in steps for row in step.rows]
     stored = [StoredEvent(stream, version, topic, state) for stream, version, topic, state, _ in rows]
-    ours, library, stock, bare = take_turns(
+    commits = _in_commits(steps)
+    ours, journal, library, stock, bare = take_turns(
         context.rounds,
+        lambda: _writer(context, commits, len(rows)),
         lambda: _journal(context, steps, len(rows)),
         lambda: _insert(context, JournalFactory, stored),
         lambda: _insert(context, PostgresFactory, stored),
         lambda: _copy(context, rows),
     )
-    return [
-        beside("append", ours, UNIT, STOCK, stock),
-        beside("append", ours, UNIT, BARE, bare),
-        beside("append:library", library, UNIT, STOCK, stock),
-        beside("append:library", library, UNIT, BARE, bare),
-    ]
+    figures = (("append", ours), ("append:journal", journal), ("append:library", library))
+    baselines = ((STOCK, stock), (BARE, bare))
+    return [beside(name, value, UNIT, *baseline) for name, value in figures for baseline in baselines]
+
+
+def _in_commits(steps: Sequence[Step]) -> list[list[Step]]:
+    """Group steps by 1,000 events, the last one of a group being the one that reaches it."""
+    commits: list[list[Step]] = [[]]
+    events = 0
+    for step in steps:
+        if events >= EVENTS_A_COMMIT:
+            commits.append([])
+            events = 0
+        commits[-1].append(step)
+        events += len(step.events)
+    return commits
+
+
+def _writer(context: BenchContext, commits: Sequence[Sequence[Step]], events: int) -> float:
+    with context.tables() as tables:
+        writer = Writer(context.url, tables, Lease(tables), clock_kind="bench")
+        writer.open()
+        try:
+            return rate(events, lambda: _each(writer.commit, commits))
+        finally:
+            writer.release()
 
 
 def _journal(context: BenchContext, steps: Sequence[Step], events: int) -> float:
@@ -56,14 +82,14 @@ def _journal(context: BenchContext, steps: Sequence[Step], events: int) -> float
 
 
 def _insert(context: BenchContext, factory: type[PostgresFactory], stored: Sequence[StoredEvent]) -> float:
-    commits = _in_commits(stored)
+    parts = _in_parts(stored)
     with context.schema() as schema, factory(context.library_environment(schema)) as made:
         recorder = made.application_recorder()
-        return rate(len(stored), lambda: _each(recorder.insert_events, commits))
+        return rate(len(stored), lambda: _each(recorder.insert_events, parts))
 
 
 def _copy(context: BenchContext, rows: Sequence[tuple[Any, ...]]) -> float:
-    commits = _in_commits(rows)
+    parts = _in_parts(rows)
     with context.schema() as schema, PostgresFactory(context.library_environment(schema)) as made:
         recorder = made.application_recorder()
         assert isinstance(recorder, PostgresApplicationRecorder), "the library's own, which has made its table"
@@ -78,10 +104,10 @@ def _copy(context: BenchContext, rows: Sequence[tuple[Any, ...]]) -> float:
                     for row in part:
                         copy.write_row(row)
 
-            return rate(len(rows), lambda: _each(commit, commits))
+            return rate(len(rows), lambda: _each(commit, parts))
 
 
-def _in_commits(events: Sequence[Any]) -> list[Sequence[Any]]:
+def _in_parts(events: Sequence[Any]) -> list[Sequence[Any]]:
     return [events[at : at + EVENTS_A_COMMIT] for at in range(0, len(events), EVENTS_A_COMMIT)]
 
 

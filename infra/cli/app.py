@@ -12,7 +12,7 @@ import typer
 
 from domain.errors import CorruptHistory, HindsightError
 from infra import log
-from infra.cli import checks, explain, ledger, operator, trade, travel
+from infra.cli import audit, checks, explain, ledger, operator, trade, travel
 from infra.cli.output import err
 
 FINDINGS = 1
@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (trade, travel, explain, ledger, operator, checks):
+for group in (trade, travel, explain, ledger, audit, operator, checks):
     group.register(app)
 
 

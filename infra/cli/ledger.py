@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from domain.errors import InvalidInput
-from infra.cli import options
+from infra.cli import audit, options
 from infra.cli.output import err, out, print_facts, print_json, print_rows, progress
 from infra.html.file import require_writable, write_page
 from projections import PROJECTIONS
@@ -20,7 +20,10 @@ Names = Annotated[list[str] | None, typer.Argument(help="Which read models (defa
 Name = Annotated[str, typer.Argument(help=f"One of {', '.join(PROJECTIONS)}.")]
 Limit = Annotated[int, typer.Option("--limit", help="Print at most so many rows, the last ones (0: all).", min=0)]
 Html = Annotated[Path | None, typer.Option("--html", help="Write it as a page with charts, too.", metavar="FILE")]
-Head = Annotated[str | None, typer.Option("--head", help="A chain head that you noted earlier, in hex.")]
+Bundle = Annotated[Path | None, typer.Argument(help="A bundle instead of the store.", metavar="[DIR]")]
+Head = Annotated[str | None, typer.Option("--head", help="A chain head (a bundle: SIZE:ROOT) that you noted earlier.")]
+Key = Annotated[str, typer.Option("--key", help="A bundle's key, as you know it.", metavar="FINGERPRINT")]
+Older = Annotated[Path | None, typer.Option("--since", help="An earlier bundle that must be its beginning.")]
 Action = Annotated[str, typer.Argument(help="list, compare or delete.")]
 RunIds = Annotated[list[str] | None, typer.Argument(help="Which runs.", metavar="[ID]...")]
 
@@ -34,17 +37,25 @@ def register(app: typer.Typer) -> None:
 
 
 def verify_command(
+    bundle: Bundle = None,
     head: Head = None,
+    key: Key = "",
+    older: Older = None,
     run: options.Run = None,
     store: options.Store = None,
     home: options.Home = None,
     config: options.ConfigFile = None,
     as_json: options.Json = False,
 ) -> int:
-    """Check both hashes of every commit, the Merkle roots, the tapes and the streams of a run.
+    """Check both hashes of every commit, the Merkle roots, the tapes and the streams of a run, or an audit bundle.
 
-    Example: run.py verify --head 4f1c… (a chain head that an earlier run printed: finds a rewritten history)
+    Examples: run.py verify --head 4f1c… (a chain head that an earlier run printed: finds a rewritten history)
+    · run.py verify audit-june --key 418c…
     """
+    if bundle is not None:
+        return audit.verify_bundle(bundle, key=key, older=older, tree_head=head or "", as_json=as_json)
+    if key or older is not None:
+        raise InvalidInput("verify", "the directory of a bundle with --key and --since", "none")
     from infra import store as stores
     from infra.postgres.verify import verify_store
 

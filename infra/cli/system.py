@@ -27,6 +27,7 @@ from infra.durability import DurableJournal
 from infra.live import LiveSystem
 from infra.market.synthetic import SyntheticMarket
 from infra.memory import MemoryJournal
+from infra.patient_history import PatientHistory
 from infra.session import begin
 from infra.settings import Settings
 
@@ -131,7 +132,9 @@ def opened(url: str | None, settings: Settings) -> Generator[System]:
         on_step: Callable[[Step], None] = view.take
         if door is not None:
             on_step = _both(view.take, door.note)
-        runner = begin(journal, reader, strategy_named, started, start_ms, on_step=on_step)
+        runner = begin(
+            journal, reader, strategy_named, started, start_ms, on_step=on_step, history=PatientHistory(journal)
+        )
         view.adopt(runner.kernel.population)
         _load(runner, market, start_ms)
         ingress = Ingress()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from domain.errors import InvalidInput
+from domain.errors import CorruptHistory, InvalidInput
 from infra import moments
 from infra.code_version import code_version
 from infra.export import verifier
@@ -27,7 +28,8 @@ class Older(msgspec.Struct, frozen=True):
 class Wish(msgspec.Struct, frozen=True):
     """What was asked for. The same wish again goes on with what an interruption left, at the range that it meant then.
 
-    `since` and `until` are moments as the user typed them. `code` is the version that makes the tables.
+    `since` and `until` are moments as the user typed them, `redacted` is sorted, `code` the version that makes the
+    tables.
     """
 
     run: RunFacts
@@ -58,16 +60,23 @@ class Range(msgspec.Struct, frozen=True):
         return self.last_seq - self.first_seq + 1
 
 
-def history_text(run_id: str, redaction: Redaction) -> str:
-    """Say which history the lines of a bundle tell: only bundles of the same one can be compared."""
-    return f"run {run_id}, {', '.join(redaction.fields) or 'nothing'} redacted"
+def wish_for(
+    run: RunFacts,
+    *,
+    since: str = "",
+    until: str = "",
+    older: Path | None = None,
+    redact: Sequence[str] = (),
+    csv: bool = False,
+) -> Wish:
+    """Put together what a user asks for. Raises `InvalidInput` for an unknown field, or an unusable older bundle."""
+    redacted = Redaction(redact).fields
+    before = None if older is None else _older_bundle(older, run.run_id, redacted)
+    return Wish(run, since, until, before, redacted, csv)
 
 
-def older_bundle(path: Path, run_id: str, redaction: Redaction) -> Older:
-    """Read the bundle that `--since` names.
-
-    Raises `InvalidInput` if it is not whole, not signed by its own key, or of another history.
-    """
+def _older_bundle(path: Path, run_id: str, redacted: Sequence[str]) -> Older:
+    """Read the bundle that `--since` names. It must be whole, signed by its own key, and of the same history."""
     where = f"--since {path}"
     try:
         head = verifier.read_tree_head(path)
@@ -76,14 +85,18 @@ def older_bundle(path: Path, run_id: str, redaction: Redaction) -> Older:
     if not head.signed:
         hint = f"Check it with `python run.py verify {path}`."
         raise InvalidInput(where, "a bundle whose signature holds", "one whose signature does not", hint)
-    expected = history_text(run_id, redaction)
+    expected = verifier.history_of(run_id, redacted)
     if head.history != expected:
         raise InvalidInput(where, f"a bundle of {expected}", f"one of {head.history}")
     return Older(head.history, head.first_seq, head.size, head.root, head.fingerprint)
 
 
 def resolve(wish: Wish, source: Source) -> Range:
-    """Find the range. Raises `InvalidInput` if there is no event in it, or an older bundle starts elsewhere."""
+    """Find the range.
+
+    Raises `InvalidInput` if there is no event in it, or an older bundle does not fit into it, and `CorruptHistory` if
+    that one knows events that are no longer there.
+    """
     reader = source.reader
     head = reader.head()
     first, last = 1, head.seq
@@ -97,7 +110,7 @@ def resolve(wish: Wish, source: Source) -> Range:
         found = f"none from seq {first} to seq {last}"
         raise InvalidInput("--from, --to", "a range with at least one event", found)
     if wish.older is not None:
-        _require_growth(wish.older, first, last)
+        _require_growth(wish.older, first, last, head.seq)
     start, end = next(iter(reader.events(first - 1, first))), next(iter(reader.events(last - 1, last)))
     chain = source.chain_at(last) if wish.until else head
     return Range(
@@ -120,13 +133,17 @@ def _first_seq(text: str, source: Source) -> int:
         return max(1, moments.seq_at(source.reader, text, "--from"))
     if kind == "input" and number.isdecimal():
         return moments.seq_at(source.reader, f"input:{max(0, int(number) - 1)}", "--from") + 1
-    return moments.last_seq(source.reader, _before(moments.time_ms(text, "--from"))) + 1
+    from_ms = moments.time_ms(text, "--from")
+    return moments.last_seq(source.reader, lambda recorded: recorded.at_ms < from_ms) + 1
 
 
-def _require_growth(older: Older, first: int, last: int) -> None:
+def _require_growth(older: Older, first: int, last: int, head_seq: int) -> None:
+    older_last = older.first_seq + older.tree_size - 1
+    if head_seq < older_last:
+        why = f"an earlier bundle holds events up to seq {older_last}, this store none after {head_seq}"
+        raise CorruptHistory(head_seq, f"{why}: it was rolled back")
     if first != older.first_seq:
         hint = "A consistency proof needs both bundles to start with the same event: leave --from out."
         raise InvalidInput("--from", f"seq {older.first_seq}, where the older bundle starts", f"seq {first}", hint)
-    if last - first + 1 < older.tree_size:
-        expected = f"a range that holds all {older.tree_size} events of the older bundle"
-        raise InvalidInput("--to", expected, f"{last - first + 1} events", "Is this the same store?")
+    if last < older_last:
+        raise InvalidInput("--to", f"at least seq {older_last}, where the older bundle ends", f"seq {last}")

@@ -30,7 +30,7 @@ _NO_CLOCK: Final = "no event of this range says that the clock was off; the offs
 
 
 class Session(msgspec.Struct):
-    """A process's turn at the run. `settings_sha256` is over the JSON of `event.config`, keys sorted, without blanks."""
+    """A process's turn at the run. `settings_sha256` is over the JSON of `event.config`: keys sorted, no blanks."""
 
     seq: int
     at_ms: int
@@ -88,7 +88,7 @@ class Statement(msgspec.Struct):
         self.downtimes, self.missing, self.down = [], {}, []
 
     def take(self, recorded: Recorded, shown: dict[str, Any], last_ms: int) -> None:
-        """Add an event. `shown` are its stored fields without the redacted ones, `last_ms` the time of the one before."""
+        """Add an event. `shown` are its stored fields but for the redacted ones, `last_ms` is when the last one was."""
         seq, at_ms = recorded.seq, recorded.at_ms
         match recorded.event:
             case operations.RunStarted():

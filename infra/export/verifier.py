@@ -4,8 +4,8 @@
                           └─────────────────────────────▶ the Merkle root over the lines of events.jsonl (RFC 6962)
 
 Exit code 0: all is as it was signed. 1: findings. 2: could not run. Whoever can replace the whole bundle can sign it
-with a key of his own, and can replace this program too: so take the key's fingerprint (--key), an earlier bundle
-(--since) or its tree head (--head), and this file itself, from a place that he can't reach.
+with a key of his own, and replace this program too: take the key's fingerprint (--key), an earlier bundle (--since) or
+its tree head (--head), and this file itself, from a place that he can't reach.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-EVENTS = "events.jsonl"
-PROOF = "consistency.json"
+EVENTS, PROOF = "events.jsonl", "consistency.json"
 SEALS = ("manifest.json", "tree_head.json", "tree_head.sig")
 READ_BYTES = 1 << 20
 
@@ -38,7 +37,7 @@ class Finding(NamedTuple):
 
 
 class Unreadable(CannotRun):
-    """What was signed is missing, or no such text."""
+    """What was signed is missing, or is no such text."""
 
     def __init__(self, where: str, what: str) -> None:
         super().__init__(f"expected a whole bundle, found {where}: {what}")
@@ -58,7 +57,7 @@ class TreeHead(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """Every file with its size and SHA-256, and how many events there are of each type."""
+    """The size and SHA-256 of every file, and how many events there are of each type."""
 
     files: dict[str, tuple[int, str]]
     counts: dict[str, int]
@@ -78,7 +77,7 @@ def check(bundle: Path, key: str = "", older: Path | None = None, remembered: st
     `key` is the fingerprint that was remembered, `older` an earlier bundle of the same history, `remembered` its tree
     head as SIZE:ROOT. Raises `CannotRun`.
     """
-    if not bundle.is_dir():
+    if not any((bundle / seal).is_file() for seal in SEALS):
         raise CannotRun(f"expected the directory of a bundle, found none at {bundle}")
     try:
         head = read_tree_head(bundle)
@@ -93,7 +92,7 @@ def check(bundle: Path, key: str = "", older: Path | None = None, remembered: st
     found += _files(bundle, manifest)
     older_heads = [*_since(older, head, found), *_noted(remembered), *_proof(bundle, head, manifest, found)]
     events = Events(bundle / EVENTS, head.first_seq, {size for _, size, _ in older_heads})
-    found += events.read()
+    found += events.read() if (bundle / EVENTS).is_file() else ()
     found += _compared(events, head, manifest)
     for where, size, root in older_heads:
         if size > events.count:
@@ -111,7 +110,7 @@ def read_tree_head(bundle: Path) -> TreeHead:
         public = _public_key((bundle / "public_key.pem").read_text("ascii"))
         facts = json.loads(text)
         return TreeHead(
-            history=f"run {facts['run_id']}, {', '.join(facts['redacted']) or 'nothing'} redacted",
+            history=history_of(facts["run_id"], facts["redacted"]),
             first_seq=int(facts["first_seq"]),
             size=int(facts["tree_size"]),
             root=bytes.fromhex(facts["merkle_root"]).hex(),
@@ -125,8 +124,13 @@ def read_tree_head(bundle: Path) -> TreeHead:
         raise Unreadable("tree_head.json", f"what was signed can't be read ({error})") from error
 
 
+def history_of(run_id: str, redacted: Sequence[str]) -> str:
+    """Say which history a bundle tells. Only bundles of the same one can be compared."""
+    return f"run {run_id}, {', '.join(redacted) or 'nothing'} redacted"
+
+
 def _public_key(pem: str) -> bytes:
-    der = base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-----")), validate=True)
+    der = base64.b64decode("".join(line for line in pem.splitlines() if line[:5] != "-----"), validate=True)
     if len(der) != 44 or not der.startswith(bytes.fromhex("302a300506032b6570032100")):  # RFC 8410
         raise ValueError("public_key.pem holds no Ed25519 key")
     return der[12:]
@@ -196,7 +200,7 @@ class Events:
 
     def read(self) -> Iterator[Finding]:
         """Read all lines. The first one that is out of place is a finding; what follows it is out of place as well."""
-        in_place = True
+        wrong = False
         for lines in self._portions():
             self._grow([hashlib.sha256(b"\x00" + line).digest() for line in lines])
             for line in lines:
@@ -204,14 +208,12 @@ class Events:
                 self._next_seq += 1
                 if line.startswith(start):
                     self.counts[line[len(start) : line.find(b'"', len(start))]] += 1
-                elif in_place:
-                    in_place = False
+                elif not wrong:
+                    wrong = True
                     yield Finding(EVENTS, f"where seq {self._next_seq - 1} should be stands {line[:60]!r}")
 
     def _portions(self) -> Iterator[list[bytes]]:
         """Give the lines in portions of bounded size; none goes beyond one of the sizes that are asked for."""
-        if not self._path.is_file():
-            return
         with self._path.open("rb") as file:
             while lines := file.readlines(READ_BYTES):
                 while lines:
@@ -290,11 +292,9 @@ def _proof(bundle: Path, head: TreeHead, manifest: Manifest, found: list[Finding
 
 def is_consistent(old_size: int, old_root: bytes, size: int, root: bytes, path: Sequence[bytes]) -> bool:
     """Check a consistency proof (RFC 9162, section 2.1.4.2, on the trees of RFC 6962)."""
-    if not 0 < old_size < size:
+    if not 0 < old_size < size or not path:
         return 0 < old_size == size and not path and old_root == root
     nodes = [old_root, *path] if old_size & (old_size - 1) == 0 else list(path)
-    if not nodes:
-        return False
     at, last = old_size - 1, size - 1
     while at & 1:
         at, last = at >> 1, last >> 1
@@ -331,7 +331,7 @@ def signature_is_valid(public: bytes, message: bytes, signature: bytes) -> bool:
         return False
     challenge = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
     left, right = _times(scalar, BASE), _sum(commitment, _times(challenge, key))
-    return (left[0] * right[2] - right[0] * left[2]) % P == 0 and (left[1] * right[2] - right[1] * left[2]) % P == 0
+    return all((left[n] * right[2] - right[n] * left[2]) % P == 0 for n in (0, 1))
 
 
 def _point(text: bytes) -> Point | None:
@@ -380,7 +380,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CannotRun, OSError) as error:
         sys.stderr.write(f"Can't do that: {error}.\n")
         return 2
-    sys.stdout.write("\n".join(_report(outcome, compared=bool(given.key))) + "\n")
+    sys.stdout.writelines(f"{line}\n" for line in _report(outcome, compared=bool(given.key)))
     return 1 if outcome.findings else 0
 
 

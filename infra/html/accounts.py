@@ -55,7 +55,7 @@ def _figure(row: AccountRow) -> Figure:
         "connector": {"line": {"color": "--line", "width": 1}},
         "hovertemplate": f"%{{x}}: {USDT}<extra></extra>",
     }
-    return figure(trace, xaxis=names_axis(), hovermode="closest", margin={"l": 8, "r": 12, "t": 26, "b": 8})
+    return figure(trace, xaxis=names_axis(), hovermode="closest", margin={"l": 8, "r": 20, "t": 26, "b": 8})
 
 
 def _reservations(row: AccountRow) -> Table:

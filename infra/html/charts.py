@@ -41,25 +41,31 @@ class Figure(msgspec.Struct, frozen=True):
 def figure(*traces: Trace, **layout: object) -> Figure:
     """Give a figure of these traces; `layout` is laid over the common one."""
     common: dict[str, object] = {
-        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+        "margin": {"l": 8, "r": 20, "t": 8, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": 12, "color": "--soft"},
         "hoverlabel": {"bgcolor": "--card", "bordercolor": "--line", "font": {"color": "--ink"}},
         "hovermode": "x unified",
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "--muted", "activecolor": "--accent"},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
         "showlegend": sum(trace.get("showlegend", True) is True for trace in traces) > 1,
         "bargap": 0.25,
         "xaxis": axis(),
-        "yaxis": axis(),
+        "yaxis": amounts(),
     }
     return Figure(traces, {**common, **layout})
 
 
 def axis(**more: object) -> Axis:
-    """Give an axis with a quiet grid."""
-    return {"gridcolor": "--line", "zerolinecolor": "--line", "linecolor": "--line", "automargin": True, **more}
+    """Give an axis with a quiet grid. A margin grows for long labels, but not to the right: that would not settle."""
+    quiet = {"gridcolor": "--line", "zerolinecolor": "--line", "linecolor": "--line", "spikecolor": "--muted"}
+    return {**quiet, "spikethickness": 1, "spikedash": "dot", "automargin": "height+left", **more}
+
+
+def amounts(**more: object) -> Axis:
+    """Give an axis of amounts or counts, with all their digits."""
+    return axis(tickformat=",", **more)
 
 
 def time_axis(**more: object) -> Axis:
@@ -118,13 +124,14 @@ def ranked(values: Mapping[str, Number], colour: str | None = None, unit: str = 
     painted = colour or [GAIN if number >= 0 else LOSS for number in numbers]
     hover = f"%{{y}}: %{{x:,}} {unit}<extra></extra>"
     trace = bars("", numbers, [label(name) for name in order], painted, orientation="h", hovertemplate=hover)
-    return lying(trace)
+    return _lying(len(order), trace)
 
 
-def lying(*traces: Trace, **layout: object) -> Figure:
-    """Give a figure of bars that lie beside their names."""
-    common = {"hovermode": "closest", "barmode": "stack", "yaxis": names_axis(autorange="reversed")}
-    return figure(*traces, **{**common, **layout})
+def _lying(names: int, *traces: Trace) -> Figure:
+    """Give a figure of bars that lie beside their names; a few bars are not drawn thicker than many."""
+    gap = max(0.3, 1 - 0.25 * names)
+    names_down = names_axis(autorange="reversed")
+    return figure(*traces, hovermode="closest", barmode="stack", bargap=gap, xaxis=amounts(tickangle=0), yaxis=names_down)
 
 
 def stacked(counts: Mapping[tuple[str, str], int], colours: Mapping[str, str], shown: int = 25) -> Figure:
@@ -140,15 +147,15 @@ def stacked(counts: Mapping[tuple[str, str], int], colours: Mapping[str, str], s
         for kind, colour in colours.items()
         if any(counts.get((name, kind)) for name in order)
     ]  # fmt: skip
-    return lying(*traces)
+    return _lying(len(order), *traces)
 
 
-def histogram(middles: Sequence[float], counts: Sequence[int], width: float, unit: str, **layout: object) -> Figure:
+def histogram(middles: Sequence[float], counts: Sequence[int], width: float, unit: str) -> Figure:
     """Draw how many fell into each bin; bins above 0 are gains, those below losses."""
     painted = [GAIN if middle >= 0 else LOSS for middle in middles]
     hover = f"%{{x:,.2f}} {unit}: %{{y:,}}<extra></extra>"
     trace = bars("", middles, counts, painted, width=width * 0.92, hovertemplate=hover)
-    return figure(trace, hovermode="closest", **layout)
+    return figure(trace, hovermode="closest", xaxis=amounts())
 
 
 def candlesticks(name: str, by_open_ms: Mapping[int, Bar]) -> Trace:
@@ -169,7 +176,13 @@ def candlesticks(name: str, by_open_ms: Mapping[int, Bar]) -> Trace:
 
 
 def markers(
-    name: str, x: Sequence[int], y: Sequence[float], text: Sequence[str], colour: str | Sequence[str], symbol: str
+    name: str,
+    x: Sequence[int],
+    y: Sequence[float],
+    text: Sequence[str],
+    colour: str | Sequence[str],
+    symbol: str,
+    size: int = 9,
 ) -> Trace:
     """Draw signs with a text each."""
     painted = colour if isinstance(colour, str) else list(colour)
@@ -180,7 +193,7 @@ def markers(
         "x": list(x),
         "y": list(y),
         "text": [label(one) for one in text],
-        "marker": {"color": painted, "symbol": symbol, "size": 10, "line": {"color": "--card", "width": 1}},
+        "marker": {"color": painted, "symbol": symbol, "size": size, "line": {"color": "--card", "width": 1}},
         "hovertemplate": "%{text}<extra></extra>",
     }
 

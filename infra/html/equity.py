@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from infra.html.cells import Cell, exact, gained, moment, percent, span, usdt, word
-from infra.html.charts import ACCENT, LOSS, MUTED, Figure, axis, figure, line, time_axis
+from infra.html.charts import ACCENT, LOSS, MUTED, Figure, amounts, axis, figure, line, time_axis
 from infra.html.page import Chart, Section, Table, Tile, latest
 from projections.equity import EquityPoint
 
@@ -21,7 +21,7 @@ def _account(name: str, curve: list[EquityPoint]) -> Section:
     return Section(
         f"Account {name}",
         tiles=_tiles(curve),
-        charts=(Chart("Equity and drawdown", _figure(curve), height=520, note=note),),
+        charts=(Chart("Equity (USDT), and below it drawdown", _figure(curve), height=520, note=note),),
         tables=(_holdings(curve[-1]), _table(curve)),
     )
 
@@ -63,9 +63,10 @@ def _figure(curve: list[EquityPoint]) -> Figure:
         equity,
         balance,
         under,
+        hoversubplots="axis",
         xaxis=time_axis(anchor="y2"),
-        yaxis=axis(domain=[0.34, 1], title={"text": "USDT"}, tickformat=","),
-        yaxis2=axis(domain=[0, 0.28], title={"text": "drawdown"}, tickformat=".0%", rangemode="tozero"),
+        yaxis=amounts(domain=[0.34, 1]),
+        yaxis2=axis(domain=[0, 0.28], tickformat=".0%", rangemode="tozero"),
     )
 
 

@@ -44,14 +44,14 @@ def sections(rows: Sequence[HealthRow], until_ms: int) -> tuple[Section, ...]:
     chart = Chart("Timeline (UTC)", _timeline(rows[-ROWS_SHOWN:], until_ms), height=120 + 34 * lanes)
     return (
         Section(tiles=_tiles(rows)),
-        Section("Timeline", charts=(chart,)),
-        Section("Rows", tables=(latest("What lasted, and what happened", _COLUMNS, rows, _row),)),
+        Section(charts=(chart,)),
+        Section(tables=(latest("What lasted, and what happened", _COLUMNS, rows, _row),)),
     )
 
 
 def _tiles(rows: Sequence[HealthRow]) -> tuple[Tile, ...]:
     kinds = Counter(row.kind for row in rows)
-    level = next((row.subject for row in reversed(rows) if row.kind is HealthKind.HEALTH), "never changed")
+    level = next((row.subject for row in reversed(rows) if row.kind is HealthKind.HEALTH), Health.HEALTHY)
     interrupted = sum(row.ending == "interrupted" for row in rows)
     return (
         Tile("Health", word(level)),

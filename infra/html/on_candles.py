@@ -19,7 +19,7 @@ from infra.html.charts import (
     MUTED,
     WARN,
     Trace,
-    axis,
+    amounts,
     candlesticks,
     figure,
     markers,
@@ -30,8 +30,10 @@ from infra.html.page import Chart, Section
 from projections.positions import PositionRow
 
 SYMBOLS_SHOWN: Final = 20
-TRADES_SHOWN: Final = 60
-"""The newest trades of a symbol that are drawn; more of them hide the candles."""
+TRADES_SHOWN: Final = 40
+"""The newest trades of a symbol that are drawn."""
+TRADES_IN_VIEW: Final = 12
+"""How many of them are in view at first; more of them hide the candles."""
 ROOM: Final = 0.04
 """How much of the time is left free on either side of the trades."""
 ROOM_MS_MIN: Final = 30 * 60_000
@@ -75,9 +77,21 @@ def _chart(symbol: str, trades: Sequence[PositionRow], of: int, by_open_ms: Mapp
         _entries(trades, Side.SHORT, "triangle-down"),
         _exits(trades),
     )
-    layout = {"hovermode": "closest", "yaxis": axis(title={"text": "USDT"}, tickformat=",")}
-    chart = figure(*drawn, xaxis=time_axis(rangeslider={"visible": False}), **layout)
-    return Chart(f"{symbol}: {which}", chart, height=460, note=note)
+    xaxis, yaxis = time_axis(rangeslider={"visible": False}), amounts()
+    if len(trades) > TRADES_IN_VIEW and by_open_ms:
+        note += f" The last {TRADES_IN_VIEW} trades are in view: double-click to see all that are drawn."
+        xaxis["range"], yaxis["range"] = _view(trades[-TRADES_IN_VIEW:], by_open_ms, until_ms)
+    chart = figure(*drawn, hovermode="closest", xaxis=xaxis, yaxis=yaxis)
+    return Chart(f"{symbol} (USDT): {which}", chart, height=460, note=note)
+
+
+def _view(trades: Sequence[PositionRow], by_open_ms: Mapping[int, Bar], until_ms: int) -> tuple[list[int], list[float]]:
+    """Give the stretch of time and of prices in which these trades can be seen."""
+    window = _window(trades, until_ms)
+    seen = [bar for open_ms, bar in by_open_ms.items() if window.first_ms <= open_ms <= window.last_ms]
+    levels = [float(level) for row in trades for level in (row.stop, row.target)]
+    low, high = min([*levels, *(bar.low for bar in seen)]), max([*levels, *(bar.high for bar in seen)])
+    return [window.first_ms, window.last_ms], [low - (high - low) * ROOM, high + (high - low) * ROOM]
 
 
 def _width(opens: Sequence[int]) -> str:
@@ -124,4 +138,4 @@ def _exits(trades: Sequence[PositionRow]) -> Trace:
     text = [f"{row.reason} at {exact(row.exit_price).text}, net {gained(row.net).text} USDT" for row in own]
     painted = [GAIN if row.net > 0 else LOSS for row in own]
     times, prices = [row.closed_ms or 0 for row in own], [float(row.exit_price or 0) for row in own]
-    return {**markers("exit", times, prices, text, painted, "square"), "showlegend": False}
+    return {**markers("exit", times, prices, text, painted, "square", 8), "showlegend": False}

@@ -29,7 +29,7 @@ def sections(rows: Sequence[OrderRow]) -> tuple[Section, ...]:
     return (
         Section(tiles=_tiles(rows)),
         Section("What became of them", charts=_charts(rows)),
-        Section("Rows", tables=(latest("Orders", _COLUMNS, rows, _row),)),
+        Section(tables=(latest("Orders", _COLUMNS, rows, _row),)),
     )
 
 

@@ -27,8 +27,9 @@
 
   const draw = (node) => {
     const figure = painted(figures[node.id], getComputedStyle(document.documentElement));
+    const displayModeBar = node.closest(".half") ? false : "hover";
     drawn.add(node);
-    Plotly.react(node, figure.data, figure.layout, config);
+    Plotly.react(node, figure.data, figure.layout, { ...config, displayModeBar });
   };
 
   const nodes = [...document.querySelectorAll(".chart")];

@@ -20,7 +20,7 @@ def sections(rows: Sequence[DayPnl]) -> tuple[Section, ...]:
         Section(tiles=_tiles(rows, by_day)),
         Section("By day", charts=_daily(by_day)),
         Section("By symbol and strategy", charts=_shares(rows)),
-        Section("Rows", tables=(_table(rows),)),
+        Section(tables=(_table(rows),)),
     )
 
 

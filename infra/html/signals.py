@@ -31,7 +31,7 @@ def sections(rows: Sequence[SignalRow]) -> tuple[Section, ...]:
         Section(tiles=_tiles(rows)),
         Section("Distribution", charts=_distribution(rows)),
         Section("Reasons", charts=_reasons(rows)),
-        Section("Rows", tables=(_outcomes(rows), latest("Proposals", _COLUMNS, rows, _row))),
+        Section("What became of them", tables=(_outcomes(rows), latest("Proposals", _COLUMNS, rows, _row))),
     )
 
 
@@ -89,7 +89,7 @@ def _by_confidence(rows: Sequence[SignalRow]) -> Figure:
         for kind, colour in COLOURS.items()
         if any(counts[place, kind] for place in range(CONFIDENCE_BINS))
     ]  # fmt: skip
-    return figure(*traces, barmode="stack", xaxis=axis(range=[0, 1], dtick=0.1, title={"text": "confidence"}))
+    return figure(*traces, barmode="stack", xaxis=axis(dtick=0.1))
 
 
 def _reasons(rows: Sequence[SignalRow]) -> tuple[Chart, ...]:
@@ -112,13 +112,15 @@ def _outcomes(rows: Sequence[SignalRow]) -> Table:
     lines: list[tuple[Cell, ...]] = []
     for outcome in SignalOutcome:
         own = [row for row in rows if row.outcome is outcome]
+        if not own:
+            continue
         nets = [row.net for row in own if row.net is not None]
         won = sum(net > 0 for net in nets)
         rate = percent(won / len(nets) if nets else None)
         net = gained(sum(nets, ZERO) if nets else None)
         lines.append((word(outcome), count(len(own)), count(len(nets)), count(won), rate, net))
     columns = ("outcome", "proposals", "ended", "won", "win rate", "net (USDT)")
-    return Table("What became of them", columns, tuple(lines), "Virtual positions bring no money: what it would be.")
+    return Table("By outcome", columns, tuple(lines), "Virtual positions bring no money: what it would be.")
 
 
 _COLUMNS: Final = (

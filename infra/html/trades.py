@@ -9,7 +9,7 @@ from typing import Final
 from actors.ports import Reader
 from domain.values import ZERO
 from infra.html.cells import Cell, count, exact, gained, moment, percent, span, usdt, word
-from infra.html.charts import ACCENT, WARN, Figure, axis, histogram, ranked
+from infra.html.charts import ACCENT, WARN, Figure, histogram, ranked
 from infra.html.on_candles import on_candles
 from infra.html.page import Chart, Section, Tile, latest
 from infra.html.thinning import binned
@@ -23,7 +23,7 @@ def sections(rows: Sequence[PositionRow], reader: Reader) -> tuple[Section, ...]
         Section(tiles=_tiles(rows)),
         on_candles(rows, reader),
         Section("How they ended", charts=_endings(rows)),
-        Section("Rows", tables=(latest("Positions", _COLUMNS, rows, _row),)),
+        Section(tables=(latest("Positions", _COLUMNS, rows, _row),)),
     )
 
 
@@ -55,7 +55,7 @@ def _endings(rows: Sequence[PositionRow]) -> tuple[Chart, ...]:
         sums[row.reason] = sums.get(row.reason, 0.0) + float(row.net)
     reasons = Counter(row.reason for row in rows if row.reason)
     charts = [
-        Chart("Net of each trade (USDT)", _nets(closed), height=280),
+        Chart("How many trades brought how much (USDT)", _nets(closed), height=280),
         Chart("Ends by reason", ranked(reasons, ACCENT, "positions"), height=260, half=True),
         Chart("Net by reason (USDT)", ranked(sums, unit="USDT"), height=260, half=True),
     ]
@@ -67,7 +67,7 @@ def _endings(rows: Sequence[PositionRow]) -> tuple[Chart, ...]:
 
 def _nets(closed: Sequence[PositionRow]) -> Figure:
     middles, counts, width = binned([float(row.net) for row in closed])
-    return histogram(middles, counts, width, "USDT", yaxis=axis(title={"text": "trades"}))
+    return histogram(middles, counts, width, "USDT")
 
 
 _COLUMNS: Final = (

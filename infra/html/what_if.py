@@ -119,7 +119,6 @@ def _balances(found: WhatIf) -> Figure:
         line(BASE, *_curve(found.base), MUTED, steps=True),
         line(CHANGED, *_curve(found.changed), ACCENT, steps=True),
         xaxis=time_axis(),
-        yaxis=axis(title={"text": "USDT"}, tickformat=","),
     )
 
 

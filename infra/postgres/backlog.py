@@ -45,7 +45,8 @@ class Backlog:
     def __init__(self, head: Head, limits: Limits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._tail = Tail(head, limits.held_events, limits.held_bytes)
         self._marks: deque[tuple[int, int]] = deque()
         self._durable = head.input_seq
@@ -56,7 +57,7 @@ class Backlog:
 
     def put(self, step: Step) -> None:
         """Take a step. Waits at the bound until there is room; raises the error that ended the journal."""
-        with self._changed:
+        with self._lock:  # the condition's own, without the cost of its wrapper: every input comes here
             while self._tail.full and self._error is None:
                 self._changed.wait()
             self._raise_error()

@@ -15,15 +15,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from psycopg import Cursor
+from psycopg.abc import PQGen
+from psycopg.pq.abc import PGconn
 from psycopg.rows import class_row, tuple_row
 from psycopg.sql import SQL, Composable, Identifier, Literal, Placeholder
+from psycopg.waiting import Wait
 
 from domain.chain import GENESIS, events_root
 from domain.errors import InvalidInput
@@ -165,12 +168,27 @@ def write(cursor: Cursor[Any], tables: Tables, sealed: SealedCommit, rows: Seque
             send(rows)
 
 
-def copying(cursor: Cursor[Any], tables: Tables) -> AbstractContextManager[Callable[[Sequence[bytes]], None]]:
+@contextmanager
+def copying(cursor: Cursor[Any], tables: Tables) -> Generator[Callable[[Sequence[bytes]], None]]:
     """Write the event rows of a commit: give the function that sends them, see `binary_copy.loading`.
 
     So a commit may be hashed and sealed while the server already stores its rows; `insert` completes it.
     """
-    return loading(cursor, _statements(tables).copy)
+    connection = cursor.connection
+
+    def send(rows: Sequence[bytes]) -> None:
+        load(rows)
+        connection.wait(_flush(connection.pgconn))
+
+    with loading(cursor, _statements(tables).copy) as load:
+        yield send
+
+
+def _flush(pgconn: PGconn) -> PQGen[None]:
+    """Hand everything to the operating system: what libpq keeps, the server would wait for while we do other work."""
+    while pgconn.flush():
+        while not (yield Wait.W):
+            pass
 
 
 def insert(cursor: Cursor[Any], tables: Tables, sealed: SealedCommit, tape: bytes) -> None:

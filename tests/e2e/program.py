@@ -80,10 +80,13 @@ class Running:
         """Give what it wrote to standard error so far."""
         return Path(self._err.name).read_text("utf-8")
 
-    def signal(self, number: signal.Signals) -> Ended:
-        """Send a signal and wait for the end; `seconds` of what is given is how long that took."""
+    def signal(self, number: signal.Signals, *, to_group: bool = False) -> Ended:
+        """Send a signal, to all that it started too as a terminal does, and wait: `seconds` is how long that took."""
         self._began = time.monotonic()
-        self.process.send_signal(number)
+        if to_group:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
         return self.ended()
 
     def kill9(self) -> None:

@@ -1,0 +1,108 @@
+"""A short life in which every kind of input, event and effect occurs: what a new golden history is made of."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from domain.config import SupervisionConfig
+from domain.market import FundingArrived, HistoryArrived, InstrumentArrived
+from domain.operations import ClockTicked, Condition, ConditionChanged, OperatorCommand, OperatorKind, SessionEnded
+from domain.orders import OrderRequested
+from domain.values import Side
+from domain.venue import VenueCanceled, VenueLiquidated, VenueRejected
+from infra.memory import MemoryJournal
+from tests.worlds import CONFIG, START_MS, SYMBOL, Told, World, arrived, candle, contract, open_ms, proposal
+
+ETH = "ETHUSDT"
+SCRIPT = {
+    (SYMBOL, 0): proposal(),
+    (SYMBOL, 2): "a bug",
+    (SYMBOL, 3): "a bug",
+    (ETH, 4): proposal(Side.SHORT),
+    (SYMBOL, 5): proposal(Side.SHORT),
+    (SYMBOL, 7): proposal(),
+    (ETH, 6): "one more bug",
+    (ETH, 11): proposal(risk=-2.0),
+    (SYMBOL, 12): proposal(),
+    (SYMBOL, 14): proposal(),
+}
+
+
+def lived() -> MemoryJournal:
+    """Live two sessions, the first of which ends without a word."""
+    config = replace(CONFIG, supervision=SupervisionConfig(max_crashes=1, window_ms=180_000))
+    world = World(Told(SCRIPT), config=config)
+    world.runner.feed(START_MS, InstrumentArrived(contract(ETH), "test"))
+    _warm_up(world)
+    _stop_out(world)
+    _conditions(world)
+    world.journal.commit()
+    again = world.after_crash(open_ms(5))
+    _deny_and_follow(again)
+    _liquidate(again)
+    _refuse_and_abandon(again)
+    again.runner.feed(again.kernel.head.at_ms, SessionEnded("asked to"))
+    again.journal.commit()
+    return again.journal
+
+
+def _warm_up(world: World) -> None:
+    bars = tuple(candle(minute, 100.0, 101.0, 99.5) for minute in range(-6, 0))
+    world.runner.feed(START_MS, HistoryArrived(SYMBOL, "1m", bars))
+    world.runner.feed(START_MS, HistoryArrived(SYMBOL, "1m", bars[:2]))
+
+
+def _stop_out(world: World) -> None:
+    world.enter(0)
+    at_ms = open_ms(1) + 5_000
+    world.runner.feed(at_ms, FundingArrived(SYMBOL, at_ms, 0.0001, 100.0))
+    for second in (6, 7, 8):
+        world.quote(open_ms(1) + second * 1_000, BTCUSDT=97.0)
+    world.runner.feed(open_ms(2), arrived(1, math.nan))
+    for minute in (1, 2, 3):
+        world.close(minute, BTCUSDT=99.0, ETHUSDT=100.0)
+
+
+def _conditions(world: World) -> None:
+    at_ms = world.kernel.head.at_ms
+    for active in (True, False):
+        world.runner.feed(at_ms, ConditionChanged(Condition.FEED_STALE, active, "no quotes", 3 if active else 0))
+    world.runner.feed(at_ms, ClockTicked())
+
+
+def _deny_and_follow(world: World) -> None:
+    world.runner.feed(world.kernel.head.at_ms, OperatorCommand(1, OperatorKind.HALT, "", "ann"))
+    for minute in (4, 5):
+        world.close(minute, ETHUSDT=100.0, BTCUSDT=100.0)
+        world.quote(open_ms(minute + 1) + 1_000, ETHUSDT=100.0, BTCUSDT=100.0)
+    world.runner.feed(world.kernel.head.at_ms, OperatorCommand(2, OperatorKind.RESUME, "", "ann"))
+    world.close(6, ETHUSDT=100.0, BTCUSDT=100.0)
+
+
+def _liquidate(world: World) -> None:
+    """The venue inside closes at the stop long before: this answer is laid into its mouth."""
+    world.close(7, BTCUSDT=100.0)
+    for second in (1, 2):
+        world.quote(open_ms(8) + second * 1_000, BTCUSDT=100.0)
+    position = f"position:main/{SYMBOL}-3"
+    quantity = world.kernel.population.get(position).state.deal.quantity
+    at_ms = world.kernel.head.at_ms
+    world.runner.feed(at_ms, OperatorCommand(3, OperatorKind.CLOSE, SYMBOL, "ann"))
+    world.runner.feed(at_ms, VenueLiquidated(position, at_ms, Decimal("80.5"), quantity, Decimal("0.25")))
+    world.quote(at_ms + 1_000, BTCUSDT=100.0)
+
+
+def _refuse_and_abandon(world: World) -> None:
+    world.close(10, BTCUSDT=100.0)
+    world.close(11, ETHUSDT=100.0, BTCUSDT=100.0)
+    world.close(12, BTCUSDT=100.0)
+    at_ms, entry = world.kernel.head.at_ms, world.events(OrderRequested)[-1].event_id
+    world.runner.feed(at_ms, VenueRejected(entry, at_ms, "-1001", "Internal error."))
+    for minute in (13, 14):
+        world.close(minute, BTCUSDT=100.0)
+    at_ms, entry = world.kernel.head.at_ms, world.events(OrderRequested)[-1].event_id
+    world.runner.feed(at_ms, OperatorCommand(4, OperatorKind.FLATTEN, "", "ann"))
+    world.runner.feed(at_ms, VenueCanceled(entry, at_ms, "ASKED_FOR"))
