@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bdb
 import hashlib
 import itertools
 from collections import Counter
@@ -203,8 +204,11 @@ def _stopping(decider: Decider[Any]) -> Decider[Any]:
     """Give a decider that opens the debugger before it decides: `state` and `command` are what it decides on."""
 
     def decide(state: object, command: Message) -> tuple[Event, ...]:
-        breakpoint()  # noqa: T100 - this is what the user asked for
-        return decider.decide(state, command)
+        try:
+            breakpoint()  # noqa: T100 - this is what the user asked for
+            return decider.decide(state, command)
+        except bdb.BdbQuit:  # leaving the debugger is no crash of the actor
+            raise KeyboardInterrupt from None
 
     return msgspec.structs.replace(decider, decide=decide)
 

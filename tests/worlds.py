@@ -147,3 +147,11 @@ class World:
         """Replay all that is durable; what is held becomes durable before."""
         self.journal.commit()
         return replay.verify(self.journal, strategies or self.found, **how)
+
+
+def traded() -> World:
+    """Live until a position was opened and stopped out."""
+    world = World(buys()).enter()
+    for second in (10, 12, 13):
+        world.quote(open_ms(1) + second * 1_000, BTCUSDT=97.0)
+    return world

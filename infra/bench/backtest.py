@@ -64,7 +64,7 @@ def _market(context: BenchContext) -> RecordedMarket:
     try:
         catalogue = Catalogue.open(context.data)
         start_ms = RecordedMarket(catalogue, SYMBOLS).start_ms
-        return RecordedMarket(catalogue, SYMBOLS, "1m", start_ms, start_ms + context.size(10 * _DAY_MS, _HOUR_MS))
+        return RecordedMarket(catalogue, SYMBOLS, "1m", start_ms, start_ms + context.size(5 * _DAY_MS, _HOUR_MS))
     except InvalidInput as error:
         raise Skipped(f"backtest and replay need recorded candles, see --data. {error}") from error
 

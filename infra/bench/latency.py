@@ -1,14 +1,13 @@
 """`latency`: from a candle's receipt to the moment at which the order that it caused may leave, at 1,000 a second.
 
 Every input makes one small event and one order (`echo.py`), so every input has to be durable before its effect goes
-out. They come at their own times, whether the system is ready or not: one that has to wait counts from when it was due.
-Ours is the way of a live session: kernel, runner, journal, outbox, and the lease. The baseline is one bare INSERT of a
-row of the same size and its commit, as often, at the same server, one after the other; it counts from when it begins.
+out. Ours is the way of a live session: kernel, runner, journal, outbox, and the lease. The baseline is one bare INSERT
+of a row of the same size and its commit, as often, at the same server. On both sides inputs come at their own times,
+whether somebody is ready or not, and one that has to wait counts from when it was due.
 """
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -23,7 +22,7 @@ from domain.market import CandleArrived
 from infra.bench.context import BenchContext
 from infra.bench.echo import echo
 from infra.bench.histories import START_MS, candles
-from infra.bench.measure import Measure, beside, medians, percentile
+from infra.bench.measure import Measure, beside, medians, percentile, undisturbed
 from infra.code_version import strategy_named
 from infra.postgres.journal import PostgresJournal
 from infra.postgres.session import connect
@@ -72,22 +71,21 @@ def _let_out(outbox: Outbox, durable_input: int) -> None:
 
 
 def _inserted(context: BenchContext, count: int) -> list[float]:
-    """Give how long each INSERT took, from when it was begun: it is never charged for standing in line."""
+    """Give how long each INSERT took."""
     with context.schema() as schema, connect(context.url, "bench") as connection:
         table = Identifier(schema, "rows")
         connection.execute(SQL("CREATE TABLE {} (seq bigint PRIMARY KEY, body bytea NOT NULL)").format(table))
         insert = SQL("INSERT INTO {} VALUES (%s, %b)").format(table).as_bytes(None)
-        took: list[float] = []
+        done: list[float] = []
 
         def commit(seq: int) -> None:
-            began = time.perf_counter()
             connection.execute(insert, (seq, ROW), prepare=True)
-            took.append(time.perf_counter() - began)
+            done.append(time.perf_counter())
 
         for warm_up in range(SYMBOLS):
             commit(-warm_up)
-        _paced(range(1, count + 1), commit)
-    return took[SYMBOLS:]
+        received = _paced(range(1, count + 1), commit)
+    return [after - before for before, after in zip(received, done[SYMBOLS:], strict=True)]
 
 
 def _paced(things: Sequence[T], take: Callable[[T], object]) -> list[float]:
@@ -95,17 +93,17 @@ def _paced(things: Sequence[T], take: Callable[[T], object]) -> list[float]:
 
     Who is still busy with the one before takes it late: then it was received when it was due.
     """
-    gc.collect()
     received: list[float] = []
-    start = time.perf_counter()
-    for at, thing in enumerate(things):
-        due = start + at / PER_SECOND
-        pause = due - time.perf_counter()
-        if pause > 0.0:
-            time.sleep(pause)
-            due = time.perf_counter()
-        received.append(due)
-        take(thing)
+    with undisturbed():
+        start = time.perf_counter()
+        for at, thing in enumerate(things):
+            due = start + at / PER_SECOND
+            pause = due - time.perf_counter()
+            if pause > 0.0:
+                time.sleep(pause)
+                due = time.perf_counter()
+            received.append(due)
+            take(thing)
     return received
 
 

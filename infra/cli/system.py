@@ -13,7 +13,7 @@ import msgspec
 from rich.console import RenderableType
 
 from actors.ingress import Ingress
-from actors.ports import Reader, Step
+from actors.ports import Head, Reader, Step
 from actors.runner import Runner
 from domain.base import Input
 from domain.market import MINUTE_MS, HistoryArrived
@@ -53,11 +53,25 @@ class RunSummary(msgspec.Struct, frozen=True):
     elapsed_seconds: float
 
 
+class Beginning(msgspec.Struct, frozen=True):
+    """Where the history ended when the session began."""
+
+    head: Head
+    commits: int
+
+
 class System:
     """A live system and its picture. All methods are for the main thread."""
 
     def __init__(
-        self, live: LiveSystem, runner: Runner, journal: DurableJournal, view: LiveView, ingress: Ingress, title: str
+        self,
+        live: LiveSystem,
+        runner: Runner,
+        journal: DurableJournal,
+        view: LiveView,
+        ingress: Ingress,
+        before: Beginning,
+        title: str,
     ) -> None:
         self.title = title
         self._live = live
@@ -65,8 +79,8 @@ class System:
         self._journal = journal
         self._view = view
         self._ingress = ingress
-        self._before = runner.kernel.head
-        self._rate = (time.monotonic(), self._before.seq, 0.0)
+        self._before = before
+        self._rate = (time.monotonic(), runner.kernel.head.seq, 0.0)
 
     @property
     def ended(self) -> bool:
@@ -97,12 +111,12 @@ class System:
 
     def summary(self, seconds: float) -> RunSummary:
         """Sum the session up."""
-        head, totals = self._runner.kernel.head, self._view.totals
+        head, totals, before = self._runner.kernel.head, self._view.totals, self._before
         return RunSummary(
             run_id="live",
-            inputs=head.input_seq - self._before.input_seq,
-            events=head.seq - self._before.seq,
-            commits=self._journal.commits(),
+            inputs=head.input_seq - before.head.input_seq,
+            events=head.seq - before.head.seq,
+            commits=self._journal.commits() - before.commits,
             signals=totals.signals,
             positions_opened=totals.opened,
             positions_closed=totals.closed,
@@ -128,7 +142,8 @@ def opened(url: str | None, settings: Settings) -> Generator[System]:
         journal, reader, door, follow = _stored(url, settings, stack)
         view = LiveView(f"{VENUE} x{settings.market.speed:g}")
         market = SyntheticMarket(settings.market.seed, settings.market.symbols)
-        start_ms = reader.head().at_ms or wall_ms() // MINUTE_MS * MINUTE_MS
+        before = Beginning(reader.head(), journal.commits())
+        start_ms = before.head.at_ms or wall_ms() // MINUTE_MS * MINUTE_MS
         on_step: Callable[[Step], None] = view.take
         if door is not None:
             on_step = _both(view.take, door.note)
@@ -142,7 +157,7 @@ def opened(url: str | None, settings: Settings) -> Generator[System]:
         source = Ticking(market, settings.market.tick_ms)
         live = LiveSystem(runner, journal, clock, source, ingress, door=door, follow=follow)
         live.start()
-        yield System(live, runner, journal, view, ingress, f"{VENUE}, {len(market.symbols)} symbols")
+        yield System(live, runner, journal, view, ingress, before, f"{VENUE}, {len(market.symbols)} symbols")
 
 
 def _stored(

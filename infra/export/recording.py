@@ -83,8 +83,8 @@ class Recording:
                 self._redaction.apply(line.type, line.event)
             texts.append(line.encode())
             recorded = _recorded(stored)
-            rows.setdefault(type(recorded.event), []).append(recorded)
-            if isinstance(recorded.event, STATED):
+            rows.setdefault(kind := type(recorded.event), []).append(recorded)
+            if kind in STATED:
                 state.statement.take(recorded, line.event, state.last_ms)
             state.last_ms = recorded.at_ms
         lines.add(b"".join(texts))
@@ -123,7 +123,7 @@ def opening(source: Source, range_: Range, redaction: Redaction) -> tuple[Statem
     statement, before = Statement(), range_.first_seq - 1
     if before == 0:
         return statement, range_.from_ms
-    for stored in source.stored(0, before, tuple(map(name_of, STATED))):
+    for stored in source.stored(0, before, sorted(map(name_of, STATED))):
         line = line_of(stored)
         redaction.apply(line.type, line.event)
         statement.take(_recorded(stored), line.event, line.at_ms)

@@ -20,10 +20,10 @@ MODEL_FIELD: Final = "artifact_sha256"
 """An event with this field names a model by the hash of its bytes."""
 
 MODELS: Final = tuple(kind for kind in EVENTS if MODEL_FIELD in kind.__struct_fields__)
-STATED: Final[tuple[type[Event], ...]] = (
+STATED: Final[frozenset[type[Event]]] = frozenset((
     operations.RunStarted, operations.RunStopped, operations.StateRestored, operations.ConditionRaised,
     operations.ConditionCleared, operations.ActorStayedDown, symbol_events.CandleGapFound, *MODELS,
-)  # fmt: skip
+))  # fmt: skip
 """The kinds of events that a statement asks about."""
 
 _NO_CLOCK: Final = "no event of this range says that the clock was off; the offset itself is not recorded"

@@ -38,8 +38,12 @@ class Figure(msgspec.Struct, frozen=True):
     layout: dict[str, object]
 
 
-def figure(*traces: Trace, **layout: object) -> Figure:
-    """Give a figure of these traces; `layout` is laid over the common one."""
+def figure(*traces: Trace, xaxis: Axis | None = None, **layout: object) -> Figure:
+    """Give a figure of these traces; `layout` is laid over the common one.
+
+    The bottom grows for the labels of the x axis, but not the sides: with bars that lie this would never settle.
+    """
+    spike = {} if "hovermode" in layout else {"spikecolor": "--muted", "spikethickness": 1, "spikedash": "dot"}
     common: dict[str, object] = {
         "margin": {"l": 8, "r": 20, "t": 8, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -51,16 +55,15 @@ def figure(*traces: Trace, **layout: object) -> Figure:
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
         "showlegend": sum(trace.get("showlegend", True) is True for trace in traces) > 1,
         "bargap": 0.25,
-        "xaxis": axis(),
+        "xaxis": {**(xaxis or axis()), **spike, "automargin": "height"},
         "yaxis": amounts(),
     }
     return Figure(traces, {**common, **layout})
 
 
 def axis(**more: object) -> Axis:
-    """Give an axis with a quiet grid. A margin grows for long labels, but not to the right: that would not settle."""
-    quiet = {"gridcolor": "--line", "zerolinecolor": "--line", "linecolor": "--line", "spikecolor": "--muted"}
-    return {**quiet, "spikethickness": 1, "spikedash": "dot", "automargin": "height+left", **more}
+    """Give an axis with a quiet grid."""
+    return {"gridcolor": "--line", "zerolinecolor": "--line", "linecolor": "--line", "automargin": True, **more}
 
 
 def amounts(**more: object) -> Axis:
@@ -131,7 +134,9 @@ def _lying(names: int, *traces: Trace) -> Figure:
     """Give a figure of bars that lie beside their names; a few bars are not drawn thicker than many."""
     gap = max(0.3, 1 - 0.25 * names)
     names_down = names_axis(autorange="reversed")
-    return figure(*traces, hovermode="closest", barmode="stack", bargap=gap, xaxis=amounts(tickangle=0), yaxis=names_down)
+    return figure(
+        *traces, hovermode="closest", barmode="stack", bargap=gap, xaxis=amounts(tickangle=0), yaxis=names_down
+    )
 
 
 def stacked(counts: Mapping[tuple[str, str], int], colours: Mapping[str, str], shown: int = 25) -> Figure:

@@ -82,14 +82,15 @@ def _by_confidence(rows: Sequence[SignalRow]) -> Figure:
         for row in rows
         if row.confidence is not None
     )
-    middles = [(place + 0.5) * width for place in range(CONFIDENCE_BINS)]
+    places = sorted({place for place, _ in counts})
+    middles = [(place + 0.5) * width for place in places]
     traces = [
-        bars(kind, middles, [counts[place, kind] for place in range(CONFIDENCE_BINS)], colour, width=width * 0.92,
+        bars(kind, middles, [counts[place, kind] for place in places], colour, width=width * 0.92,
              hovertemplate="%{y:,}")
         for kind, colour in COLOURS.items()
-        if any(counts[place, kind] for place in range(CONFIDENCE_BINS))
+        if any(counts[place, kind] for place in places)
     ]  # fmt: skip
-    return figure(*traces, barmode="stack", xaxis=axis(dtick=0.1))
+    return figure(*traces, barmode="stack", xaxis=axis(dtick=width))
 
 
 def _reasons(rows: Sequence[SignalRow]) -> tuple[Chart, ...]:

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any, Final
 
 from psycopg import Cursor
+from psycopg.copy import LibpqWriter
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0"
 _HEADER: Final = _SIGNATURE + bytes(8)  # no flags, no extension
@@ -25,7 +26,8 @@ def loading(cursor: Cursor[Any], copy_from: bytes) -> Generator[Callable[[Sequen
     The server works on what was sent while the caller goes on; what it refuses is raised at the end. Send many rows at
     a time: a call costs more than a row.
     """
-    with cursor.copy(copy_from) as copy:
+    # What is sent goes out at once, not when libpq's buffer is full: the server works while the caller does.
+    with cursor.copy(copy_from, writer=LibpqWriter(cursor, flush_threshold=0)) as copy:
         copy.write(_HEADER)
         yield lambda rows: copy.write(b"".join(rows))
         copy.write(_TRAILER)

@@ -1,7 +1,6 @@
 """Dropping tapes past their retention time. Events, commits and the hashes of the tapes stay for ever.
 
-The statements are here and not in the store's own function `prune_tapes`: that one keeps the name of the schema in
-which it was made, and a backtest's schema is renamed when it is complete.
+The trigger that keeps tapes append-only lets a DELETE pass in a transaction that says `hindsight.pruning`.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from domain.errors import InvalidInput
 RUN_EVENTS: Final = "events"
 """The event table of a run: its companions need no prefix."""
 
-COMPANIONS: Final = ("commits", "tapes", "checkpoints", "artifacts", "commands", "lease", "migrations", "prune_tapes")
-"""Every companion, and the function that prunes tapes; `migrations/*.sql` says what each holds."""
+COMPANIONS: Final = ("commits", "tapes", "checkpoints", "artifacts", "commands", "lease", "migrations")
+"""Every companion; `migrations/*.sql` says what each holds."""
 
 _IDENTIFIER_BYTES_MAX: Final = 63
 _EVENTS_BYTES_MAX: Final = _IDENTIFIER_BYTES_MAX - 1 - max(map(len, COMPANIONS))

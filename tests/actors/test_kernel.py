@@ -19,15 +19,9 @@ from domain.operations import ClockTicked
 from domain.strategies import Strategy
 from infra.memory import MemoryJournal
 from tests.actors.toys import Stage, say, timer, toys
-from tests.worlds import CONFIG, POSITION, START_MS, STARTED, SYMBOL, Told, World, buys, open_ms, proposal
+from tests.worlds import CONFIG, POSITION, START_MS, STARTED, SYMBOL, Told, World, buys, open_ms, proposal, traded
 
 A, B, C, D = "symbol:A", "symbol:B", "symbol:C", "symbol:D"
-
-
-def traded() -> World:
-    """Live until a position was opened and stopped out."""
-    world = World(buys()).enter().quote(open_ms(1) + 10_000, BTCUSDT=97.0)
-    return world.quote(open_ms(1) + 12_000, BTCUSDT=97.0).quote(open_ms(1) + 13_000, BTCUSDT=97.0)
 
 
 # ── numbers and times ─────────────────────────────────────────────────────────────────────────────────────────────

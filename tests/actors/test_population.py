@@ -12,15 +12,9 @@ from domain.position_events import PositionClosed
 from domain.venue import VenueAccepted, VenueFilled
 from infra.memory import MemoryJournal
 from tests.actors.toys import BrokenHistory, CountingHistory, Poke, Stage, born, heard, say, toys
-from tests.worlds import POSITION, STARTED, Told, World, buys, open_ms
+from tests.worlds import POSITION, STARTED, Told, World, buys, traded
 
 A, B, C, D = "symbol:A", "symbol:B", "symbol:C", "symbol:D"
-
-
-def traded() -> World:
-    """Live until a position was opened and stopped out."""
-    world = World(buys()).enter().quote(open_ms(1) + 10_000, BTCUSDT=97.0)
-    return world.quote(open_ms(1) + 12_000, BTCUSDT=97.0).quote(open_ms(1) + 13_000, BTCUSDT=97.0)
 
 
 def test_a_finished_position_is_let_go_and_a_late_answer_finds_it_finished() -> None:

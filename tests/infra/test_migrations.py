@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
@@ -9,7 +8,7 @@ import psycopg
 import pytest
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection
-from stored_history import MIDNIGHT, StoredHistory
+from stored_history import StoredHistory
 
 from domain.errors import InvalidInput
 from infra.postgres.migrate import migrate, migrations, require_current
@@ -28,7 +27,7 @@ def test_the_files_are_numbered_from_one_without_a_gap() -> None:
 def test_a_run_gets_its_schema_and_readable_names(connection: Connection[Any], schema: str) -> None:
     migrate(connection, Tables(schema))
 
-    assert names_in(connection, schema) == {"events", *COMPANIONS} - {"prune_tapes"}
+    assert names_in(connection, schema) == {"events", *COMPANIONS}
 
 
 def test_two_applications_share_a_schema_without_meeting(connection: Connection[Any], schema: str) -> None:
@@ -176,44 +175,6 @@ def test_history_refuses_a_change_that_matches_no_row(connection: Connection[Any
         connection.execute(f"DELETE FROM {schema}.events WHERE notification_id = 77")
 
 
-def test_tapes_are_pruned_up_to_a_moment_and_only_when_told_so(connection: Connection[Any], schema: str) -> None:
-    history = StoredHistory(connection, Tables(schema))
-    for _ in range(3):
-        history.commit(["symbol:BTCUSDT"])
-    third = MIDNIGHT + timedelta(hours=2)
-    sizes = [size for (size,) in connection.execute(f"SELECT length(frames) FROM {schema}.tapes ORDER BY commit_id")]
-
-    counted = connection.execute(f"SELECT * FROM {schema}.prune_tapes(%s)", (third,)).fetchone()
-    kept_by_counting = connection.execute(f"SELECT count(*) FROM {schema}.tapes").fetchone()
-    dropped = connection.execute(f"SELECT * FROM {schema}.prune_tapes(%s, apply => true)", (third,)).fetchone()
-
-    assert counted == dropped == (2, sizes[0] + sizes[1])
-    assert kept_by_counting == (3,)
-    assert connection.execute(f"SELECT commit_id FROM {schema}.tapes").fetchall() == [(3,)]
-    with pytest.raises(psycopg.errors.RestrictViolation):
-        connection.execute(f"DELETE FROM {schema}.tapes")
-
-
-def test_after_pruning_the_same_transaction_refuses_again(connection: Connection[Any], schema: str) -> None:
-    StoredHistory(connection, Tables(schema)).commit(["symbol:BTCUSDT"])
-
-    with connection.transaction():
-        connection.execute(f"SELECT {schema}.prune_tapes(%s, true)", (MIDNIGHT,))
-        with pytest.raises(psycopg.errors.RestrictViolation), connection.transaction():
-            connection.execute(f"DELETE FROM {schema}.tapes")
-
-
-def test_pruning_leaves_no_hole_when_the_clock_went_back(connection: Connection[Any], schema: str) -> None:
-    history = StoredHistory(connection, Tables(schema))
-    for _ in range(3):
-        history.commit(["symbol:BTCUSDT"])
-    history.tamper("UPDATE {commits} SET committed_at = committed_at - interval '1 day' WHERE commit_id = 3")
-
-    connection.execute(f"SELECT {schema}.prune_tapes(%s, true)", (MIDNIGHT + timedelta(minutes=30),))
-
-    assert connection.execute(f"SELECT commit_id FROM {schema}.tapes ORDER BY 1").fetchall() == [(2,), (3,)]
-
-
 def test_the_lease_has_exactly_one_row(connection: Connection[Any], schema: str) -> None:
     migrate(connection, Tables(schema))
 
@@ -240,6 +201,6 @@ def test_a_name_that_no_honest_caller_would_choose_is_refused(name: str) -> None
 def test_a_name_that_would_be_cut_short_is_refused() -> None:
     longest = "x" * 51
 
-    assert len(Tables("live", longest).plain("prune_tapes")) == 63
+    assert len(Tables("live", longest).plain("checkpoints")) == 63
     with pytest.raises(InvalidInput, match="at most 51 bytes"):
         Tables("live", longest + "x")

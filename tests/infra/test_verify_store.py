@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from domain.errors import InvalidInput, Unavailable
 from infra.postgres import read_commits, verify
 from infra.postgres.commit import CommitHead, read_head
 from infra.postgres.migrate import migrate
+from infra.postgres.prune import prune
 from infra.postgres.tables import Tables
 from infra.postgres.verify import StoreVerification, verify_store
 
@@ -180,13 +182,8 @@ def test_a_history_that_went_on_still_holds_the_remembered_head(check: Any, hist
     assert check(remembered.content_hash).ok
 
 
-def test_pruned_tapes_are_counted_and_no_problem(check: Any, history: StoredHistory) -> None:
-    history.connection.execute(
-        SQL("SELECT {prune_tapes}(%s::timestamptz + interval '90 minutes', true)").format(
-            **history.tables.identifiers()
-        ),
-        (MIDNIGHT,),
-    )
+def test_pruned_tapes_are_counted_and_no_problem(check: Any, history: StoredHistory, database_url: str) -> None:
+    prune(database_url, history.tables, MIDNIGHT + timedelta(minutes=90), apply=True)
 
     found = check()
 

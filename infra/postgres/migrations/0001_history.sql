@@ -65,7 +65,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'history is append-only: % of %.% is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation',
-              HINT = 'A mistake is corrected by a new event. Only tapes may be dropped, through the prune function.';
+              HINT = 'A mistake is corrected by a new event. Only tapes may be dropped, by `run.py prune`.';
 END
 $body$;
 
@@ -75,20 +75,3 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {commits}
     FOR EACH STATEMENT EXECUTE FUNCTION {refuse_change}();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {tapes}
     FOR EACH STATEMENT EXECUTE FUNCTION {refuse_change}('prunable');
-
--- Drop the tapes of all commits before the first one that was made at or after a moment, so that what stays has no
--- hole. Without `apply` only count them.
-CREATE FUNCTION {prune_tapes}(before timestamptz, apply boolean DEFAULT false, OUT tapes bigint, OUT bytes bigint)
-LANGUAGE plpgsql AS $body$
-DECLARE
-    kept_from bigint := (SELECT min(c.commit_id) FROM {commits} c WHERE c.committed_at >= before);
-BEGIN
-    SELECT count(*), coalesce(sum(length(t.frames)), 0) INTO tapes, bytes
-        FROM {tapes} t WHERE kept_from IS NULL OR t.commit_id < kept_from;
-    IF apply THEN
-        PERFORM set_config('hindsight.pruning', 'on', true);
-        DELETE FROM {tapes} t WHERE kept_from IS NULL OR t.commit_id < kept_from;
-        PERFORM set_config('hindsight.pruning', 'off', true);
-    END IF;
-END
-$body$;
