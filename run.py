@@ -5,9 +5,12 @@ import sys
 
 def main() -> None:
     """Run the command that the arguments name; without one, the whole system."""
-    from infra.cli.app import main as run
+    try:
+        from infra.cli.app import main as run
 
-    sys.exit(run())
+        sys.exit(run())
+    except KeyboardInterrupt:
+        sys.exit(130)  # while everything is still being imported: nothing has begun
 
 
 if __name__ == "__main__":

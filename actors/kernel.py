@@ -147,12 +147,18 @@ class Kernel:
         """Record an actor's events."""
         if actor.decider.finished is not None:
             self._touched.append(actor)
-        states = [encode_event(self._input_seq, self._at_ms, event) for event in events]
-        for event, state in zip(events, states, strict=True):
-            self._seq += 1
-            self._rows.append(row_bytes(self._seq, actor.stream_bytes, version, TOPICS[type(event)], state))
-            self._events.append(Recorded(self._seq, actor.stream, version, self._input_seq, self._at_ms, event))
+        seq, input_seq, at_ms, stream = self._seq, self._input_seq, self._at_ms, actor.stream
+        rows: list[bytes] = []
+        recorded: list[Recorded] = []
+        for event in events:
+            seq += 1
+            state = encode_event(input_seq, at_ms, event)
+            rows.append(row_bytes(seq, actor.stream_bytes, version, TOPICS[type(event)], state))
+            recorded.append(Recorded(seq, stream, version, input_seq, at_ms, event))
             version += 1
+        self._seq = seq
+        self._rows += rows
+        self._events += recorded
 
     def reacted(self, actor: EventSourcedActor, version: int, reactions: tuple[Reaction, ...]) -> None:
         """Carry out what an event set in motion."""

@@ -7,7 +7,6 @@ margin cap  min(equity · max_margin_per_trade, available) · leverage / entry
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 
 from domain.config import Config
@@ -19,6 +18,8 @@ from domain.values import BPS, ONE, Side, decimal_of, money
 
 MIN_NOTIONAL_RESERVE = Decimal("1.02")
 """Prices move between decision and fill: an order just at the exchange's minimum would be refused (product.md §5)."""
+PRICE_MAX = 1e12
+"""More than any contract costs (USDT). Far beyond it a decimal has no digits left for the tick."""
 LIQUIDATION_SHARE = Decimal("0.7")
 """The stop, with costs, must use at most this share of the way to the liquidation price (product.md §5)."""
 
@@ -74,7 +75,7 @@ def plan(
 def _levels(proposal: Proposal, instrument: Instrument) -> tuple[Decimal, Decimal, Decimal]:
     """Give entry, stop and target on the tick grid; stop and target are rounded away from the entry."""
     prices = (proposal.entry, proposal.stop, proposal.target)
-    if not all(0.0 < price < math.inf for price in prices):
+    if not all(0.0 < price <= PRICE_MAX for price in prices):
         raise Refused("LEVEL_NOT_A_PRICE", entry=proposal.entry, stop=proposal.stop, target=proposal.target)
     entry, stop, target = (decimal_of(float(price)) for price in prices)
     if proposal.side is Side.LONG:

@@ -9,11 +9,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
 from infra.postgres import embedded
+
+# A shared machine may pause for longer than hypothesis' 200 ms: how long an example takes is no property of the code.
+hypothesis_settings.register_profile("hindsight", deadline=None)
+hypothesis_settings.load_profile("hindsight")
 
 
 @pytest.fixture(scope="session")

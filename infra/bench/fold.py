@@ -78,8 +78,8 @@ def _fill(context: BenchContext, tables: Tables, recorder: Any, mapped: Any) -> 
 
 def _restore(reader: PostgresReader) -> None:
     head = reader.head()
-    kernel = Kernel(reader, strategy_named)
-    kernel.restore(None, reader.events(0, head.seq), head)
+    with closing(Kernel(reader, strategy_named)) as kernel:
+        kernel.restore(None, reader.events(0, head.seq), head)
 
 
 def _bare(connection: Connection[Any], tables: Tables) -> Iterator[tuple[str, Event]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from decimal import Decimal
 from typing import Final
 
@@ -71,10 +72,9 @@ def analysed(symbols: int, minutes: int) -> list[Step]:
     """Give the steps of a run over `candles`: every minute closes, every fifth is analysed, no contract is known and
     so nothing is traded.
     """
-    journal = MemoryJournal()
-    kernel = Kernel(journal, strategy_named)
     started = SessionStarted(Config(), "bench", "", "none", "drawn")
-    return [kernel.process(START_MS, started), *_steps(kernel, candles(symbols, minutes))]
+    with closing(Kernel(MemoryJournal(), strategy_named)) as kernel:
+        return [kernel.process(START_MS, started), *_steps(kernel, candles(symbols, minutes))]
 
 
 def _steps(kernel: Kernel, arrivals: Iterable[CandleArrived]) -> Iterator[Step]:

@@ -31,7 +31,7 @@ PER_SECOND: Final = 1_000
 SYMBOLS: Final = 140
 BASELINE: Final = "one bare INSERT and commit"
 ROW: Final = bytes(250)
-"""As long as the event row and the tape frame of one of our inputs together."""
+"""About as long as what one of our inputs leaves: an event's row, and a frame on the tape."""
 _MS: Final = 1_000.0
 
 T = TypeVar("T")
@@ -56,8 +56,7 @@ def _released(context: BenchContext, inputs: Sequence[CandleArrived]) -> list[fl
     with context.tables() as tables:
         outbox = Outbox(lambda _: left.append(time.perf_counter()), lambda: journal.lease_valid())  # noqa: PLW0108
         journal = PostgresJournal(context.url, tables, lambda durable: _let_out(outbox, durable), clock_kind="bench")
-        with closing(journal):
-            kernel = Kernel(journal, strategy_named)
+        with closing(journal), closing(Kernel(journal, strategy_named)) as kernel:
             kernel.population.configure({"symbol": echo(orders=True)})
             runner = Runner(kernel, journal, outbox=outbox)
             for arrived in inputs[:SYMBOLS]:

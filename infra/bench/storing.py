@@ -17,7 +17,7 @@ WAIT_S: Final = 120.0
 
 
 class Storage:
-    """A journal with commits of at most `EVENTS_A_COMMIT` events. Leaving it closes it."""
+    """A journal with commits of at most `EVENTS_A_COMMIT` events."""
 
     def __init__(self, url: str, tables: Tables) -> None:
         self._durable = threading.Condition()

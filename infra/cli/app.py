@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import typer
+from rich.text import Text
 
 from domain.errors import CorruptHistory, HindsightError
 from infra import log
 from infra.cli import audit, checks, explain, ledger, operator, trade, travel
 from infra.cli.output import err
+from infra.masking import mask
 
 FINDINGS = 1
 COULD_NOT_RUN = 2
@@ -46,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         err.print("Interrupted.")
         return INTERRUPTED
     except CorruptHistory as error:
-        err.print(f"[bold red]{error}[/bold red]")
+        err.print(mask(str(error)), style="bold red", soft_wrap=True)
         return FINDINGS
     except HindsightError as error:
-        err.print(f"[bold red]Can't do that.[/bold red] {error}", soft_wrap=True)
+        err.print(Text.assemble(("Can't do that.", "bold red"), " ", mask(str(error))), soft_wrap=True)
         return COULD_NOT_RUN
     except Exception as error:  # noqa: BLE001 - the outermost loop of the shell
         return _foreign(error)
@@ -63,10 +65,8 @@ def _foreign(error: Exception) -> int:
         show()
         return COULD_NOT_RUN
     with tempfile.NamedTemporaryFile("w", prefix="hindsight-bug-", suffix=".log", delete=False) as file:
-        traceback.print_exception(error, file=file)
-    err.print(
-        f"[bold red]That is a bug in Hindsight:[/bold red] {type(error).__name__}: {error}. Nothing that was committed"
-        f" is lost. Please report it with {Path(file.name)}.",
-        soft_wrap=True,
-    )
+        file.write(mask("".join(traceback.format_exception(error))))
+    what = mask(f"{type(error).__name__}: {error}")
+    hint = f"Nothing that was committed is lost. Please report it with {Path(file.name)}."
+    err.print(Text.assemble(("That is a bug in Hindsight:", "bold red"), f" {what}. {hint}"), soft_wrap=True)
     return COULD_NOT_RUN

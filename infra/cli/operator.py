@@ -87,14 +87,13 @@ def close_command(
 
 def _ask(kind: OperatorKind, argument: str, resolved: options.Resolved, *, as_json: bool) -> None:
     """Put the wish into the commands table and wait for the event that answers it."""
-    from infra import store as stores
     from infra.postgres import commands, runs
     from infra.postgres.session import connect
 
     who = f"{getpass.getuser()}@{socket.gethostname()}"
+    tables = runs.tables_of(runs.LIVE)
     with (
         options.database(resolved) as url,
-        stores.reading(url, runs.LIVE) as (_, tables, _reader),
         connect(url, "operator") as connection,
     ):
         _require_running(connection, tables)

@@ -11,6 +11,7 @@ import typer
 
 from domain.errors import InvalidInput
 from infra import settings
+from infra.masking import mask
 from infra.settings import Resolved
 
 if TYPE_CHECKING:  # loading these takes longer than `--help` should
@@ -53,12 +54,25 @@ def database(resolved: Resolved) -> Generator[str]:
     if place.url == MEMORY:
         raise InvalidInput("--store", "a PostgreSQL store for this command", "memory", "Leave --store out.")
     if place.url:
+        _require_url(place.url, resolved.origins.get("database.url", "settings"))
         yield place.url
         return
     from infra.postgres import embedded
 
     with embedded.running(Path(place.home)) as url:
         yield url
+
+
+def _require_url(url: str, origin: str) -> None:
+    """Raise `InvalidInput` for what no PostgreSQL client could connect to."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError as error:
+        expected = "a PostgreSQL URL such as postgresql://user@host:5432/name, or 'memory'"
+        raise InvalidInput(f"database.url ({origin})", expected, repr(mask(url))) from error
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 from rich.tree import Tree
 
 from infra import moments
@@ -20,8 +21,9 @@ UPRIGHT_MAX: Final = 4
 WIDE: Final = 240
 """How wide a table may be where nobody looks at it: in a file or a pipe."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-err = Console(stderr=True, highlight=False)
+# Neither markup nor emoji: what is printed holds users' words, and a stray `[/x]` of theirs must not end a command.
+out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: object) -> None:
@@ -74,7 +76,7 @@ def _cell(name: str, value: object) -> str:
 
 def print_tree(value: object, title: str) -> None:
     """Print nested JSON types as a tree."""
-    tree = Tree(title)
+    tree = Tree(Text(title, "bold"))
     _grow(tree, value)
     out.print(tree)
 
@@ -93,7 +95,7 @@ def _grow(tree: Tree, value: object) -> None:
 def _branch(tree: Tree, name: str, item: object) -> None:
     nested = isinstance(item, dict | list | tuple) and bool(cast("Sequence[object]", item))
     if nested:
-        _grow(tree.add(f"[bold]{name}[/bold]"), cast("object", item))
+        _grow(tree.add(Text(name, "bold")), cast("object", item))
     else:
         tree.add(f"{name}: {shown(cast('object', item))}")
 

@@ -191,6 +191,8 @@ def _recorded(
 ) -> RecordedMarket:
     catalogue = Catalogue.open(data)
     names = catalogue.symbols(base_interval) if symbols is None else _listed(symbols)
+    if not names:
+        catalogue.candle_files("", base_interval)  # says what there is instead
     start_ms = None if since is None else moments.time_ms(since, "--from")
     end_ms = None if until is None else moments.time_ms(until, "--to")
     return RecordedMarket(catalogue, names, base_interval, start_ms, end_ms)

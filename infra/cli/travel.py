@@ -91,13 +91,13 @@ def _show(reader: Reader, at: str, stream: str | None, diff: str | None, *, as_j
         if as_json:
             print_json({"at": at, "seq": seq, "until": diff, "until_seq": later, "changes": changes})
         else:
-            print_tree(changes, f"[bold]changes from seq {seq} to seq {later}[/bold]")
+            print_tree(changes, f"changes from seq {seq} to seq {later}")
         return 0
     if as_json:
         when = moments.iso(before.at_ms)
         print_json({"at": when, "seq": seq, "streams": before.streams, "state_hash": before.state_hash})
     else:
-        print_tree(before.streams, f"[bold]as of seq {seq}, {moments.iso(before.at_ms)}[/bold]")
+        print_tree(before.streams, f"as of seq {seq}, {moments.iso(before.at_ms)}")
         out.print(f"state hash {before.state_hash}")
     return 0
 
@@ -131,8 +131,8 @@ def _verify(
         facts = {"inputs": found.inputs, "events": found.events, "effects": found.effects}
         print_facts({**facts, "divergences": found.divergences}, "decision replay", as_json=False)
         if found.first_divergence is not None:
-            print_tree(msgspec.to_builtins(found.first_divergence), "[bold red]first divergence[/bold red]")
-            print_tree(list(found.around), "[bold]recorded around it[/bold]")
+            print_tree(msgspec.to_builtins(found.first_divergence), "first divergence")
+            print_tree(list(found.around), "recorded around it")
         if len(found.kinds) > 1:
             print_facts(found.kinds, "divergences by kind", as_json=False)
     if not found.chain_equal and not found.divergences:

@@ -58,10 +58,10 @@ class Recording:
             after = state.range.first_seq - 1 + state.events
             for batch in _batches(self._source.stored(after, state.range.last_seq)):
                 self._take(batch, lines, scratch)
-                progress(state.events)
                 if state.events - saved >= part or state.events == state.range.events:
                     self._save(lines, scratch)
                     saved = state.events
+                progress(state.events)
         finally:
             lines.close()
             scratch.close()

@@ -44,14 +44,14 @@ def write_parquet(path: Path, schema: Any, batches: Iterable[Any]) -> int:
 
 
 def write_csv(path: Path, schema: Any, batches: Iterable[Any]) -> int:
-    """Write record batches as CSV, durably, and give the number of rows.
+    """Write record batches as CSV (RFC 4180), durably, and give the number of rows.
 
     A group becomes columns `group.field`, a list JSON, a moment ISO 8601 in UTC. A text that a spreadsheet would take
     for a formula gets an apostrophe before it.
     """
     rows = 0
     with path.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
+        lines = csv.writer(file)
         lines.writerow(_flat(_arrow.Table.from_batches([], schema=schema)).column_names)
         for batch in batches:
             columns = [column.to_pylist() for column in _flat(_arrow.Table.from_batches([batch])).columns]

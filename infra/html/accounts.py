@@ -32,7 +32,7 @@ def _tiles(row: AccountRow) -> tuple[Tile, ...]:
     return (
         Tile("Balance", usdt(row.balance), "USDT", "without unrealised PnL"),
         Tile("Change", gained(change), "USDT", f"{since.text} of the deposit"),
-        Tile("Reserved", usdt(row.reserved), "USDT", f"by {len(row.reservations)} positions"),
+        Tile("Reserved", usdt(row.reserved), "USDT", f"{len(row.reservations)} positions"),
         Tile("Available", usdt(row.available), "USDT"),
         Tile("Entries approved", count(row.entries)),
         Tile("Entries denied", count(row.denials)),

@@ -41,7 +41,7 @@ class Figure(msgspec.Struct, frozen=True):
 def figure(*traces: Trace, xaxis: Axis | None = None, **layout: object) -> Figure:
     """Give a figure of these traces; `layout` is laid over the common one.
 
-    The bottom grows for the labels of the x axis, but not the sides: with bars that lie this would never settle.
+    The left margin grows for the labels of y, the bottom one for those of x; growing elsewhere too need not settle.
     """
     spike = {} if "hovermode" in layout else {"spikecolor": "--muted", "spikethickness": 1, "spikedash": "dot"}
     common: dict[str, object] = {
@@ -55,7 +55,7 @@ def figure(*traces: Trace, xaxis: Axis | None = None, **layout: object) -> Figur
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
         "showlegend": sum(trace.get("showlegend", True) is True for trace in traces) > 1,
         "bargap": 0.25,
-        "xaxis": {**(xaxis or axis()), **spike, "automargin": "height"},
+        "xaxis": {**(xaxis or axis()), **spike, "automargin": "bottom"},
         "yaxis": amounts(),
     }
     return Figure(traces, {**common, **layout})
@@ -63,7 +63,7 @@ def figure(*traces: Trace, xaxis: Axis | None = None, **layout: object) -> Figur
 
 def axis(**more: object) -> Axis:
     """Give an axis with a quiet grid."""
-    return {"gridcolor": "--line", "zerolinecolor": "--line", "linecolor": "--line", "automargin": True, **more}
+    return {"gridcolor": "--line", "zerolinecolor": "--line", "linecolor": "--line", "automargin": "left", **more}
 
 
 def amounts(**more: object) -> Axis:

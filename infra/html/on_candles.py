@@ -68,7 +68,7 @@ def _end_ms(row: PositionRow, until_ms: int) -> int:
 
 
 def _chart(symbol: str, trades: Sequence[PositionRow], of: int, by_open_ms: Mapping[int, Bar], until_ms: int) -> Chart:
-    which = f"the last {len(trades)} of {of:,} trades" if of > len(trades) else f"{of:,} trades"
+    which = f"the last {len(trades)} of {of:,} trades" if of > len(trades) else "1 trade" if of == 1 else f"{of} trades"
     note = f"Candles of {_width(list(by_open_ms))}." if by_open_ms else "No candles were recorded here."
     drawn = (
         candlesticks(symbol, by_open_ms),

@@ -101,9 +101,11 @@ def _facts(run: RunInfo, head: Head) -> tuple[tuple[str, str], ...]:
 
 
 def _settings(config: str) -> Iterator[tuple[str, str]]:
-    """Give the recorded settings, one a line."""
-    if config:
+    """Give the recorded settings, one a line; a text that is no JSON as it stands."""
+    try:
         yield from _flat("", msgspec.json.decode(config))
+    except msgspec.DecodeError:
+        yield "settings", config
 
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:

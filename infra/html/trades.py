@@ -38,7 +38,7 @@ def _tiles(rows: Sequence[PositionRow]) -> tuple[Tile, ...]:
     held = [row.held_ms for row in closed if row.held_ms is not None]
     return (
         Tile("Net of closed positions", gained(sum(nets, ZERO)), "USDT", "gross - fees + funding"),
-        Tile("Closed", count(len(closed)), "", f"{len(rows) - len(closed):,} others: open, or never filled"),
+        Tile("Closed", count(len(closed)), "", f"{len(rows) - len(closed):,} open, or never filled"),
         Tile("Open now", count(sum(row.live for row in rows))),
         Tile("Win rate", percent(won / len(closed) if closed else None), "", f"{won:,} won"),
         Tile("Fees", usdt(sum((row.fees for row in closed), ZERO)), "USDT"),

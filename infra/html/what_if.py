@@ -149,8 +149,8 @@ def _said(found: WhatIf) -> str:
     same = len(found.base.closed) - len(found.difference.only_base)
     only_base, only_changed = len(found.difference.only_base), len(found.difference.only_changed)
     return (
-        f"{same:,} trades were opened at the same time on the same side in both; they may have ended differently. "
-        f"{only_base:,} were made only {BASE}, {only_changed:,} only {CHANGED}."
+        f"Opened at the same time on the same side by both: {same:,} (they may have ended differently)."
+        f" Only {BASE}: {only_base:,}. Only {CHANGED}: {only_changed:,}."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.ingress import Ingress
@@ -14,6 +14,8 @@ from domain.catalog import encode_input
 from domain.market import MarketTick, Quote
 from domain.operations import ClockTicked, SessionEnded
 from tests.worlds import tick
+
+PATIENT = settings(deadline=None)  # the machine may be busy
 
 WAIT_S = 10.0
 
@@ -187,6 +189,7 @@ def test_many_senders_lose_nothing_and_each_keeps_its_order() -> None:
 QUOTES = st.dictionaries(st.sampled_from(["A", "B", "C"]), st.floats(1, 2), min_size=1)
 
 
+@PATIENT
 @given(st.lists(QUOTES | st.none(), max_size=40))
 def test_what_was_seen_last_of_every_symbol_always_arrives(sent: list[dict[str, float] | None]) -> None:
     door, last, seen = Ingress(), {}, {}

@@ -33,8 +33,10 @@ from domain.position_events import PositionAbandoned
 from domain.venue import OrderAnswer
 from tests.domain.any_value import INT64, values_of
 
+PATIENT = settings(deadline=None)  # the machine may be busy
+
 ALL = (*INPUTS, *EVENTS, *EFFECTS)
-WIDE = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+WIDE = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def named(kinds: tuple[type, ...]) -> Any:
@@ -145,6 +147,7 @@ def test_an_event_under_another_events_name_is_damage() -> None:
 WHOLE = encode_event(1, 2, RunStopped("reason"))
 
 
+@PATIENT
 @given(
     st.binary(max_size=40) | st.builds(lambda at, more: WHOLE[:at] + more, st.integers(0, 40), st.binary(max_size=3))
 )

@@ -6,10 +6,12 @@ import hashlib
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.chain import GENESIS, events_root, leaf_hash, merkle_root, roll, row_bytes
+
+PATIENT = settings(deadline=None)  # the machine may be busy
 
 LEAVES = [
     bytes.fromhex(text)
@@ -43,11 +45,13 @@ def split(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(b"\x01" + split(leaves[:middle]) + split(leaves[middle:])).digest()
 
 
+@PATIENT
 @given(st.lists(st.binary(min_size=32, max_size=32), max_size=70))
 def test_pairing_level_by_level_is_the_same_tree(leaves: list[bytes]) -> None:
     assert merkle_root(leaves) == split(leaves)
 
 
+@PATIENT
 @given(st.lists(st.binary(max_size=4), min_size=2, max_size=20, unique=True), st.data())
 def test_any_change_of_the_rows_changes_the_root(rows: list[bytes], data: st.DataObject) -> None:
     root = events_root(rows)
@@ -63,6 +67,7 @@ def test_a_leaf_can_not_be_taken_for_a_node() -> None:
     assert leaf_hash(two[0] + two[1]) != merkle_root(two)
 
 
+@PATIENT
 @given(st.integers(1, 2**62), st.text(max_size=30), st.integers(1, 2**62), st.text(max_size=30), st.binary(max_size=99))
 def test_a_row_is_one_of_postgresqls_binary_copy_format(
     seq: int, stream: str, version: int, topic: str, state: bytes

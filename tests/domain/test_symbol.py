@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -58,6 +58,8 @@ from tests.domain.symbol_steps import (
     history,
     listed,
 )
+
+PATIENT = settings(deadline=None)  # the machine may be busy
 
 # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -212,6 +214,7 @@ COMMANDS = st.lists(
 )  # fmt: skip
 
 
+@PATIENT
 @given(COMMANDS, st.sampled_from([LONG, SHORT, NOTHING]))
 def test_the_state_is_the_fold_of_the_events_also_after_freezing(commands: list[Any], says: object) -> None:
     scenario, happened = Told(says), []

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from _pytest.logging import LogCaptureHandler
 
 from infra import log
 
@@ -28,7 +29,10 @@ def stderr(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(sys, "stderr", buffer)
     log.configure("info")
     yield buffer
-    root.handlers[:] = handlers
+    ours = [one for one in root.handlers if isinstance(one.formatter, structlog.stdlib.ProcessorFormatter)]
+    kept = [one for one in root.handlers if one not in ours]  # pytest has put its own of this phase there
+    lasting = [one for one in handlers if not isinstance(one, LogCaptureHandler) and one not in kept]
+    root.handlers[:] = [*lasting, *kept]
     root.setLevel(level)
     logging.getLogger("hindsight").setLevel(logging.NOTSET)
     structlog.reset_defaults()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
 from infra import moments
 from infra.memory import MemoryJournal
 from tests.worlds import START_MS, World, open_ms
+
+PATIENT = settings(deadline=None)  # the machine may be busy
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +78,13 @@ def test_an_empty_history_has_moments_but_no_events() -> None:
     assert moments.seq_at(MemoryJournal(), "seq:0", "--at") == 0
 
 
+@PATIENT
 @given(st.integers(0, 253_402_300_799_999))
 def test_a_time_that_is_written_is_read_back_to_the_millisecond(ms: int) -> None:
     assert moments.time_ms(moments.iso(ms), "--at") == ms
 
 
+@PATIENT
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_any_time_is_read_to_the_millisecond_before_it(moment: datetime) -> None:
     ms = moments.time_ms(moment.isoformat(), "--at")
