@@ -14,9 +14,9 @@ from domain.indicators import ADX, ATR, EMA, MACD, RSI, Bollinger
 from domain.market import Candle
 from infra.bench.context import BenchContext
 from infra.bench.histories import candles
-from infra.bench.measure import CPU, Measure, Skipped, beside, rate, take_turns
+from infra.bench.measure import Measure, Skipped, beside, rate, take_turns
 
-UNIT: Final = "closes/s of processor time"
+UNIT: Final = "closes/s"
 WINDOW: Final = 300
 BASELINE: Final = f"TA-Lib over a window of {WINDOW} candles"
 
@@ -30,7 +30,7 @@ def bench_indicators(context: BenchContext) -> list[Measure]:
     closed = [arrived.candle for arrived in candles(1, WINDOW + context.size(5_000, 50))]
     count = len(closed) - WINDOW
     ours, baseline = take_turns(
-        context.rounds, lambda: rate(count, lambda: _incremental(closed[WINDOW:]), CPU), lambda: _windows(closed, count)
+        context.rounds, lambda: rate(count, lambda: _incremental(closed[WINDOW:])), lambda: _windows(closed, count)
     )
     return [beside("indicators", ours, UNIT, BASELINE, baseline)]
 
@@ -59,4 +59,4 @@ def _windows(closed: list[Candle], count: int) -> float:
             talib.ADX(h, lo, c, 14)
             talib.ATR(h, lo, c, 14)
 
-    return rate(count, work, CPU)
+    return rate(count, work)

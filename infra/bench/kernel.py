@@ -1,7 +1,7 @@
 """`kernel`: inputs a second through the actors of 140 symbols, without I/O.
 
-Each input is a candle for one symbol, whose actor answers it with one small event (`echo.py`). Ours is the whole of
-`Kernel.process`: numbering, dating, timers, dispatch, decide, evolve, react, encoding, and the hash chain.
+Each input is a bare candle for one symbol, whose actor answers it with one small event (`echo.py`). Ours is the whole
+of `Kernel.process`: numbering, dating, timers, dispatch, decide, evolve, react, encoding, and the hash chain.
 
 Baselines are 140 `pykka.ThreadingActor`s that get the same messages. In one they decide, evolve and react, and that is
 all; in the other they hand their events to one more actor, which numbers, encodes and chains them as the kernel does.
@@ -25,15 +25,15 @@ from actors.ports import Frame, Head, Step
 from domain.base import Event, Recorded
 from domain.catalog import NO_EFFECTS, TOPICS, encode_event, encode_input
 from domain.chain import roll, row_bytes
-from domain.market import CandleArrived
+from domain.market import Candle, CandleArrived
 from infra.bench.context import BenchContext
 from infra.bench.echo import echo
-from infra.bench.histories import START_MS, candles
-from infra.bench.measure import CPU, Measure, beside, rate, take_turns
+from infra.bench.histories import START_MS, symbol_names
+from infra.bench.measure import Measure, beside, rate, take_turns
 from infra.code_version import strategy_named
 from infra.memory import MemoryJournal
 
-UNIT: Final = "inputs/s of processor time"
+UNIT: Final = "inputs/s"
 ACTORS: Final = 140
 PLAIN: Final = "pykka ThreadingActors that decide and evolve, and record nothing"
 RECORDING: Final = "pykka ThreadingActors, and one that numbers, encodes and chains their events"
@@ -44,9 +44,10 @@ _DONE: Final = "everything that was told before"
 
 def bench_kernel(context: BenchContext) -> list[Measure]:
     """Measure `Kernel.process` against both baselines."""
-    inputs = list(candles(ACTORS, context.size(400, 3)))
+    candle = Candle(START_MS, 1.0, 1.0, 1.0, 1.0, 1.0)
+    inputs = [CandleArrived(symbol, candle) for symbol in symbol_names(ACTORS)] * context.size(150, 3)
     ours, plain, recording = take_turns(
-        context.rounds,
+        3 * context.rounds,
         lambda: _kernel(inputs),
         lambda: _threads(inputs, recorded=False),
         lambda: _threads(inputs, recorded=True),
@@ -65,7 +66,7 @@ def _kernel(inputs: Sequence[CandleArrived]) -> float:
             for arrived in inputs:
                 process(START_MS, arrived)
 
-        return rate(len(inputs), work, CPU)
+        return rate(len(inputs), work)
 
 
 def _threads(inputs: Sequence[CandleArrived], *, recorded: bool) -> float:
@@ -82,7 +83,7 @@ def _threads(inputs: Sequence[CandleArrived], *, recorded: bool) -> float:
             recorder.ask(_DONE)
 
     try:
-        return rate(len(inputs), work, CPU)
+        return rate(len(inputs), work)
     finally:
         for actor in (*actors.values(), *([recorder] if recorder else ())):
             actor.stop()

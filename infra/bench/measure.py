@@ -11,13 +11,10 @@ import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from statistics import median
-from typing import Final
 
 import msgspec
 
 from domain.errors import HindsightError
-
-CPU: Final = time.process_time
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -35,16 +32,12 @@ class Skipped(HindsightError):
     """A benchmark can't run here, and why: something optional is missing."""
 
 
-def rate(count: int, work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Do `count` things and give how many a second that was.
-
-    What only computes is timed by `CPU`, the processor time of this process: what others do on the machine meanwhile
-    does not count.
-    """
+def rate(count: int, work: Callable[[], object]) -> float:
+    """Do `count` things and give how many a second that was."""
     with undisturbed():
-        began = clock()
+        began = time.perf_counter()
         work()
-        return count / (clock() - began)
+        return count / (time.perf_counter() - began)
 
 
 @contextmanager

@@ -64,7 +64,6 @@ def export_command(
     from infra.export.source import PostgresSource, RunFacts
 
     resolved = options.resolve(config, None, store, home)
-    began = time.perf_counter()
     with (
         options.database(resolved) as url,
         stores.reading(url, run) as (info, tables, reader),
@@ -74,6 +73,7 @@ def export_command(
     ):
         facts = RunFacts(info.run_id, info.kind, info.clock)
         wish = wish_for(facts, since=since, until=until, older=older, redact=redact or (), csv=csv)
+        began = time.perf_counter()
         key = signing_key(Path(resolved.settings.database.home))
         made = export(source, wish, to_directory, key, progress=lambda done, total: report(100 * done // total))
     _show(made, time.perf_counter() - began, as_json=as_json)

@@ -12,14 +12,14 @@ from infra.export import lifecycle, operator
 from infra.export.columns import Columns, EventColumns
 from infra.export.redaction import Redaction
 from infra.export.source import Source
-from infra.export.tables import batches_in, batches_of, write_csv, write_parquet
+from infra.export.tables import ROWS_A_GROUP, batches_in, batches_of, write_csv, write_parquet
 from infra.export.unfinished import State, Unfinished
 
 _ipc = cast("Any", pa).ipc
 
 
 class Tabling:
-    """Writes the tables of a range whose events are all recorded. A table that is finished is not written again."""
+    """Writes the tables of a range whose events are all recorded. A large one that is finished is not written again."""
 
     def __init__(self, source: Source, redaction: Redaction, place: Unfinished, state: State) -> None:
         self._source = source
@@ -56,8 +56,9 @@ class Tabling:
             return
         path = self._place.bundle / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._state.tables[name] = write(path)
-        self._place.save(self._state)
+        rows = self._state.tables[name] = write(path)
+        if rows >= ROWS_A_GROUP:  # a small table is sooner made again than noted
+            self._place.save(self._state)
 
     def _scratched(self, columns: Columns, places: Iterable[tuple[int, int]]) -> Iterator[Any]:
         with self._place.scratch.open("rb") as file:

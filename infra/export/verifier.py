@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 EVENTS, PROOF = "events.jsonl", "consistency.json"
 SEALS = ("manifest.json", "tree_head.json", "tree_head.sig")
-READ_BYTES = 1 << 20
+BROKEN = (ValueError, KeyError, TypeError, OSError, ArithmeticError)  # what reading nonsense raises
 
 
 class CannotRun(Exception):
@@ -120,7 +120,7 @@ def read_tree_head(bundle: Path) -> TreeHead:
         )
     except FileNotFoundError as error:
         raise Unreadable(Path(str(error.filename)).name, "it is missing: this is no whole bundle") from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except BROKEN as error:
         raise Unreadable("tree_head.json", f"what was signed can't be read ({error})") from error
 
 
@@ -142,7 +142,7 @@ def _manifest(bundle: Path, head: TreeHead, found: list[Finding]) -> Manifest:
         facts = json.loads(text)
         files = {str(one["name"]): (int(one["bytes"]), str(one["sha256"])) for one in facts["files"]}
         manifest = Manifest(files, dict(facts["counts"]))
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except BROKEN as error:
         found.append(Finding("manifest.json", f"it can't be read ({error})"))
         return Manifest({}, {})
     if hashlib.sha256(text).hexdigest() != head.manifest_sha256:
@@ -154,7 +154,7 @@ def _files(bundle: Path, manifest: Manifest) -> Iterator[Finding]:
     """Compare every file with the manifest. Of the events only the size: the Merkle root covers each byte of them."""
     for name, (size, sha256) in manifest.files.items():
         path = bundle / name
-        if name.startswith("/") or "\\" in name or ".." in name.split("/") or path.is_symlink():
+        if name[:1] == "/" or set("\\\0") & set(name) or ".." in name.split("/") or path.is_symlink():
             yield Finding(name, "it leads out of the bundle, and was not read")
         elif not path.is_file():
             yield Finding(name, "it is missing")
@@ -172,7 +172,7 @@ def sha256_of(path: Path) -> str:
     """Give the SHA-256 of a file, in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while part := file.read(READ_BYTES):
+        while part := file.read(1 << 20):
             digest.update(part)
     return digest.hexdigest()
 
@@ -215,7 +215,7 @@ class Events:
     def _portions(self) -> Iterator[list[bytes]]:
         """Give the lines in portions of bounded size; none goes beyond one of the sizes that are asked for."""
         with self._path.open("rb") as file:
-            while lines := file.readlines(READ_BYTES):
+            while lines := file.readlines(1 << 20):
                 while lines:
                     room = self._sizes[0] - self.count if self._sizes else len(lines)
                     part, lines = lines[:room], lines[room:]
@@ -281,7 +281,7 @@ def _proof(bundle: Path, head: TreeHead, manifest: Manifest, found: list[Finding
         size, root = int(proof["old_tree_size"]), str(proof["old_merkle_root"])
         nodes = [bytes.fromhex(node) for node in proof["path"]]
         proven = is_consistent(size, bytes.fromhex(root), head.size, bytes.fromhex(head.root), nodes)
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except BROKEN as error:
         found.append(Finding(PROOF, f"it can't be read ({error})"))
         return
     if proven:

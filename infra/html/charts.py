@@ -37,6 +37,11 @@ class Figure(msgspec.Struct, frozen=True):
     data: tuple[Trace, ...]
     layout: dict[str, object]
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is not a point to draw."""
+        return not any(trace["x"] for trace in self.data)
+
 
 def figure(*traces: Trace, xaxis: Axis | None = None, **layout: object) -> Figure:
     """Give a figure of these traces; `layout` is laid over the common one.
@@ -117,50 +122,6 @@ def bars(name: str, x: Sequence[object], y: Sequence[object], colour: str | Sequ
     """Draw a bar for each pair, of one colour or each of its own."""
     painted = colour if isinstance(colour, str) else list(colour)
     return {"type": "bar", "name": name, "x": list(x), "y": list(y), "marker": {"color": painted}, **more}
-
-
-def ranked(values: Mapping[str, Number], colour: str | None = None, unit: str = "", shown: int = 25) -> Figure:
-    """Draw the largest values as bars that lie, the largest on top; gains and losses if there is no colour."""
-    order = sorted(values, key=lambda name: (-abs(values[name]), name))[:shown]
-    order.sort(key=lambda name: (-values[name], name))
-    numbers = [values[name] for name in order]
-    painted = colour or [GAIN if number >= 0 else LOSS for number in numbers]
-    hover = f"%{{y}}: %{{x:,}} {unit}<extra></extra>"
-    trace = bars("", numbers, [label(name) for name in order], painted, orientation="h", hovertemplate=hover)
-    return _lying(len(order), trace)
-
-
-def _lying(names: int, *traces: Trace) -> Figure:
-    """Give a figure of bars that lie beside their names; a few bars are not drawn thicker than many."""
-    gap = max(0.3, 1 - 0.25 * names)
-    names_down = names_axis(autorange="reversed")
-    return figure(
-        *traces, hovermode="closest", barmode="stack", bargap=gap, xaxis=amounts(tickangle=0), yaxis=names_down
-    )
-
-
-def stacked(counts: Mapping[tuple[str, str], int], colours: Mapping[str, str], shown: int = 25) -> Figure:
-    """Draw counts of (name, kind) as one lying bar a name, most first, in the colours of the kinds."""
-    totals: dict[str, int] = {}
-    for (name, _), number in counts.items():
-        totals[name] = totals.get(name, 0) + number
-    order = sorted(totals, key=lambda name: (-totals[name], name))[:shown]
-    labels = [label(name) for name in order]
-    traces = [
-        bars(kind, [counts.get((name, kind), 0) for name in order], labels, colour, orientation="h",
-             hovertemplate=f"%{{y}}, {kind}: %{{x:,}}<extra></extra>")
-        for kind, colour in colours.items()
-        if any(counts.get((name, kind)) for name in order)
-    ]  # fmt: skip
-    return _lying(len(order), *traces)
-
-
-def histogram(middles: Sequence[float], counts: Sequence[int], width: float, unit: str) -> Figure:
-    """Draw how many fell into each bin; bins above 0 are gains, those below losses."""
-    painted = [GAIN if middle >= 0 else LOSS for middle in middles]
-    hover = f"%{{x:,.2f}} {unit}: %{{y:,}}<extra></extra>"
-    trace = bars("", middles, counts, painted, width=width * 0.92, hovertemplate=hover)
-    return figure(trace, hovermode="closest", xaxis=amounts())
 
 
 def candlesticks(name: str, by_open_ms: Mapping[int, Bar]) -> Trace:

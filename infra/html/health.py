@@ -56,8 +56,8 @@ def _tiles(rows: Sequence[HealthRow]) -> tuple[Tile, ...]:
     return (
         Tile("Health", word(level)),
         Tile("Sessions", count(kinds[HealthKind.SESSION]), "", f"{interrupted:,} interrupted"),
-        Tile("Conditions", count(kinds[HealthKind.CONDITION])),
-        Tile("Lasting now", count(sum(row.live for row in rows))),
+        Tile("Conditions so far", count(kinds[HealthKind.CONDITION])),
+        Tile("Conditions now", count(sum(row.live and row.kind is HealthKind.CONDITION for row in rows))),
         Tile("Crashes of actors", count(kinds[HealthKind.DEAD_LETTER]), "", _down(kinds[HealthKind.STAYED_DOWN])),
         Tile("Operators' commands", count(kinds[HealthKind.OPERATOR])),
     )
@@ -92,6 +92,8 @@ def _spans(rows: Sequence[HealthRow], until_ms: int) -> Trace:
         ends.append(row.ended_ms if row.ended_ms is not None else next_ms.get(_lane(row), until_ms))
         next_ms[_lane(row)] = row.began_ms
     ends.reverse()
+    colours = [_colour(row) for row in rows]
+    edges = ["--card" if row.kind is HealthKind.SESSION else _colour(row) for row in rows]  # or short ones vanish
     return {
         "type": "bar",
         "orientation": "h",
@@ -99,7 +101,7 @@ def _spans(rows: Sequence[HealthRow], until_ms: int) -> Trace:
         "x": [max(end - row.began_ms, 1) for row, end in zip(rows, ends, strict=True)],
         "y": [label(_lane(row)) for row in rows],
         "width": 0.55,
-        "marker": {"color": [_colour(row) for row in rows], "line": {"color": "--card", "width": 1}},
+        "marker": {"color": colours, "line": {"color": edges, "width": 1}},
         "text": [_said(row) for row in rows],
         "textposition": "none",
         "hovertemplate": "%{text}<extra></extra>",

@@ -51,6 +51,8 @@ def on_candles(rows: Sequence[PositionRow], reader: Reader) -> Section:
     bars = bars_of(reader, {symbol: _window(trades, until_ms) for symbol, trades in drawn.items()})
     charts = [_chart(symbol, drawn[symbol], len(filled[symbol]), bars[symbol], until_ms) for symbol in chosen]
     left_out = len(filled) - len(chosen)
+    if not charts:
+        return Section("Trades on candles", note="No position was filled yet.")
     note = "Triangles enter (up: long, down: short), squares leave; green ends with a net gain, red with a loss."
     note += f" {left_out:,} symbols with fewer trades are not drawn." if left_out else ""
     return Section("Trades on candles", note=note, charts=tuple(charts))

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.values import ZERO
+from infra.html.bar_charts import SHOWN, daily, ranked, stacked
 from infra.html.cells import Cell, count, exact, moment, span, usdt, word
-from infra.html.charts import LOSS, Figure, axis, bars, figure, ranked, stacked
+from infra.html.charts import LOSS
 from infra.html.page import Chart, Section, Tile, latest
 from infra.moments import iso
 from projections.orders import OrderRow, OrderState
@@ -49,11 +50,12 @@ def _tiles(rows: Sequence[OrderRow]) -> tuple[Tile, ...]:
 
 
 def _charts(rows: Sequence[OrderRow]) -> tuple[Chart, ...]:
+    by_day = Counter((iso(row.requested_ms)[:10], row.state.value) for row in rows)
     by_role = Counter((row.role.value, row.state.value) for row in rows)
     by_symbol = Counter((row.symbol, row.state.value) for row in rows)
-    height = 110 + 24 * min(25, max(4, len({row.symbol for row in rows})))
+    height = 110 + 24 * min(SHOWN, max(4, len({row.symbol for row in rows})))
     charts = [
-        Chart("Orders of each UTC day", _by_day(rows), height=280),
+        Chart("Orders of each UTC day", daily(by_day, COLOURS), height=280),
         Chart("By role", stacked(by_role, COLOURS), height, half=True),
         Chart("By symbol", stacked(by_symbol, COLOURS), height, half=True),
     ]
@@ -61,17 +63,6 @@ def _charts(rows: Sequence[OrderRow]) -> tuple[Chart, ...]:
     if rejected:
         charts.append(Chart("Why orders were rejected", ranked(rejected, LOSS, "orders"), height=240))
     return tuple(charts)
-
-
-def _by_day(rows: Sequence[OrderRow]) -> Figure:
-    counts = Counter((iso(row.requested_ms)[:10], row.state.value) for row in rows)
-    days = sorted({day for day, _ in counts})
-    traces = [
-        bars(kind, days, [counts[day, kind] for day in days], colour, hovertemplate="%{y:,}")
-        for kind, colour in COLOURS.items()
-        if any(counts[day, kind] for day in days)
-    ]
-    return figure(*traces, barmode="stack", xaxis=axis(type="date", hoverformat="%Y-%m-%d"))
 
 
 _COLUMNS: Final = (

@@ -160,12 +160,15 @@ def _charts(charts: Sequence[Chart], figures: dict[str, Figure]) -> str:
 
 def _chart(chart: Chart, figures: dict[str, Figure]) -> str:
     """Give the place of a chart; its name is its number on the page."""
+    note = f'<p class="note">{escape(chart.note)}</p>' if chart.note else ""
+    head = f'<figure class="card{" half" if chart.half else ""}"><figcaption>{escape(chart.title)}</figcaption>{note}'
+    if chart.figure.empty:
+        return f'{head}<p class="none">Nothing to draw yet.</p></figure>'
     name = f"chart-{len(figures) + 1}"
     figures[name] = chart.figure
-    note = f'<p class="note">{escape(chart.note)}</p>' if chart.note else ""
     return (
-        f'<figure class="card{" half" if chart.half else ""}"><figcaption>{escape(chart.title)}</figcaption>{note}'
-        f'<div class="chart" id="{name}" role="img" aria-label="{escape(chart.title)}" style="height:{chart.height}px">'
+        f'{head}<div class="chart" id="{name}" role="img" aria-label="{escape(chart.title)}"'
+        f' style="height:{chart.height}px">'
         "<noscript>This chart needs JavaScript.</noscript></div></figure>"
     )
 

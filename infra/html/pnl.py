@@ -7,8 +7,9 @@ from decimal import Decimal
 from itertools import accumulate
 
 from domain.values import ZERO
+from infra.html.bar_charts import SHOWN, days_axis, gap_of, ranked
 from infra.html.cells import Cell, count, gained, usdt, word
-from infra.html.charts import ACCENT, GAIN, LOSS, USDT, axis, bars, figure, line, ranked
+from infra.html.charts import ACCENT, GAIN, LOSS, USDT, bars, figure, line
 from infra.html.page import Chart, Section, Table, Tile, latest
 from projections.pnl import DayPnl
 
@@ -50,24 +51,24 @@ def _daily(by_day: dict[str, Decimal]) -> tuple[Chart, ...]:
     days = sorted(by_day)
     nets = [float(by_day[day]) for day in days]
     sums = [float(total) for total in accumulate(by_day[day] for day in days)]
-    dates = axis(type="date", hoverformat="%Y-%m-%d")
+    dates, gap = days_axis(days), gap_of(len(days))
     curve = {**line("net so far", range(len(days)), sums, ACCENT, fill="--accent-soft"), "x": days, "y": sums}
     painted = [GAIN if net >= 0 else LOSS for net in nets]
-    daily = bars("net", days, nets, painted, hovertemplate=USDT)
+    each = bars("net", days, nets, painted, hovertemplate=USDT)
     return (
         Chart("Cumulative net PnL (USDT)", figure(curve, xaxis=dates)),
-        Chart("Net PnL of each UTC day (USDT)", figure(daily, xaxis=dates), height=260),
+        Chart("Net PnL of each UTC day (USDT)", figure(each, xaxis=dates, bargap=gap), height=260),
     )
 
 
 def _shares(rows: Sequence[DayPnl]) -> tuple[Chart, ...]:
     by_symbol = {name: float(net) for name, net in _summed(rows, lambda row: row.symbol).items()}
     by_strategy = {name: float(net) for name, net in _summed(rows, lambda row: row.strategy).items()}
-    height = 120 + 24 * min(25, max(len(by_symbol), len(by_strategy)))
-    left_out = f"The 25 largest of {len(by_symbol):,}." if len(by_symbol) > 25 else ""
+    heights = [120 + 24 * min(SHOWN, len(sums)) for sums in (by_symbol, by_strategy)]
+    left_out = f"The {SHOWN} largest of {len(by_symbol):,}." if len(by_symbol) > SHOWN else ""
     return (
-        Chart("Net PnL by symbol (USDT)", ranked(by_symbol, unit="USDT"), height, half=True, note=left_out),
-        Chart("Net PnL by strategy (USDT)", ranked(by_strategy, unit="USDT"), height, half=True),
+        Chart("Net PnL by symbol (USDT)", ranked(by_symbol, unit="USDT"), heights[0], half=True, note=left_out),
+        Chart("Net PnL by strategy (USDT)", ranked(by_strategy, unit="USDT"), heights[1], half=True),
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.values import ZERO
+from infra.html.bar_charts import SHOWN, daily, ranked, stacked
 from infra.html.cells import Cell, count, exact, gained, moment, percent, ratio, word
-from infra.html.charts import ACCENT, WARN, Figure, axis, bars, figure, ranked, stacked
+from infra.html.charts import ACCENT, WARN, Figure, axis, bars, figure
 from infra.html.page import Chart, Section, Table, Tile, latest
 from infra.moments import iso
 from projections.signals import SignalOutcome, SignalRow
@@ -22,7 +23,6 @@ COLOURS: Final = {
     SignalOutcome.RAISED.value: "--warn",
 }
 CONFIDENCE_BINS: Final = 20
-NAMES_SHOWN: Final = 25
 
 
 def sections(rows: Sequence[SignalRow]) -> tuple[Section, ...]:
@@ -50,28 +50,18 @@ def _tiles(rows: Sequence[SignalRow]) -> tuple[Tile, ...]:
 
 
 def _distribution(rows: Sequence[SignalRow]) -> tuple[Chart, ...]:
+    by_day = Counter((iso(row.time_ms)[:10], row.outcome.value) for row in rows)
     by_symbol = Counter((row.symbol, row.outcome.value) for row in rows)
     by_side = Counter((row.side.value, row.outcome.value) for row in rows)
     symbols = len({row.symbol for row in rows})
-    height = 110 + 24 * min(NAMES_SHOWN, max(symbols, 2))
-    left_out = f"The {NAMES_SHOWN} largest of {symbols:,}." if symbols > NAMES_SHOWN else ""
+    height = 110 + 24 * min(SHOWN, max(symbols, 2))
+    left_out = f"The {SHOWN} largest of {symbols:,}." if symbols > SHOWN else ""
     return (
-        Chart("Proposals of each UTC day", _by_day(rows), height=280),
+        Chart("Proposals of each UTC day", daily(by_day, COLOURS), height=280),
         Chart("By symbol", stacked(by_symbol, COLOURS), height, half=True, note=left_out),
         Chart("By side", stacked(by_side, COLOURS), height, half=True),
         Chart("By confidence", _by_confidence(rows), height=280),
     )
-
-
-def _by_day(rows: Sequence[SignalRow]) -> Figure:
-    counts = Counter((iso(row.time_ms)[:10], row.outcome.value) for row in rows)
-    days = sorted({day for day, _ in counts})
-    traces = [
-        bars(kind, days, [counts[day, kind] for day in days], colour, hovertemplate="%{y:,}")
-        for kind, colour in COLOURS.items()
-        if any(counts[day, kind] for day in days)
-    ]
-    return figure(*traces, barmode="stack", xaxis=axis(type="date", hoverformat="%Y-%m-%d"))
 
 
 def _by_confidence(rows: Sequence[SignalRow]) -> Figure:
@@ -90,7 +80,8 @@ def _by_confidence(rows: Sequence[SignalRow]) -> Figure:
         for kind, colour in COLOURS.items()
         if any(counts[place, kind] for place in places)
     ]  # fmt: skip
-    return figure(*traces, barmode="stack", xaxis=axis(dtick=width))
+    shown = [(places[0] - 1) * width, (places[-1] + 2) * width] if places else [0, 1]
+    return figure(*traces, barmode="stack", xaxis=axis(dtick=width, range=shown))
 
 
 def _reasons(rows: Sequence[SignalRow]) -> tuple[Chart, ...]:
@@ -102,7 +93,7 @@ def _reasons(rows: Sequence[SignalRow]) -> tuple[Chart, ...]:
             against.update(row.reasons)
         if row.outcome not in {SignalOutcome.DECLINED, SignalOutcome.DENIED}:
             favour.update(row.reasons)
-    height = 110 + 24 * min(NAMES_SHOWN, max(len(against), len(favour), 2))
+    height = 110 + 24 * min(SHOWN, max(len(against), len(favour), 2))
     return (
         Chart("Why proposals were not traded", ranked(against, WARN, "proposals"), height, half=True),
         Chart("What spoke for signals", ranked(favour, ACCENT, "signals"), height, half=True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,17 +26,16 @@ def thinned(x: Sequence[int], y: Sequence[float], points_max: int = POINTS_MAX) 
 
 
 def binned(values: Sequence[float], bins: int = 40) -> tuple[list[float], list[int], float]:
-    """Count values in bins of equal width; gives the middle of each bin, how many are in it, and the width.
+    """Count values in about so many bins; gives the middle of each bin, how many are in it, and the width of all.
 
-    No value gives no bin; values that are all the same give one of width 1.
+    Bins begin at multiples of their width, so that none holds both gains and losses. No value gives no bin; values that
+    are all the same give one, of width 1.
     """
     if not values:
         return [], [], 1.0
-    low, high = min(values), max(values)
-    if low == high:
-        return [low], [len(values)], 1.0
-    width = (high - low) / bins
-    counts = [0] * bins
-    for value in values:
-        counts[min(int((value - low) / width), bins - 1)] += 1
-    return [low + (place + 0.5) * width for place in range(bins)], counts, width
+    width = (max(values) - min(values)) / bins
+    if not width:
+        return [values[0]], [len(values)], 1.0
+    counts = Counter(math.floor(value / width) for value in values)
+    places = range(min(counts), max(counts) + 1)
+    return [(place + 0.5) * width for place in places], [counts[place] for place in places], width

@@ -8,8 +8,9 @@ from typing import Final
 
 from actors.ports import Reader
 from domain.values import ZERO
+from infra.html.bar_charts import histogram, ranked
 from infra.html.cells import Cell, count, exact, gained, moment, percent, span, usdt, word
-from infra.html.charts import ACCENT, WARN, Figure, histogram, ranked
+from infra.html.charts import ACCENT, WARN, Figure
 from infra.html.on_candles import on_candles
 from infra.html.page import Chart, Section, Tile, latest
 from infra.html.thinning import binned

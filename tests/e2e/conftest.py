@@ -44,6 +44,13 @@ def module_store(database_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def empty_store(database_url: str) -> Iterator[str]:
+    """One in which nobody writes."""
+    with _database(database_url) as url:
+        yield url
+
+
 @contextmanager
 def _database(server_url: str) -> Iterator[str]:
     name = f"e2e_{uuid.uuid4().hex[:16]}"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from candle_data import write_days
 from program import Running, run, running
 from recorded_run import (
     assert_replays,
@@ -236,3 +237,15 @@ def _protected(killed: KilledRun) -> dict[str, tuple[Plan, int, int]]:
         until.setdefault(recorded.stream, recorded.input_seq)
     plans = {recorded.stream: recorded.event.plan for recorded in events(killed.url, PositionRequested)}
     return {stream: (plans[stream], first, until.get(stream, 2**63)) for stream, first in since.items()}
+
+
+def test_a_backtest_killed_on_its_way_leaves_no_half_run_and_is_done_again(store: str, tmp_path: Path) -> None:
+    given = ("--data", write_days(tmp_path, days=8.0), "--store", store, "--json")
+    whole = run("backtest", *given[:2], "--store", "memory", "--json").json
+    for step in STEPS:
+        with running("backtest", *given, HINDSIGHT_FAULT=f"{step}:2") as backtest:
+            at_a_fault_point(backtest)
+        assert run("runs", "--store", store, "--json").json == []
+    again = run("backtest", *given).json
+    assert (again["run_id"], again["chain_head"]) == (whole["run_id"], whole["chain_head"])
+    assert [listed["run_id"] for listed in run("runs", "--store", store, "--json").json] == [whole["run_id"]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from bundles import Desk, contents, findings, history, lines, manifest, verifier_run
+from bundles import Desk, contents, findings, manifest, verifier_run
 from trading_history import TradingHistory, plan_of
 
 from domain.catalog import EVENTS, name_of
@@ -27,16 +27,6 @@ def desk(tmp_path: Path) -> Desk:
 
 def head(bundle: Path) -> dict[str, Any]:
     return json.loads((bundle / "tree_head.json").read_bytes())
-
-
-def values_called(name: str, value: Any) -> list[Any]:
-    """Find the values of a field, however deep."""
-    if isinstance(value, dict):
-        own = [value[name]] if name in value else []
-        return own + [found for inner in value.values() for found in values_called(name, inner)]
-    if isinstance(value, list):
-        return [found for inner in value for found in values_called(name, inner)]
-    return []
 
 
 # ── fields ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,8 +9,9 @@ import pytest
 from html_reading import CSS, Reading, colours_of, figures_of
 from msgspec.structs import replace
 
+from infra.html.bar_charts import ranked
 from infra.html.cells import Cell, count, gained
-from infra.html.charts import ACCENT, bars, figure, line, ranked
+from infra.html.charts import ACCENT, bars, figure, line
 from infra.html.page import Chart, Page, Section, Table, Tile, latest, render
 
 HOSTILE = "</script><script>alert('x')</script><!-- & \" --gain"
@@ -117,3 +118,9 @@ def test_the_latest_rows_stand_on_top_and_the_left_out_ones_are_counted() -> Non
 def test_a_curve_of_one_point_is_drawn_as_a_point() -> None:
     assert line("equity", [1], [2.0], ACCENT)["mode"] == "markers"
     assert line("equity", [1, 2], [2.0, 3.0], ACCENT)["mode"] == "lines"
+
+
+def test_a_chart_without_a_point_says_so_instead_of_being_drawn() -> None:
+    page = render(page_of(Section(charts=(Chart("Empty", ranked({})), Chart("Full", ranked({"a": 1}))))))
+    assert "Nothing to draw yet." in Reading(page).text
+    assert list(figures_of(page)) == ["chart-1"]

@@ -35,11 +35,17 @@ def test_a_thinned_curve_has_few_points_and_all_extremes(y: list[float], points_
 def test_every_value_is_in_one_bin(values: list[float]) -> None:
     middles, counts, _ = binned(values)
     assert sum(counts) == len(values)
-    assert len(middles) == len(counts)
+    assert len(middles) == len(counts) <= 42
 
 
 def test_a_bin_counts_what_lies_around_its_middle() -> None:
-    assert binned([0.0, 1.0, 9.0, 10.0], bins=2) == ([2.5, 7.5], [2, 2], 5.0)
+    assert binned([0.0, 1.0, 9.0, 10.0], bins=2) == ([2.5, 7.5, 12.5], [2, 1, 1], 5.0)
+
+
+def test_no_bin_holds_both_gains_and_losses() -> None:
+    middles, counts, width = binned([-3.0, -0.1, 0.1, 5.0], bins=4)
+    assert width == 2.0
+    assert dict(zip(middles, counts, strict=True)) == {-3.0: 1, -1.0: 1, 1.0: 1, 3.0: 0, 5.0: 1}
 
 
 def test_values_that_are_the_same_are_one_bin() -> None:

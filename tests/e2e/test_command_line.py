@@ -1,0 +1,410 @@
+"""Whatever a user types, or has lying about: one sentence on standard error, an exit code, and clean data."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+from candle_data import START_MS, walk, write, write_days
+from program import Ended, run, running
+from psycopg.sql import SQL, Identifier
+
+from infra.cli.app import app, main
+
+DEAD = "postgresql://somebody:geheim@127.0.0.1:1/nothing"
+COMMANDS = sorted(command.name for command in app.registered_commands if command.name)
+READING = (
+    ("verify",), ("replay", "--verify"), ("replay", "--at", "seq:1"), ("report", "pnl"), ("rebuild",),
+    ("why", "BTCUSDT"), ("halt",), ("close", "BTCUSDT"),
+)  # fmt: skip
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Ask = Callable[..., Answer]
+Columns = dict[str, list[float]]
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Stand in an empty directory, and leave the process as it was."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    interval, root = sys.getswitchinterval(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    sys.setswitchinterval(interval)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Type a command, in this process."""
+
+    def typed(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return Answer(code, *capsys.readouterr())
+
+    return typed
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_days(tmp_path_factory.mktemp("data"), days=0.25)
+
+
+@pytest.fixture(scope="module")
+def recorded(data: Path, module_store: str) -> str:
+    """A store with one run in it."""
+    assert main(["backtest", "--data", str(data), "--store", module_store, "--json"]) == 0
+    return module_store
+
+
+def assert_refused(answer: Answer | Ended, *words: str) -> None:
+    """See that it says in one sentence what it can't do."""
+    assert answer.code == 2, answer
+    assert answer.out == ""
+    assert answer.err.startswith("Can't do that. "), answer.err
+    assert answer.err.count("\n") == 1
+    assert [word for word in words if word not in answer.err] == [], answer.err
+
+
+# ── arguments ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_has_an_example(ask: Ask, command: str) -> None:
+    answer = ask(command, "--help")
+    assert (answer.code, answer.err) == (0, "")
+    assert "Example" in answer.out
+    assert f"run.py {command}" in answer.out or command == "run"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "nonsense", "run --nonsense", "run --speed fast", "--duration -1", "backtest", "report", "close", "why", "export",
+        "report pnl --limit -1", "replay --at", "settings --home",
+    ],
+)  # fmt: skip
+def test_what_the_parser_does_not_understand_is_a_usage_error(ask: Ask, typed: str) -> None:
+    answer = ask(*typed.split())
+    assert (answer.code, answer.out) == (2, "")
+    assert "Error: " in answer.err
+    assert "bug" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("--speed -1", ("market.speed", "-1")),
+        ("run --symbols 0", ("market.symbols", "from 1 to 1000", "found 0")),
+        ("run --symbols -3", ("market.symbols", "-3")),
+        ("run --set strategy.cooldown=3", ("a known key", "strategy.cooldown", "Did you mean strategy.cooldown_minutes")),
+        ("run --set strategy.cooldown_minutes", ("key=value",)),
+        ("run --set account.leverage=NaN", ("account.leverage", "expected int", "'NaN'")),
+        ("run --set account.initial_balance=NaN", ("account.initial_balance", "found NaN")),
+        ("run --set market.speed=nan", ("market.speed", "found nan")),
+        ("run --strategy nobody", ("strategy.name", "'nobody'")),
+        ("run --strategy missing.py", ("strategy.name", "missing.py")),
+        ("run --config missing.toml", ("missing.toml", "No such file")),
+        ("settings --set nokey=1", ("a known key", "nokey")),
+        ("backtest --data missing", ("missing", "a directory", "nothing there")),
+        ("backtest --data . --symbols 3", ("klines/<interval>", "none")),
+        ("verify --head 12", ("--head", "64 hex digits")),
+        ("report [/bold]", ("one of pnl", "[/bold]")),
+        ("runs compare A", ("compare A B", "compare A")),
+        ("runs delete", ("delete ID",)),
+        ("replay", ("one of --at T", "found none")),
+        ("replay --at seq:1 --verify", ("one of", "--at and --verify")),
+    ],
+)
+def test_an_unusable_argument_is_refused_with_what_was_expected_and_found(
+    ask: Ask, typed: str, words: tuple[str, ...]
+) -> None:
+    assert_refused(ask(*typed.split()), "expected ", "found ", *words)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("broken.toml", "[[", ("a TOML file", "settings --example")),
+        ("unknown.toml", "[nowhere]\nx = 1\n", ("a known key", "nowhere.x")),
+        ("range.toml", "[account]\nleverage = 1000\n", ("account.leverage", "from 1 to 125", "1000")),
+        ("pair.toml", "[account]\nmax_open_positions = 2\n", ("account.max_same_side_positions", "at most")),
+    ],
+)
+def test_an_unusable_settings_file_is_refused(ask: Ask, name: str, text: str, words: tuple[str, ...]) -> None:
+    Path(name).write_text(text, "utf-8")
+    assert_refused(ask("run", "--config", name), name if "account" not in words[0] else words[0], *words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def propose(:", ("SyntaxError",)),
+        ("1 / 0", ("ZeroDivisionError",)),
+        ("raise SystemExit(0)", ("SystemExit",)),
+        ("x = 1", ("a function propose(view)", "none")),
+    ],
+)
+def test_an_unusable_strategy_file_is_refused(ask: Ask, text: str, words: tuple[str, ...]) -> None:
+    Path("mine.py").write_text(text, "utf-8")
+    assert_refused(ask("run", "--strategy", "mine.py", "--store", "memory"), "mine.py", *words)
+
+
+# ── stores ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("replay --at nonsense", ("--at", "a moment", "'nonsense'")),
+        ("replay --at 12", ("--at", "a moment", "'12'")),
+        ("replay --at seq:-1", ("--at", "a moment")),
+        ("replay --at seq:99999999", ("--at", "which ends at", "99999999")),
+        ("replay --at input:99999999", ("--at", "which ends at")),
+        ("replay --at seq:10 --stream nobody:x", ("--stream", "nobody:x")),
+        ("replay --at seq:10 --diff x", ("--diff", "a moment")),
+        ("replay --verify --from seq:100 --to seq:10", ("a start before the end",)),
+        ("replay --verify --run nobody", ("--run", "a run of this store", "'nobody'")),
+        ("verify --run nobody", ("--run", "'nobody'")),
+        ("why NOBODY", ("a symbol of this run", "NOBODY")),
+        ("why position:main/BTCUSDT-99999", ("BTCUSDT-99999",)),
+        ("rebuild nobody", ("one of pnl", "'nobody'")),
+        ("report pnl --run nobody", ("--run", "'nobody'")),
+        ("runs compare nobody [/red]", ("--run", "'nobody'")),
+        ("runs delete [/red]", ("--run", "[/red]")),
+        ("halt", ("A running system is not available", "python run.py")),
+        ("close NOBODY", ("A running system is not available",)),
+    ],
+)
+def test_what_a_store_does_not_hold_is_refused(ask: Ask, recorded: str, typed: str, words: tuple[str, ...]) -> None:
+    assert_refused(ask(*typed.split(), "--store", recorded), *words)
+
+
+@pytest.mark.parametrize("typed", READING, ids=" ".join)
+def test_an_empty_store_is_said_to_be_empty(ask: Ask, empty_store: str, typed: tuple[str, ...]) -> None:
+    assert_refused(ask(*typed, "--store", empty_store))
+
+
+def test_no_runs_are_no_error(ask: Ask, empty_store: str) -> None:
+    assert ask("runs", "--json", "--store", empty_store) == (0, "[]\n", "")
+    assert "none yet" in ask("runs", "--store", empty_store).out
+
+
+@pytest.mark.parametrize("typed", [*READING, ("runs",), ("run",), ("backtest", "--data", "DATA")], ids=" ".join)
+def test_without_a_database_every_command_says_so(ask: Ask, data: Path, typed: tuple[str, ...]) -> None:
+    given = [str(data) if word == "DATA" else word for word in typed]
+    answer = ask(*given, "--json", "--store", DEAD)
+    assert_refused(answer, "PostgreSQL is not available", "127.0.0.1")
+    assert "geheim" not in answer.err
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://me:geheim@host/x", "postgresql://[", "postgresql://h/x?foo=bar"])
+def test_what_is_no_database_url_is_refused_without_its_password(ask: Ask, url: str) -> None:
+    answer = ask("runs", "--store", url)
+    assert_refused(answer, "database.url (command line)", "a PostgreSQL URL")
+    assert "geheim" not in answer.err
+
+
+@pytest.mark.parametrize("typed", READING, ids=" ".join)
+def test_a_run_in_memory_can_not_be_asked_later(ask: Ask, typed: tuple[str, ...]) -> None:
+    assert_refused(ask(*typed, "--store", "memory"), "--store", "a PostgreSQL store")
+
+
+def test_a_home_that_can_not_be_one_is_refused(ask: Ask) -> None:
+    Path("file").write_text("x", "utf-8")
+    assert_refused(ask("runs", "--home", "file"), "--home", "a directory that can be written to")
+
+
+def test_doctor_reports_a_dead_database_and_makes_nothing(ask: Ask, tmp_path: Path) -> None:
+    answer = ask("doctor", "--json", "--store", DEAD)
+    assert (answer.code, answer.err) == (1, "")
+    failed = {check["name"]: check["detail"] for check in json.loads(answer.out)["checks"] if not check["ok"]}
+    assert failed.keys() == {"database"}
+    assert "geheim" not in answer.out
+    assert ask("doctor", "--json", "--home", tmp_path / "home").code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_changed_store_is_a_finding(ask: Ask, data: Path, store: str) -> None:
+    done = json.loads(ask("backtest", "--data", data, "--store", store, "--json").out)
+    table = Identifier(f"run_{done['run_id']}", "events")
+    with psycopg.connect(store, autocommit=True) as connection:
+        connection.execute(SQL("ALTER TABLE {} DISABLE TRIGGER ALL").format(table))
+        connection.execute(SQL("UPDATE {} SET topic = 'PositionOpened' WHERE notification_id = 3").format(table))
+    answer = ask("verify", "--json", "--store", store)
+    assert (answer.code, answer.err) == (1, "")
+    assert json.loads(answer.out)["ok"] is False
+    assert "Traceback" not in ask("replay", "--verify", "--store", store).err
+
+
+# ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def changed(column: str, value: float) -> Callable[[Columns], None]:
+    def change(candles: Columns) -> None:
+        candles[column][100] = value
+
+    return change
+
+
+def repeated(candles: Columns) -> None:
+    for column in candles.values():
+        column.insert(100, column[99])
+
+
+def contradicted(candles: Columns) -> None:
+    repeated(candles)
+    candles["volume"][100] += 1.0
+
+
+def reversed_(candles: Columns) -> None:
+    for column in candles.values():
+        column.reverse()
+
+
+def backtest(ask: Ask, root: Path) -> tuple[dict[str, Any], str]:
+    answer = ask("backtest", "--data", root, "--store", "memory", "--json")
+    assert answer.code == 0, answer.err
+    assert "Traceback" not in answer.err
+    return json.loads(answer.out), answer.err
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "lost"),
+    [
+        (changed("close", math.nan), "1 of 300 rows left out (1 CLOSE_NOT_FINITE)", 1),
+        (changed("high", math.inf), "(1 HIGH_NOT_FINITE)", 1),
+        (changed("low", -1.0), "(1 PRICE_NOT_POSITIVE)", 1),
+        (changed("open", 0.0), "(1 PRICE_NOT_POSITIVE)", 1),
+        (changed("high", 1.0), "(1 HIGH_BELOW_LOW)", 1),
+        (changed("volume", -1.0), "(1 VOLUME_NEGATIVE)", 1),
+        (changed("open_time", START_MS + 7), "(1 TIME_OFF_GRID)", 1),
+        (repeated, "1 of 301 rows left out (1 DUPLICATE)", 0),
+        (contradicted, "2 of 301 rows left out (2 CONFLICTING)", 1),
+    ],
+)
+def test_a_bad_row_is_left_out_counted_and_reported(
+    ask: Ask, change: Callable[[Columns], None], said: str, lost: int
+) -> None:
+    candles = walk(1, 300, 100.0)
+    change(candles)
+    write(Path("market"), "BTCUSDT", candles)
+    found, err = backtest(ask, Path("market"))
+    assert found["candles"] == 300 - lost
+    assert said in err
+    assert ("missing" in err) == bool(lost)
+
+
+def test_the_order_of_rows_in_a_file_does_not_matter(ask: Ask) -> None:
+    candles = walk(1, 300, 100.0)
+    write(Path("sorted"), "BTCUSDT", candles)
+    reversed_(candles)
+    write(Path("reversed"), "BTCUSDT", candles)
+    assert backtest(ask, Path("sorted"))[0]["chain_head"] == backtest(ask, Path("reversed"))[0]["chain_head"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c.pop("low"), ("a column low", "open_time, open, high, close, volume")),
+        (lambda c: c.pop("open_time"), ("a column open_time",)),
+        (lambda c: c.update(close=[math.nan] * 300), ("1m candles", "300 x CLOSE_NOT_FINITE")),
+        (lambda c: c.update(close=["x"] * 300), ("column close", "numbers")),
+        (lambda c: c.update(open_time=[t // 1000 for t in c["open_time"]]), ("TIME_OUT_OF_RANGE", "milliseconds")),
+    ],
+    ids=["no low", "no time", "all NaN", "text", "seconds"],
+)
+def test_a_file_without_candles_is_refused(
+    ask: Ask, change: Callable[[Columns], object], words: tuple[str, ...]
+) -> None:
+    candles = walk(1, 300, 100.0)
+    change(candles)
+    path = write(Path("market"), "BTCUSDT", candles)
+    assert_refused(ask("backtest", "--data", "market", "--store", "memory"), str(path), *words)
+
+
+@pytest.mark.parametrize("damage", ["emptied", "garbage", "cut"])
+def test_a_damaged_file_is_refused(ask: Ask, damage: str) -> None:
+    path = write(Path("market"), "BTCUSDT", walk(1, 300, 100.0))
+    whole = path.read_bytes()
+    path.write_bytes({"emptied": b"", "garbage": b"PAR1 no", "cut": whole[: len(whole) // 2]}[damage])
+    assert_refused(ask("backtest", "--data", "market", "--store", "memory"), str(path), "a readable Parquet file")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("--symbols NOBODY", ("one of BTCUSDT, ETHUSDT, SOLUSDT", "NOBODY")),
+        ("--symbols 3", ("--symbols", "names", "'3'")),
+        ("--symbols ,", ("--symbols", "names")),
+        ("--from 2025-06-17 --to 2025-06-16", ("a start before the end",)),
+        ("--from yesterday", ("--from", "a moment", "'yesterday'")),
+        ("--to 12", ("--to", "a moment", "'12'")),
+        ("--from 2030-01-01", ("a range from 2030-01-01", "2025-06-16")),
+        ("--base-interval 7m", ("base_interval", "'7m'")),
+        ("--base-interval 5m", ("klines/5m", "There are candles of: 1m")),
+    ],
+)
+def test_a_range_or_a_symbol_that_the_files_do_not_hold_is_refused(
+    ask: Ask, data: Path, typed: str, words: tuple[str, ...]
+) -> None:
+    assert_refused(ask("backtest", "--data", data, "--store", "memory", *typed.split()), *words)
+
+
+def test_an_empty_directory_is_refused(ask: Ask) -> None:
+    Path("market").mkdir()
+    assert_refused(ask("backtest", "--data", "market"), "klines/<interval>/<SYMBOL>", "none")
+
+
+# ── whole processes ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+def test_a_process_keeps_data_and_words_apart(data: Path) -> None:
+    ended = run("backtest", "--data", data, "--store", "memory", "--json")
+    assert ended.code == 0
+    assert ended.json["candles"] == 3 * 360
+    assert "no warm-up" in ended.err
+    assert_refused(run("verify", "--json", DATABASE_URL=DEAD), "PostgreSQL is not available")
+    assert_refused(run("runs", "--json", "--store", "nonsense"), "a PostgreSQL URL")
+
+
+@pytest.mark.slow
+def test_a_second_system_on_a_store_names_the_first_and_operators_reach_the_first(store: str) -> None:
+    small = ("--symbols", "2", "--no-dashboard", "--json", "--store", store)
+    with running(*small) as first:
+        first.until(first.started)
+        assert_refused(run(*small), "This store is owned by process", str(first.process.pid))
+        for typed in (["halt"], ["resume"], ["flatten"], ["close", "BTCUSDT"]):
+            done = run(*typed, "--json", "--store", store)
+            assert (done.code, done.json["command"], done.err) == (0, typed[0], "")
+            assert (done.json["event"], done.json["seq"] > 0) == ("OperatorCommandAccepted", True)
+        assert_refused(run("runs", "delete", "live", "--store", store), "owned by")
+        assert first.signal(signal.SIGTERM).code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after_s", [0.15, 0.3])
+def test_an_early_ctrl_c_leaves_no_traceback(tmp_path: Path, after_s: float) -> None:
+    with running("settings", "--home", tmp_path) as process:
+        if process.lives_for(after_s):
+            ended = process.signal(signal.SIGINT)
+            assert ended.code in {0, 130, -signal.SIGINT}
+        assert "Traceback" not in process.said()
