@@ -65,7 +65,9 @@ def _union(kinds: Sequence[type[msgspec.Struct]]) -> Any:
 
 _encode = msgspec.msgpack.Encoder().encode
 _raw = msgspec.msgpack.Decoder(tuple[int, int, dict[str, Any]]).decode
-_decoders = {name_of(kind): msgspec.msgpack.Decoder(tuple[int, int, kind]).decode for kind in EVENTS}
+_decoders: Final[dict[str, Callable[[bytes], tuple[int, int, Event]]]] = {
+    name_of(kind): msgspec.msgpack.Decoder(tuple[int, int, kind]).decode for kind in EVENTS
+}
 _kinds = {name_of(kind): kind for kind in EVENTS}
 _decode_input = msgspec.msgpack.Decoder(_union(INPUTS)).decode
 _decode_effects = msgspec.msgpack.Decoder(list[tuple[str, _union(EFFECTS)]]).decode
@@ -88,7 +90,7 @@ def decode_event(topic: str, state: bytes) -> tuple[int, int, Event]:
     decode = _decoders.get(topic)
     try:
         if decode is not None:
-            return cast("tuple[int, int, Event]", decode(state))
+            return decode(state)
         if topic in UPCASTERS:
             return upcast(topic, state)
     except _UNREADABLE as error:

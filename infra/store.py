@@ -67,6 +67,7 @@ def building(
         clock_kind="recorded",
         prepare=lambda connection: runs.begin(connection, info),
         limits=limits_of(settings.database),
+        fault=fault_from_environment(os.environ),
     )
     reader = PostgresReader(url, tables, checkpoint_schema=CHECKPOINT_SCHEMA)
 

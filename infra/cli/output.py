@@ -38,7 +38,7 @@ def print_facts(value: msgspec.Struct | Mapping[str, object], title: str, *, as_
         print_json(value)
         return
     facts = cast("dict[str, object]", msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else value
-    out.print(f"[italic]{title}[/italic]")
+    out.print(title, style="italic")
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, fact in facts.items():
         table.add_row(name.replace("_", " "), shown(fact))
@@ -60,7 +60,7 @@ def print_rows(rows: Sequence[Mapping[str, object]], title: str, *, as_json: boo
         names, cells = ["", *(line[0] for line in cells)], [list(line) for line in zip(names, *cells, strict=True)][1:]
         names[0] = next(iter(rows[0]))
     numeric = {name for name, value in rows[0].items() if isinstance(value, int | float | Decimal)}
-    out.print(f"[italic]{title}[/italic]")
+    out.print(title, style="italic")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in names:
         table.add_column(name, justify="right" if name in numeric else "left", no_wrap=True)

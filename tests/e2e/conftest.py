@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +11,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from asking import Answer, Ask
+from candle_data import write_days
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
+from infra.cli.app import main
 from infra.postgres import embedded
 
 
@@ -49,6 +54,31 @@ def empty_store(database_url: str) -> Iterator[str]:
     """One in which nobody writes."""
     with _database(database_url) as url:
         yield url
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Ask]:
+    """Type commands in this process, in an empty directory; it is left as it was."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    interval, root = sys.getswitchinterval(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def typed(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return Answer(code, *capsys.readouterr())
+
+    yield typed
+    sys.setswitchinterval(interval)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def quarter_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six hours of candles of three symbols."""
+    return write_days(tmp_path_factory.mktemp("data"), days=0.25)
 
 
 @contextmanager

@@ -51,9 +51,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
                 assert self.price is not None
                 assert self.quantity is not None
                 fee = self.price * self.quantity * FEE
-                return VenueFilled(
-                    self.order_id, self.at_ms, f"fill-{self.order_id}", self.price, self.quantity, fee
-                )
+                return VenueFilled(self.order_id, self.at_ms, f"fill-{self.order_id}", self.price, self.quantity, fee)
             case _:
                 return VenueCanceled(self.order_id, self.at_ms, self.kind)
 
@@ -158,9 +156,7 @@ class Handler:
     `answer` takes what the exchange says, `step` is called by the name of each step (a test kills the process there).
     """
 
-    def __init__(
-        self, exchange: Exchange, answer: Callable[[Input], object], step: Callable[[str], None]
-    ) -> None:
+    def __init__(self, exchange: Exchange, answer: Callable[[Input], object], step: Callable[[str], None]) -> None:
         self._exchange = exchange
         self._answer = answer
         self._step = step
