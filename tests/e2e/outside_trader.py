@@ -1,8 +1,8 @@
 """The kernel with a venue outside: `outside_trader.py STORE FILE MINUTES`, killed again and again by its test.
 
-It trades the synthetic market for so many of its minutes, as fast as the answers come; 0 minutes let everything run out.
- `TRADER_FAULT=after_send:3` kills it at the third order, just
-after that has reached the exchange; `HINDSIGHT_FAULT` does so at the steps of a commit.
+It trades the synthetic market for so many of its minutes, as fast as the answers come; 0 minutes let all run out.
+`TRADER_FAULT=after_send:3` kills it at the third order, just after that has reached the exchange; `HINDSIGHT_FAULT`
+does so at the steps of a commit.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Trader:
         self.answers: queue.SimpleQueue[Input] = queue.SimpleQueue()
         self.exchange = Exchange(file)
         handler = Handler(self.exchange, self.answers.put, fault())
-        self.outbox = Outbox(handler.carry_out, lambda: self.journal.lease_valid())
+        self.outbox = Outbox(handler.carry_out, lambda: self.journal.lease_valid())  # noqa: PLW0108 - made below
         self.market = SyntheticMarket(3, SYMBOLS)
         tables = Tables(LIVE)
         info = new_run(LIVE, "live", "outside", "market", "{}")

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
+SEED = int(os.environ.get("E2E_SEED", "20251"))
+"""Where and when programs are killed. A failing test prints it."""
 WAIT_S = 90.0
 POLL_S = 0.02
 

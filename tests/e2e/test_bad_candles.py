@@ -121,13 +121,11 @@ def test_a_damaged_file_is_refused(ask: Ask, damage: str) -> None:
     ],
 )
 def test_a_range_or_a_symbol_that_the_files_do_not_hold_is_refused(
-    ask: Ask, data: Path, typed: str, words: tuple[str, ...]
+    ask: Ask, quarter_day: Path, typed: str, words: tuple[str, ...]
 ) -> None:
-    assert_refused(ask("backtest", "--data", data, "--store", "memory", *typed.split()), *words)
+    assert_refused(ask("backtest", "--data", quarter_day, "--store", "memory", *typed.split()), *words)
 
 
 def test_an_empty_directory_is_refused(ask: Ask) -> None:
     Path("market").mkdir()
     assert_refused(ask("backtest", "--data", "market"), "klines/<interval>/<SYMBOL>", "none")
-
-

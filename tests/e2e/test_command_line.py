@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
-import math
 import signal
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from candle_data import START_MS, walk, write, write_days
-from program import Ended, run, running
+from asking import Ask, assert_refused
+from program import run, running
 from psycopg.sql import SQL, Identifier
 
-from infra.cli.app import app, main
+from infra.cli.app import app
 
 DEAD = "postgresql://somebody:geheim@127.0.0.1:1/nothing"
 COMMANDS = sorted(command.name for command in app.registered_commands if command.name)
@@ -28,14 +23,9 @@ READING = (
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_days(tmp_path_factory.mktemp("data"), days=0.25)
-
-
-@pytest.fixture(scope="module")
-def recorded(data: Path, module_store: str) -> str:
+def recorded(quarter_day: Path, module_store: str) -> str:
     """A store with one run in it."""
-    assert main(["backtest", "--data", str(data), "--store", module_store, "--json"]) == 0
+    assert run("backtest", "--data", quarter_day, "--store", module_store).code == 0
     return module_store
 
 
@@ -53,8 +43,8 @@ def test_the_help_of_every_command_has_an_example(ask: Ask, command: str) -> Non
 @pytest.mark.parametrize(
     "typed",
     [
-        "nonsense", "run --nonsense", "run --speed fast", "--duration -1", "backtest", "report", "close", "why", "export",
-        "report pnl --limit -1", "replay --at", "settings --home",
+        "nonsense", "run --nonsense", "run --speed fast", "--duration -1", "backtest", "report", "close", "why",
+        "export", "report pnl --limit -1", "replay --at", "settings --home",
     ],
 )  # fmt: skip
 def test_what_the_parser_does_not_understand_is_a_usage_error(ask: Ask, typed: str) -> None:
@@ -167,8 +157,8 @@ def test_no_runs_are_no_error(ask: Ask, empty_store: str) -> None:
 
 
 @pytest.mark.parametrize("typed", [*READING, ("runs",), ("run",), ("backtest", "--data", "DATA")], ids=" ".join)
-def test_without_a_database_every_command_says_so(ask: Ask, data: Path, typed: tuple[str, ...]) -> None:
-    given = [str(data) if word == "DATA" else word for word in typed]
+def test_without_a_database_every_command_says_so(ask: Ask, quarter_day: Path, typed: tuple[str, ...]) -> None:
+    given = [str(quarter_day) if word == "DATA" else word for word in typed]
     answer = ask(*given, "--json", "--store", DEAD)
     assert_refused(answer, "PostgreSQL is not available", "127.0.0.1")
     assert "geheim" not in answer.err
@@ -201,8 +191,8 @@ def test_doctor_reports_a_dead_database_and_makes_nothing(ask: Ask, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_changed_store_is_a_finding(ask: Ask, data: Path, store: str) -> None:
-    done = json.loads(ask("backtest", "--data", data, "--store", store, "--json").out)
+def test_a_changed_store_is_a_finding(ask: Ask, quarter_day: Path, store: str) -> None:
+    done = json.loads(ask("backtest", "--data", quarter_day, "--store", store, "--json").out)
     table = Identifier(f"run_{done['run_id']}", "events")
     with psycopg.connect(store, autocommit=True) as connection:
         connection.execute(SQL("ALTER TABLE {} DISABLE TRIGGER ALL").format(table))
@@ -217,8 +207,8 @@ def test_a_changed_store_is_a_finding(ask: Ask, data: Path, store: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_keeps_data_and_words_apart(data: Path) -> None:
-    ended = run("backtest", "--data", data, "--store", "memory", "--json")
+def test_a_process_keeps_data_and_words_apart(quarter_day: Path) -> None:
+    ended = run("backtest", "--data", quarter_day, "--store", "memory", "--json")
     assert ended.code == 0
     assert ended.json["candles"] == 3 * 360
     assert "no warm-up" in ended.err

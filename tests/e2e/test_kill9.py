@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from candle_data import write_days
-from program import Running, run, running
+from program import SEED, Running, run, running
 from recorded_run import (
     assert_replays,
     assert_whole,
@@ -36,7 +36,6 @@ from infra.postgres.fault import STEPS
 
 pytestmark = pytest.mark.slow
 
-SEED = 20_251
 RANDOM_KILLS = 10
 TIME_STOP_MINUTES = 40
 SYSTEM = (

@@ -1,18 +1,17 @@
-"""The output-commit rule with a venue outside: kill the trader anywhere, and ask the exchange's own file what it saw."""
+"""The output-commit rule with a venue outside: kill the trader anywhere, and ask the exchange's file what it saw."""
 
 from __future__ import annotations
 
 import random
 import signal
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from outside_trader import strategies
 from outside_venue import Exchange, Line, read_lines
-from program import Running, python
+from program import SEED, Running, python
 from recorded_run import assert_replays, assert_whole, events, folded_hash, head
 
 from domain.base import stream_of
@@ -26,7 +25,6 @@ from infra.postgres.fault import STEPS
 
 pytestmark = pytest.mark.slow
 
-SEED = 7_041
 TRADER = Path(__file__).with_name("outside_trader.py")
 FOR_EVER = 100_000
 HANDLER_STEPS = ("before_send", "after_send")
@@ -84,7 +82,7 @@ def assert_sent_once(lines: list[Line]) -> None:
 
 
 @pytest.fixture(scope="module")
-def desk(module_store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(module_store: str, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """Kill one trader at every step of a commit and of an order's way out, and at random moments."""
     chance = random.Random(SEED)
     print(f"seed {SEED}")
@@ -96,7 +94,7 @@ def desk(module_store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     for fault in faults:
         found.session(moment_s=chance.uniform(0.5, 1.6), **fault)
     found.leave()
-    yield found
+    return found
 
 
 def test_no_order_reaches_the_exchange_before_its_event_is_durable_or_twice(desk: Desk) -> None:
