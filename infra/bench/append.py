@@ -36,12 +36,12 @@ _COLUMN_TYPES: Final = ("text", "int8", "text", "bytea", "int8")
 
 def bench_append(context: BenchContext) -> list[Measure]:
     """Measure the journal and the recorder of the library against both baselines."""
-    steps = analysed(SYMBOLS, context.size(1_250, 10))
+    steps = analysed(SYMBOLS, context.size(2_500, 10))
     rows = [small_commit.columns_of(row) for step in steps for row in step.rows]
     stored = [StoredEvent(stream, version, topic, state) for stream, version, topic, state, _ in rows]
     commits = _in_commits(steps)
     ours, journal, library, stock, bare = take_turns(
-        2 * context.rounds,
+        context.rounds,
         lambda: _writer(context, commits, len(rows)),
         lambda: _journal(context, steps, len(rows)),
         lambda: _insert(context, JournalFactory, stored),
