@@ -85,7 +85,9 @@ def run(
     feed_market(runner, market, progress)
     runner.feed(runner.kernel.head.at_ms, SessionEnded("end of data"))
     journal.close()
-    return _result(name, runner.kernel, totals, time.perf_counter() - began)
+    result = _result(name, runner.kernel, totals, time.perf_counter() - began)
+    runner.kernel.close()
+    return result
 
 
 def feed_market(runner: Runner, market: RecordedMarket, progress: Callable[[int], None] | None = None) -> None:
