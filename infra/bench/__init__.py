@@ -5,6 +5,9 @@
     kernel      inputs through 140 actors, no I/O                 pykka's threads
     replay      candles of a decision replay                      the backtest that it replays
     rebuild     events of a projection that is built anew         a bare read of the same rows
+    as_of       seconds to the state of a late moment             folding from zero
+    export      events into an audit bundle                       a bare read of the same rows
+    verify      events through a bundle's own verifier            bare SHA-256
     backtest    candles of a backtest, everything on              the same without a database
     latency     candle received → order released                  one bare INSERT and commit
     indicators  closes through the six indicators                 TA-Lib over a window
@@ -18,6 +21,8 @@ from collections.abc import Callable
 from typing import Final
 
 from infra.bench.append import bench_append
+from infra.bench.as_of import bench_as_of
+from infra.bench.audit import bench_export, bench_verify
 from infra.bench.backtest import bench_backtest, bench_replay
 from infra.bench.context import BenchContext
 from infra.bench.fold import bench_fold
@@ -33,6 +38,9 @@ BENCHMARKS: Final[dict[str, Callable[[BenchContext], list[Measure]]]] = {
     "kernel": bench_kernel,
     "replay": bench_replay,
     "rebuild": bench_rebuild,
+    "as_of": bench_as_of,
+    "export": bench_export,
+    "verify": bench_verify,
     "backtest": bench_backtest,
     "latency": bench_latency,
     "indicators": bench_indicators,
