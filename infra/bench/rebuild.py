@@ -29,6 +29,7 @@ from infra.bench.storing import Storage
 from infra.postgres.following import follower_of
 from infra.postgres.session import connect
 from infra.postgres.tables import Tables
+from infra.priority import step_aside
 from projections.pnl import PNL
 
 BASELINE: Final = "a bare read of the same rows"
@@ -95,6 +96,7 @@ def _rebuilding(url: str, schema: str) -> Generator[None]:
 
 
 def _rebuild_again(url: str, schema: str, begun: Event, stop: Event) -> None:
+    step_aside()
     with follower_of(url, schema, (PNL,)) as follower:
         begun.set()
         while not stop.is_set():
