@@ -16,6 +16,7 @@ from domain.errors import Unavailable, WireError
 from infra.binance import faults
 from infra.binance.breaker import Breaker
 from infra.binance.endpoints import (
+    CONNECTIONS,
     FUNDING,
     FUTURES_DATA,
     ORDERS_1M,
@@ -25,7 +26,7 @@ from infra.binance.endpoints import (
     Endpoint,
     Params,
     Security,
-    order_pool,
+    account_pool,
 )
 from infra.binance.faults import EXCHANGE, Answer, OutcomeUnknown
 from infra.binance.limits import DEFAULTS, Governor, Limit
@@ -47,6 +48,7 @@ BACK_OFF_MAX_MS: Final = 8_000
 PATIENCE_MS: Final = 60_000
 BAN_MS: Final = 120_000
 STOP_MS: Final = 60_000
+SAMPLES: Final = 3
 
 
 def governor_of(settings: BinanceSettings) -> Governor:
@@ -56,6 +58,7 @@ def governor_of(settings: BinanceSettings) -> Governor:
         WEIGHT: Limit(settings.weight_per_minute),
         ORDERS_10S: Limit(settings.orders_per_10s, 10_000),
         ORDERS_1M: Limit(settings.orders_per_minute),
+        CONNECTIONS: Limit(settings.connections, 0, whole=True),
     }
     return Governor(limits, settings.weight_share)
 
@@ -126,12 +129,17 @@ class Calls:
             self.repeats += 1
             await asyncio.sleep(wait_ms / 1_000)
 
-    async def synchronise(self, samples: int = 3) -> int:
-        """Ask for the exchange's time, a few times for the sake of precision; give the offset in ms."""
+    async def synchronise(self, *, unless_changed_from: ServerClock | None = None) -> int:
+        """Ask for the exchange's time, three times for the sake of precision; give the offset in ms.
+
+        `unless_changed_from`: do nothing if somebody else has synchronised since that clock was in use.
+        """
         async with self._resync:
-            self.clock.forget()
-            for _ in range(samples):
-                await self._ask_time()
+            if unless_changed_from is None or self.clock is unless_changed_from:
+                fresh = ServerClock()
+                for _ in range(SAMPLES):
+                    await self._ask_time(fresh)
+                self.clock = fresh
         return self.clock.offset_ms
 
     async def wait_until(self, server_ms: int) -> None:
@@ -146,12 +154,11 @@ class Calls:
         await self._pass_breaker(operation, priority)
         signed = endpoint.security is Security.SIGNED
         if signed and not self.clock.known:
-            await self.synchronise()
-        offset_ms = self.clock.offset_ms
+            await self.synchronise(unless_changed_from=self.clock)
+        clock = self.clock
         answer, expires_ms = await self._exchange(endpoint, params, priority)
         if signed and _is_refused_for_time(answer):
-            if self.clock.offset_ms == offset_ms:  # else somebody else has just synchronised
-                await self.synchronise()
+            await self.synchronise(unless_changed_from=clock)
             answer, expires_ms = await self._exchange(endpoint, params, priority)
         if answer.status < 300:
             return answer
@@ -195,21 +202,22 @@ class Calls:
         self._judge(failed=False)
         return body
 
-    async def _ask_time(self) -> None:
+    async def _ask_time(self, clock: ServerClock) -> None:
         ticket = await self.gate.enter(TIME.cost({}, self.account), TIME.priority)
         try:
             sent_ms = self._now_ms()
             self.counts[TIME.name] += 1
             answer = await self._transport.send(TIME.method, TIME.path, "", "", {})
             received_ms = self._now_ms()
-        except Lost as error:
-            raise Unavailable(EXCHANGE, str(error)) from error
+        except (Lost, Unavailable) as error:
+            self._judge(failed=True)
+            raise Unavailable(EXCHANGE, getattr(error, "detail", str(error))) from error
         finally:
             self.gate.settle(ticket)
         self._heed(TIME, answer)
         if answer.status >= 300:
             raise faults.fault(answer, TIME.name, changes=False, expires_ms=0)
-        self.clock.observe(sent_ms, received_ms, read_server_time(answer.body, TIME.name).server_time_ms)
+        clock.observe(sent_ms, received_ms, read_server_time(answer.body, TIME.name).server_time_ms)
 
     # ── what the exchange says beside the answer ──────────────────────────────────────────────────────────────────
 
@@ -218,8 +226,8 @@ class Calls:
         governor, now_ms = self.gate.governor, self.gate.now_ms()
         for header, pool in (
             ("x-mbx-used-weight-1m", WEIGHT),
-            ("x-mbx-order-count-10s", order_pool(ORDERS_10S, self.account)),
-            ("x-mbx-order-count-1m", order_pool(ORDERS_1M, self.account)),
+            ("x-mbx-order-count-10s", account_pool(ORDERS_10S, self.account)),
+            ("x-mbx-order-count-1m", account_pool(ORDERS_1M, self.account)),
         ):
             used = answer.number(header)
             if used is not None:
@@ -232,7 +240,7 @@ class Calls:
             return
         elif (refused := faults.refusal(answer)) is not None and refused.code == faults.TOO_MANY_ORDERS:
             pool = ORDERS_1M if "MINUTE" in refused.text.upper() else ORDERS_10S
-            governor.exhausted(order_pool(pool, self.account), now_ms)
+            governor.exhausted(account_pool(pool, self.account), now_ms)
         elif endpoint.pool in {FUTURES_DATA, FUNDING} and answer.retry_after_ms is None:
             governor.exhausted(endpoint.pool, now_ms)
         else:

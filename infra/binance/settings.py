@@ -24,7 +24,7 @@ class BinanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recv_window_ms: int = 5_000
     connect_timeout_ms: int = 5_000
     timeout_ms: int = 10_000
-    connections: int = 32
+    connections: int = 100
     retries: int = 2
     weight_share: float = 0.9
     weight_per_minute: int = 2_400

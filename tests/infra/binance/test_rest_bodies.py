@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ from domain.errors import WireError
 from domain.instrument import Instrument
 from domain.market import Candle
 from domain.values import OrderSide
-from infra.binance.wire.account_bodies import Balance, PositionRisk, read_positions
+from infra.binance.wire.account_bodies import Balance, PositionRisk
 from infra.binance.wire.bodies import Refusal, read_refusal, read_server_time
 from infra.binance.wire.contract_bodies import ExchangeInfo, SymbolBrackets, read_exchange_info
 from infra.binance.wire.market_bodies import BookTicker, Depth, FundingRate, MarkPrice, read_funding_rates, read_klines
@@ -316,24 +317,27 @@ def test_a_candle_of_no_numbers_is_a_wire_error() -> None:
         read_klines(b'[[1,"nan","1","1","1","1",2,"1",1,"1","1","0"]]', "")
 
 
-@pytest.mark.parametrize("raw", [b"", b"<html>", b"[" * 100_000, b'{"x":' * 100_000, b"\xff\xfe", b"null", b'"', b"[[["])
+@pytest.mark.parametrize(
+    "raw", [b"", b"<html>", b"[" * 100_000, b'{"x":' * 100_000, b"\xff\xfe", b"null", b'"', b"[[["]
+)
 def test_what_is_no_body_is_a_wire_error(raw: bytes) -> None:
     for read in (*READERS.values(), *OF_ALL_SYMBOLS.values()):
         with pytest.raises(WireError):
             read(raw, "x")
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["NaN", "1.5"])
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["NaN", "1.5"])
+)
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
 )
 
 
 def broken(read: Any, raw: bytes) -> None:
-    try:
+    """Any other exception than `WireError` fails the test."""
+    with suppress(WireError):
         read(raw, "fuzz")
-    except WireError as error:
-        assert str(error)
 
 
 @given(st.sampled_from(sorted(READERS)), st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
