@@ -48,6 +48,7 @@ BACK_OFF_MAX_MS: Final = 8_000
 PATIENCE_MS: Final = 60_000
 BAN_MS: Final = 120_000
 STOP_MS: Final = 60_000
+LOOK_MS: Final = 100
 SAMPLES: Final = 3
 
 
@@ -79,6 +80,7 @@ class Calls:
         breaker: Breaker | None = None,
         now_ms: Callable[[], int] = wall_ms,
         draw: Callable[[], float] = random.random,
+        back_off_ms: int = BACK_OFF_MS,
     ) -> None:
         self.settings = settings
         self.account = account
@@ -90,6 +92,7 @@ class Calls:
         self._key = key
         self._now_ms = now_ms
         self._draw = draw
+        self._first_pause_ms = back_off_ms
         self._transport = Transport(settings)
         self._resync = asyncio.Lock()
 
@@ -145,7 +148,7 @@ class Calls:
     async def wait_until(self, server_ms: int) -> None:
         """Wait until the exchange's clock is past a moment."""
         while (left_ms := server_ms - self.server_ms()) >= 0:
-            await asyncio.sleep((left_ms + 1) / 1_000)
+            await asyncio.sleep(min(left_ms + 1, LOOK_MS) / 1_000)  # market time may run faster than ours
 
     # ── one attempt ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -260,7 +263,7 @@ class Calls:
         """Give the pause before the next attempt; None if the exchange wants more than our patience."""
         if retry_after_ms is not None and retry_after_ms > PATIENCE_MS:
             return None
-        doubled = min(BACK_OFF_MS * 2**repeats, BACK_OFF_MAX_MS)
+        doubled = min(self._first_pause_ms * 2**repeats, BACK_OFF_MAX_MS)
         return max(doubled * (0.5 + self._draw()), retry_after_ms or 0)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 import pytest
-from toy_exchange import Toy, refuses, rest_of, says, toy_exchange
+from toy_exchange import ORDER, PLACED, Toy, refuses, rest_of, says, with_toy
 
 from domain.errors import ExchangeRejected, InvalidInput
 from domain.values import OrderSide
@@ -18,8 +16,7 @@ from infra.binance.new_order import NewOrder
 from infra.binance.wire.bodies import Refusal
 from infra.binance.wire.order_bodies import Order
 
-ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
-PLACED = {"symbol": "BTCUSDT", "orderId": 7, "clientOrderId": "hs-1", "status": "NEW", "side": "BUY"}
+ALGO = "/fapi/v1/algoOrder"
 WAITING = {"symbol": "BTCUSDT", "algoId": 9, "clientAlgoId": "hs-2", "algoStatus": "NEW", "side": "SELL"}
 WRONG_SIDE = refuses(-4061, "Order's position side does not match user's setting.")
 
@@ -44,14 +41,6 @@ STOP = wish(
     working_type="MARK_PRICE",
     price_protect=True,
 )
-
-
-def with_toy(test: Callable[[Toy], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with toy_exchange() as toy:
-            await asyncio.wait_for(test(toy), 20)
-
-    asyncio.run(run())
 
 
 # ── position modes ────────────────────────────────────────────────────────────────────────────────────────────────
