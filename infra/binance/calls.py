@@ -47,6 +47,7 @@ BACK_OFF_MS: Final = 250
 BACK_OFF_MAX_MS: Final = 8_000
 PATIENCE_MS: Final = 60_000
 BAN_MS: Final = 120_000
+BAN_MAX_MS: Final = 3 * 86_400_000
 STOP_MS: Final = 60_000
 LOOK_MS: Final = 100
 SAMPLES: Final = 3
@@ -118,12 +119,25 @@ class Calls:
 
         Raises `ExchangeRejected`, `Unavailable`, `OutcomeUnknown`, `InvalidInput` or `WireError` (see `faults`).
         """
-        urgency = priority or endpoint.priority
-        repeats = 0
+        body, _ = await self.ask_dated(endpoint, params, read, priority=priority, operation=operation)
+        return body
+
+    async def ask_dated(
+        self,
+        endpoint: Endpoint,
+        params: Params,
+        read: Read[T],
+        *,
+        priority: Priority | None = None,
+        operation: str = "",
+    ) -> tuple[T, int]:
+        """Do the same; also give the exchange's time when the request left: the answer is not older than that."""
+        urgency, repeats = priority or endpoint.priority, 0
         while True:
+            await self._pass_breaker(operation or endpoint.operation, urgency)
             try:
-                answer = await self._send(endpoint, params, urgency, operation or endpoint.operation)
-                return self._read(answer, endpoint, read)
+                answer, sent_ms = await self._send(endpoint, params, urgency)
+                return self._read(answer, endpoint, read), sent_ms
             except Unavailable as error:
                 wait_ms = self._back_off_ms(repeats, error.retry_after_ms)
                 if not endpoint.repeatable or repeats >= self.settings.retries or wait_ms is None:
@@ -131,6 +145,11 @@ class Calls:
             repeats += 1
             self.repeats += 1
             await asyncio.sleep(wait_ms / 1_000)
+
+    async def know_the_time(self) -> None:
+        """Ask for the exchange's time if nobody did yet."""
+        if not self.clock.known:
+            await self.synchronise(unless_changed_from=self.clock)
 
     async def synchronise(self, *, unless_changed_from: ServerClock | None = None) -> int:
         """Ask for the exchange's time, three times for the sake of precision; give the offset in ms.
@@ -152,30 +171,28 @@ class Calls:
 
     # ── one attempt ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _send(self, endpoint: Endpoint, params: Params, priority: Priority, operation: str) -> Answer:
-        """Send a call, and once more after the clock was set right. Gives an answer of status 2xx."""
-        await self._pass_breaker(operation, priority)
+    async def _send(self, endpoint: Endpoint, params: Params, priority: Priority) -> tuple[Answer, int]:
+        """Send a call, and once more after the clock was set right. Gives an answer of status 2xx, and when it left."""
         signed = endpoint.security is Security.SIGNED
-        if signed and not self.clock.known:
-            await self.synchronise(unless_changed_from=self.clock)
+        if signed:
+            await self.know_the_time()
         clock = self.clock
-        answer, expires_ms = await self._exchange(endpoint, params, priority)
+        answer, sent_ms = await self._exchange(endpoint, params, priority)
         if signed and _is_refused_for_time(answer):
             await self.synchronise(unless_changed_from=clock)
-            answer, expires_ms = await self._exchange(endpoint, params, priority)
+            answer, sent_ms = await self._exchange(endpoint, params, priority)
         if answer.status < 300:
-            return answer
+            return answer, sent_ms
+        expires_ms = sent_ms + self.settings.recv_window_ms
         error = faults.fault(answer, endpoint.name, changes=endpoint.changes, expires_ms=expires_ms)
         self._judge(failed=isinstance(error, Unavailable | OutcomeUnknown))
         raise error
 
     async def _exchange(self, endpoint: Endpoint, params: Params, priority: Priority) -> tuple[Answer, int]:
-        """Wait for the gate, then send. Gives the answer and until when (server time) the request would be accepted."""
+        """Wait for the gate, then send. Gives the answer and the timestamp (the exchange's time) of the request."""
         ticket = await self.gate.enter(endpoint.cost(params, self.account), priority)
-        expires_ms = 0
+        timestamp_ms = self.server_ms()
         try:
-            timestamp_ms = self.server_ms()
-            expires_ms = timestamp_ms + self.settings.recv_window_ms
             request = build(endpoint, params, self._key, timestamp_ms, self.settings.recv_window_ms)
             self.counts[endpoint.name] += 1
             answer = await self._transport.send(
@@ -184,6 +201,7 @@ class Calls:
         except Lost as error:
             self._judge(failed=True)
             if endpoint.changes:
+                expires_ms = timestamp_ms + self.settings.recv_window_ms
                 raise OutcomeUnknown(endpoint.name, str(error), expires_ms) from error
             raise Unavailable(EXCHANGE, str(error)) from error
         except Unavailable:
@@ -192,7 +210,7 @@ class Calls:
         finally:
             self.gate.settle(ticket)
         self._heed(endpoint, answer)
-        return answer, expires_ms
+        return answer, timestamp_ms
 
     def _read(self, answer: Answer, endpoint: Endpoint, read: Read[T]) -> T:
         try:
@@ -238,7 +256,7 @@ class Calls:
         if answer.status == 418:
             until_ms = faults.banned_until_ms(answer)
             left_ms = until_ms - self.server_ms() if until_ms else None
-            self.gate.ban(max(answer.retry_after_ms or 0, left_ms or 0) or BAN_MS)
+            self.gate.ban(min(answer.retry_after_ms or max(left_ms or 0, 0) or BAN_MS, BAN_MAX_MS))
         elif answer.status < 300 or not faults.too_many(answer):
             return
         elif (refused := faults.refusal(answer)) is not None and refused.code == faults.TOO_MANY_ORDERS:

@@ -60,9 +60,9 @@ DOCUMENTATION: Final = {
     "binance.connections": "Most REST connections at once; they are kept and used again.",
     "binance.retries": "So often is a request repeated where that is harmless.",
     "binance.weight_share": "Share of the exchange's limits that is used at most.",
-    "binance.weight_per_minute": "Request weight that the exchange allows an IP address a minute.",
-    "binance.orders_per_10s": "Orders that the exchange allows an account in ten seconds.",
-    "binance.orders_per_minute": "Orders that the exchange allows an account a minute.",
+    "binance.weight_per_minute": "Request weight a minute and address, until the exchange says its own limit.",
+    "binance.orders_per_10s": "Orders in ten seconds and account, until the exchange says its own limit.",
+    "binance.orders_per_minute": "Orders a minute and account, until the exchange says its own limit.",
     "binance.disable_rest_fallback": "Never ask for candles over REST; warm up from the streams alone.",
 }
 RANGES: Final[dict[str, tuple[float, float]]] = {

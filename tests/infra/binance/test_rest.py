@@ -6,10 +6,12 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from aiohttp import web
 from toy_exchange import (
     ORDER,
     PLACED,
     WISH,
+    Seen,
     Toy,
     drops,
     refuses,
@@ -70,6 +72,27 @@ def test_a_public_question_carries_neither_key_nor_signature() -> None:
         (sent,) = toy.calls("GET /fapi/v1/klines")
         assert sent.query == "symbol=BTCUSDT&interval=1m&startTime=0&limit=2"
         assert "x-mbx-apikey" not in sent.headers
+
+    with_toy(test)
+
+
+def test_a_candle_is_closed_by_the_exchange_s_clock_when_the_question_left_not_by_ours() -> None:
+    async def test(toy: Toy) -> None:
+        toy.skew_ms = -3_600_000
+        asked: list[int] = []
+
+        async def late(seen: Seen) -> web.StreamResponse:
+            closes_ms = toy.now_ms() + 30  # the bar is still open, and closes while the answer is under way
+            asked.append(closes_ms)
+            body = [[closes_ms - 59_999, "1", "3", "1", "2", "9", closes_ms, "18", 4, "5", "10", "0"]]
+            while toy.now_ms() <= closes_ms:
+                await toy.tick()
+            return await says(body)(seen)
+
+        toy.on("GET /fapi/v1/klines", late)
+        async with rest_of(toy) as rest:
+            assert await rest.candles("BTCUSDT", "1m") == ()
+            assert rest.server_ms() > asked[0]
 
     with_toy(test)
 
@@ -339,6 +362,8 @@ def test_five_failures_open_the_breaker_and_a_close_still_passes() -> None:
             sent = len(toy.seen)
             with pytest.raises(Unavailable, match="breaker is open") as blocked:
                 await rest.place(WISH)
+            with pytest.raises(Unavailable, match="breaker is open"):
+                await rest.ping()
             assert 0 < (blocked.value.retry_after_ms or 0) <= 60_000
             assert len(toy.seen) == sent
             closing = NewOrder(

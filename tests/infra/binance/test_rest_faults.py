@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from toy_exchange import (
     API_KEY,
     API_SECRET,
@@ -20,7 +29,7 @@ from toy_exchange import (
     with_toy,
 )
 
-from domain.errors import ExchangeRejected, InvalidInput, WireError
+from domain.errors import ExchangeRejected, InvalidInput, Unavailable, WireError
 from infra.binance.breaker import Level
 from infra.binance.rest import Rest
 from infra.binance.settings import BinanceSettings
@@ -73,6 +82,56 @@ def test_a_host_that_does_not_exist_is_named() -> None:
         await rest.close()
 
     with_toy(test)
+
+
+def test_a_host_that_was_there_before_is_only_unavailable_when_its_name_is_not_found() -> None:
+    async def test(toy: Toy) -> None:
+        rest = Rest(BinanceSettings(rest_url=toy.url.replace("127.0.0.1", "localhost"), retries=0))
+        await rest.server_time_ms()
+        await rest.close()
+        rest.calls._transport._base = "http://nobody.invalid"
+        with pytest.raises(Unavailable, match="unknown name"):
+            await rest.ping()
+        await rest.close()
+
+    with_toy(test)
+
+
+def test_a_certificate_of_somebody_else_is_a_tls_failure(tmp_path: Path) -> None:
+    async def test(toy: Toy) -> None:
+        async with tls_server(tmp_path) as url:
+            rest = Rest(BinanceSettings(rest_url=url, retries=0))
+            with pytest.raises(InvalidInput, match=r"a server that proves to be localhost.*TLS failure.*certificate"):
+                await rest.ping()
+            await rest.close()
+
+    with_toy(test)
+
+
+@asynccontextmanager
+async def tls_server(folder: Path) -> AsyncIterator[str]:
+    """Serve with a certificate that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    file = folder / "tls.pem"
+    file.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + certificate.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield f"https://localhost:{server.sockets[0].getsockname()[1]}"
 
 
 def test_a_server_that_speaks_no_tls_is_a_tls_failure() -> None:

@@ -8,7 +8,7 @@ import hmac
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
@@ -90,6 +90,11 @@ class Toy:
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000 + self.skew_ms
+
+    async def tick(self) -> None:
+        """Let a few milliseconds pass."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), 0.005)
 
     async def hangs(self, _: Seen) -> web.StreamResponse:
         """Take the request and never answer."""
