@@ -165,8 +165,8 @@ class Calls:
         return self.clock.offset_ms
 
     async def wait_until(self, server_ms: int) -> None:
-        """Wait until the exchange's clock is past a moment."""
-        while (left_ms := server_ms - self.server_ms()) >= 0:
+        """Wait until the exchange's clock is certainly past a moment."""
+        while (left_ms := server_ms + (self.clock.uncertainty_ms or 0) - self.server_ms()) >= 0:
             await asyncio.sleep(min(left_ms + 1, LOOK_MS) / 1_000)  # market time may run faster than ours
 
     # ── one attempt ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -30,7 +30,9 @@ from toy_exchange import (
 )
 
 from domain.errors import ExchangeRejected, InvalidInput, Unavailable, WireError
+from infra.binance import transport
 from infra.binance.breaker import Level
+from infra.binance.faults import OutcomeUnknown
 from infra.binance.rest import Rest
 from infra.binance.settings import BinanceSettings
 
@@ -165,6 +167,20 @@ def test_an_answer_that_can_not_be_read_is_a_wire_error() -> None:
                 await rest.open_interest("X")
             with pytest.raises(WireError, match="expected an error body with HTTP 400"):
                 await rest.depth("X")
+
+    with_toy(test)
+
+
+def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(toy: Toy) -> None:
+        monkeypatch.setattr(transport, "BODY_MAX", 1_000)
+        toy.on("GET /fapi/v1/ping", says(b"[" * 1_001))
+        toy.on(f"POST {ORDER}", says(b"[" * 1_001))
+        async with rest_of(toy, retries=0) as rest:
+            with pytest.raises(Unavailable, match="larger than 1000 bytes"):
+                await rest.ping()
+            with pytest.raises(OutcomeUnknown, match="larger than 1000 bytes"):
+                await rest.place(WISH)
 
     with_toy(test)
 
