@@ -35,16 +35,21 @@ class Body(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Blankable(Decimal):
-    """A number that Binance may send as an empty string; that reads as 0, which it writes for "none" elsewhere."""
+    """A number that Binance may leave blank ("" or null); that reads as 0, which it writes for "none" elsewhere."""
+
+
+class BlankableFloat(float):
+    """The same for market data, such as the funding rate of a contract that has none."""
 
 
 def _hook(kind: type, value: object) -> object:
-    if kind is not Blankable or not isinstance(value, str | int | float):
+    if kind not in {Blankable, BlankableFloat} or not isinstance(value, str | int | float | None):
         raise NotImplementedError(f"expected a number, got {type(value).__name__}")
+    text = "0" if value in {None, ""} else str(value)
     try:
-        return Blankable(str(value) or "0")
-    except decimal.InvalidOperation as error:
-        raise ValueError("Invalid decimal string") from error
+        return Blankable(text) if kind is Blankable else BlankableFloat(text)
+    except (decimal.InvalidOperation, ValueError) as error:
+        raise ValueError("Expected a number in quotes") from error
 
 
 class Reader(Generic[T]):

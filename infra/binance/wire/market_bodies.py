@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.market import Candle
-from infra.binance.wire.bodies import Body, Int, Reader
+from infra.binance.wire.bodies import BlankableFloat, Body, Int, Reader
 
 field = msgspec.field
 
@@ -133,9 +133,9 @@ class MarkPrice(Body, frozen=True, kw_only=True):
     mark: float = field(name="markPrice")
     index: float = field(name="indexPrice")
     estimated_settle_price: float | None = None
-    funding_rate: float = field(name="lastFundingRate")
+    funding_rate: BlankableFloat = field(name="lastFundingRate", default=BlankableFloat(0))
     interest_rate: float | None = None
-    next_funding_ms: Int = field(name="nextFundingTime")
+    next_funding_ms: Int = field(name="nextFundingTime", default=0)
     time_ms: Int = field(name="time")
 
 
@@ -145,16 +145,13 @@ class FundingRate(Body, frozen=True, kw_only=True):
     symbol: str
     time_ms: Int = field(name="fundingTime")
     rate: float = field(name="fundingRate")
-    mark_text: str = field(name="markPrice", default="")
+    mark_price: BlankableFloat = BlankableFloat(0)
     rate_type: str = ""
 
     @property
     def mark(self) -> float | None:
         """The mark price at that moment."""
-        try:
-            return float(self.mark_text) or None
-        except ValueError:
-            return None
+        return self.mark_price or None
 
 
 class FundingInfo(Body, frozen=True, kw_only=True):

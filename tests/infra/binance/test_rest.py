@@ -273,6 +273,20 @@ def test_an_order_of_doubtful_outcome_is_never_sent_twice(doubt: str) -> None:
     with_toy(test)
 
 
+def test_an_order_on_a_kept_connection_that_the_exchange_closes_is_not_sent_again_either() -> None:
+    """The session repeats what HTTP calls idempotent by itself; an order is a POST, so that it does not."""
+
+    async def test(toy: Toy) -> None:
+        toy.on(f"POST {ORDER}", drops)
+        async with rest_of(toy) as rest:
+            await rest.synchronise()
+            with pytest.raises(OutcomeUnknown):
+                await rest.place(WISH)
+        assert len(toy.calls(f"POST {ORDER}")) == 1
+
+    with_toy(test)
+
+
 @pytest.mark.parametrize("accepted", [True, False])
 def test_after_a_time_out_the_order_is_looked_up(*, accepted: bool) -> None:
     """Not found is believed only when the exchange would not accept the request any more."""

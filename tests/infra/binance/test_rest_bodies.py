@@ -20,7 +20,15 @@ from domain.values import OrderSide
 from infra.binance.wire.account_bodies import Balance, PositionRisk
 from infra.binance.wire.bodies import Refusal, read_refusal, read_server_time
 from infra.binance.wire.contract_bodies import ExchangeInfo, SymbolBrackets, read_exchange_info
-from infra.binance.wire.market_bodies import BookTicker, Depth, FundingRate, MarkPrice, read_funding_rates, read_klines
+from infra.binance.wire.market_bodies import (
+    BookTicker,
+    Depth,
+    FundingRate,
+    MarkPrice,
+    read_funding_rates,
+    read_klines,
+    read_mark_prices,
+)
 from infra.binance.wire.order_bodies import AlgoOrder, Order, read_algo_order, read_batch, read_order
 
 NOAHARK = "noahark/rest/"
@@ -384,5 +392,15 @@ def test_exchange_info_with_a_filter_of_tomorrow_still_decodes() -> None:
 
 
 def test_an_algo_order_with_nulls_decodes() -> None:
-    raw = b'{"algoId":1,"symbol":"A","side":"BUY","algoStatus":"NEW","icebergQuantity":null,"quantity":"","price":""}'
-    assert read_algo_order(raw, "").quantity == 0
+    raw = b'{"algoId":1,"symbol":"A","side":"BUY","algoStatus":"NEW","icebergQuantity":null,"quantity":"","price":null}'
+    order = read_algo_order(raw, "")
+    assert (order.quantity, order.price) == (0, 0)
+
+
+def test_a_contract_without_funding_has_a_rate_of_zero() -> None:
+    raw = b'[{"symbol":"BTCUSDT_260925","markPrice":"1","indexPrice":"1","lastFundingRate":"","time":1}]'
+    (mark,) = read_mark_prices(raw, "")
+    assert (mark.funding_rate, mark.next_funding_ms) == (0.0, 0)
+    for wrong in (b'"nan"', b'"1e999"', b"[]", b'"x"'):
+        with pytest.raises(WireError):
+            read_mark_prices(raw.replace(b'""', wrong), "")

@@ -200,6 +200,18 @@ def test_amending_names_the_order_by_its_client_id() -> None:
     with_toy(test)
 
 
+def test_an_amendment_to_what_is_so_already_is_done() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on(f"PUT {ORDER}", refuses(-5027, "No need to modify the order."), refuses(-5024, "not open"))
+        toy.on(f"GET {ORDER}", says(PLACED))
+        async with rest_of(toy) as rest:
+            assert (await rest.amend("BTCUSDT", "hs-1", OrderSide.BUY, Decimal(1), Decimal(2))).order_id == 7
+            with pytest.raises(ExchangeRejected, match="not open"):
+                await rest.amend("BTCUSDT", "hs-1", OrderSide.BUY, Decimal(1), Decimal(2))
+
+    with_toy(test)
+
+
 # ── conditional orders ────────────────────────────────────────────────────────────────────────────────────────────
 
 
