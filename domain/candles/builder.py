@@ -77,7 +77,10 @@ def _joined(open_time_ms: int, parts: Sequence[Candle]) -> Candle:
 
     Column by column: a sum over a tuple costs a quarter of one over a generator, and every closed candle comes by here.
     """
-    _, opens, highs, lows, _, volumes, quotes, trades, takers, taker_quotes, *_ = zip(*map(astuple, parts), strict=True)
+    _, opens, highs, lows, _, volumes, quotes, trades, takers, taker_quotes, *beside = zip(
+        *map(astuple, parts), strict=True
+    )
+    *_, longs, shorts = beside
     last = parts[-1]
     return replace(
         last,
@@ -90,4 +93,6 @@ def _joined(open_time_ms: int, parts: Sequence[Candle]) -> Candle:
         trades=None if None in trades else sum(trades),
         taker_buy_volume=None if None in takers else fsum(takers),
         taker_buy_quote_volume=None if None in taker_quotes else fsum(taker_quotes),
+        liquidated_long=None if None in longs else fsum(longs),
+        liquidated_short=None if None in shorts else fsum(shorts),
     )

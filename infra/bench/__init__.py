@@ -3,6 +3,7 @@
     append      events made durable, 1,000 a commit               the stock recorder; a bare COPY
     fold        events read, decoded and evolved                  the stock reader; a bare SELECT and msgspec
     kernel      inputs through 140 actors, no I/O                 pykka's threads
+    decode      frames of the exchange to inputs                  json.loads; bare msgspec
     replay      candles of a decision replay                      the backtest that it replays
     rebuild     events of a projection that is built anew         a bare read of the same rows
     as_of       seconds to the state of a late moment             folding from zero
@@ -25,6 +26,7 @@ from infra.bench.as_of import bench_as_of
 from infra.bench.audit import bench_export, bench_verify
 from infra.bench.backtest import bench_backtest, bench_replay
 from infra.bench.context import BenchContext
+from infra.bench.decode import bench_decode
 from infra.bench.fold import bench_fold
 from infra.bench.indicators import bench_indicators
 from infra.bench.kernel import bench_kernel
@@ -36,6 +38,7 @@ BENCHMARKS: Final[dict[str, Callable[[BenchContext], list[Measure]]]] = {
     "append": bench_append,
     "fold": bench_fold,
     "kernel": bench_kernel,
+    "decode": bench_decode,
     "replay": bench_replay,
     "rebuild": bench_rebuild,
     "as_of": bench_as_of,

@@ -20,9 +20,10 @@ from infra.cli import bench
 
 DATA = Path(os.environ.get("HINDSIGHT_DATA", Path(__file__).parents[2] / "../shared/data")) / "market"
 NEEDS_DATA = {"backtest", "replay"}
-TWO_BASELINES = {"append", "fold", "kernel", "latency"}
+TWO_BASELINES = {"append", "decode", "fold", "kernel", "latency"}
 NAMES = {
-    "append", "fold", "kernel", "replay", "rebuild", "as_of", "export", "verify", "backtest", "latency", "indicators",
+    "append", "fold", "kernel", "decode", "replay", "rebuild", "as_of", "export", "verify", "backtest",
+    "latency", "indicators",
 }  # fmt: skip
 
 
