@@ -19,7 +19,8 @@ def test_books_are_public(stream: str) -> None:
 
 
 @pytest.mark.parametrize("stream", [
-    "btcusdt@aggTrade", "btcusdt@markPrice", "!markPrice@arr@1s", "btcusdt@kline_1m", "btcusdt_perpetual@continuousKline_1m",
+    "btcusdt@aggTrade", "btcusdt@markPrice", "!markPrice@arr@1s", "btcusdt@kline_1m",
+    "btcusdt_perpetual@continuousKline_1m",
     "btcusdt@miniTicker", "!miniTicker@arr", "btcusdt@ticker", "!ticker@arr", "btcusdt@forceOrder", "!forceOrder@arr",
     "defiusdt@compositeIndex", "!contractInfo", "!assetIndex@arr", "btcusd@assetIndex", "tradingSession",
 ])  # fmt: skip
@@ -28,10 +29,11 @@ def test_everything_else_of_the_market_has_its_own_route(stream: str) -> None:
 
 
 def test_names_are_lower_case() -> None:
-    names = (routes.kline("BTCUSDT"), routes.agg_trade("BTCUSDT"), routes.book_ticker("BTCUSDT"), routes.depth("BTCUSDT"),
-             routes.depth("BTCUSDT", 250), routes.partial_depth("BTCUSDT"))  # fmt: skip
-    assert names == ("btcusdt@kline_1m", "btcusdt@aggTrade", "btcusdt@bookTicker", "btcusdt@depth@500ms", "btcusdt@depth",
-                     "btcusdt@depth20@500ms")  # fmt: skip
+    assert routes.kline("BTCUSDT") == "btcusdt@kline_1m"
+    assert routes.agg_trade("BTCUSDT") == "btcusdt@aggTrade"
+    assert routes.book_ticker("BTCUSDT") == "btcusdt@bookTicker"
+    assert [routes.depth("BTCUSDT"), routes.depth("BTCUSDT", 250)] == ["btcusdt@depth@500ms", "btcusdt@depth"]
+    assert routes.partial_depth("BTCUSDT") == "btcusdt@depth20@500ms"
 
 
 def test_addresses_of_both_families() -> None:
@@ -52,7 +54,5 @@ def test_sorting_by_route_drops_repeats_and_keeps_the_order() -> None:
 
 
 def test_partial_depth_is_told_by_its_name() -> None:
-    told = [
-        is_partial_depth(name) for name in ("a@depth5", "a@depth20@100ms", "a@depth", "a@depth@100ms", "", "depth5")
-    ]
-    assert told == [True, True, False, False, False, False]
+    names = ("a@depth5", "a@depth20@100ms", "a@depth", "a@depth@100ms", "", "depth5")
+    assert [is_partial_depth(name) for name in names] == [True, True, False, False, False, False]

@@ -42,9 +42,8 @@ def test_a_tick_holds_the_symbols_that_changed_as_they_are_now() -> None:
     assert board.tick(4) is None
     see(board, book_ticker("B", 3, "4", "6"))
     see(board, mark("A", "101", rate=""))
-    assert board.tick(5) == MarketTick(
-        5, (Quote("B", 5.0, 4.0, 6.0, 99.0, 0.0001), Quote("A", 101.0, 99.6, 100.4, 99.0))
-    )
+    quotes = (Quote("B", 5.0, 4.0, 6.0, 99.0, 0.0001), Quote("A", 101.0, 99.6, 100.4, 99.0))
+    assert board.tick(5) == MarketTick(5, quotes)
 
 
 def test_a_closed_candle_carries_what_stands_beside_it() -> None:
@@ -53,31 +52,15 @@ def test_a_closed_candle_carries_what_stands_beside_it() -> None:
     see(board, book_ticker("A", 1, "99.5", "100.5"))
     board.open_interest("A", 1234.5)
     board.open_interest("unknown", 1.0)
-    depth = {
-        "e": "depthUpdate",
-        "E": 1,
-        "T": 1,
-        "s": "A",
-        "U": 1,
-        "u": 2,
-        "pu": 0,
-        "b": [["99", "100"]],
-        "a": [["101", "50"]],
-    }
-    see(board, depth, "a@depth20@500ms")
+    levels = {"b": [["99", "100"]], "a": [["101", "50"]]}
+    see(board, {"e": "depthUpdate", "E": 1, "T": 1, "s": "A", "U": 1, "u": 2, "pu": 0, **levels}, "a@depth20@500ms")
     for time_ms, side in ((5, "SELL"), (6, "BUY"), (MINUTE + 1, "SELL")):
         see(board, force("A", side, time_ms, "3", "2"))
     assert see(board, kline("A", 0, closed=False)) is None
     arrived = see(board, kline("A", 0))
     candle = arrived.candle
-    assert (arrived.symbol, candle.open_time_ms, candle.open, candle.high, candle.low, candle.close) == (
-        "A",
-        0,
-        1,
-        3,
-        0.5,
-        2,
-    )
+    assert (arrived.symbol, candle.open_time_ms) == ("A", 0)
+    assert (candle.open, candle.high, candle.low, candle.close) == (1.0, 3.0, 0.5, 2.0)
     assert (candle.volume, candle.quote_volume, candle.trades) == (10.0, 20.0, 2)
     assert (candle.taker_buy_volume, candle.taker_buy_quote_volume) == (4.0, 8.0)
     assert (candle.mark, candle.index, candle.funding_rate) == (100.0, 99.0, 0.0001)
@@ -92,9 +75,8 @@ def test_a_closed_candle_carries_what_stands_beside_it() -> None:
 def test_what_is_not_known_is_none() -> None:
     board = Board(["A"], 0, counts_liquidations=False)
     candle = see(board, kline("A", 0)).candle
-    assert [candle.mark, candle.bid, candle.open_interest, candle.depth, candle.flow, candle.liquidated_long] == [
-        None
-    ] * 6
+    assert [candle.mark, candle.bid, candle.open_interest] == [None] * 3
+    assert [candle.depth, candle.flow, candle.liquidated_long] == [None] * 3
     message = decode(msgspec.json.encode(kline("A", 0)))
     assert isinstance(message, Kline)
     assert bare_candle(message).candle == candle
