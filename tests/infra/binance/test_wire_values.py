@@ -79,8 +79,9 @@ CASES: dict[str, object] = {
             quantity=D(3), last_quantity=D("0.5"), filled_quantity=D("1.5"), last_price=D("2.50"), trade_time_ms=7,
             trade_id=80, time_in_force="GTC", price=D(1), average_price=D(2), stop_price=D(4), fee=D("0.01"),
             fee_asset="BNB", bids_notional=D(11), asks_notional=D(12), maker=True, reduce_only=True,
-            close_position=True, working_type="MARK_PRICE", original_type="STOP_MARKET", position_side="LONG", realized_profit=D(-1),
-            price_protect=False, self_trade_prevention="EXPIRE_MAKER", price_match="NONE", good_till_ms=0,
+            close_position=True, working_type="MARK_PRICE", original_type="STOP_MARKET", position_side="LONG",
+            realized_profit=D(-1), price_protect=False, self_trade_prevention="EXPIRE_MAKER",
+            price_match="NONE", good_till_ms=0,
             expiry_reason="2", activation_price=D(13), callback_rate=D("0.1"),
         ),
     ),
@@ -115,8 +116,9 @@ CASES: dict[str, object] = {
         5, 6, u.AlgoOrderState(
             "id", 7, "STOP_MARKET", "X", "SELL", "TRIGGERED", D(1), position_side="BOTH", time_in_force="GTC",
             order_id="88", average_price=D(2), filled_quantity=D(3), actual_type="MARKET", trigger_price=D(4),
-            price=D(0), self_trade_prevention="NONE", working_type="MARK_PRICE", price_match="NONE", close_position=True,
-            price_protect=False, reduce_only=True, trigger_ms=9, good_till_ms=0, reject_reason="why",
+            price=D(0), self_trade_prevention="NONE", working_type="MARK_PRICE", price_match="NONE",
+            close_position=True, price_protect=False, reduce_only=True, trigger_ms=9, good_till_ms=0,
+            reject_reason="why",
         ),
     ),
     '{"e":"CONDITIONAL_ORDER_TRIGGER_REJECT","E":5,"T":6,"or":{"s":"X","i":7,'
