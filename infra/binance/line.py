@@ -73,9 +73,8 @@ class Line:
 
     @property
     def live(self) -> frozenset[str]:
-        """The streams that a message came of on the present connection."""
-        seen = self._connections[-1].seen if self._connections else set[str]()
-        return frozenset(seen) & self._streams.keys()
+        """The streams that a message came of on the present connection, or, in an overlap, on either."""
+        return frozenset[str]().union(*(connection.seen for connection in self._connections)) & self._streams.keys()
 
     @property
     def _statistics(self) -> Statistics:
