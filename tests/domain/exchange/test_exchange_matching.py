@@ -7,7 +7,15 @@ from decimal import Decimal
 import pytest
 from exchange_steps import BTC, BUY, FOK, GTD, GTX, IOC, NOW, SELL, Floor, d, levels, of_kind
 
-from domain.exchange.facts import AccountChanged, BookChanged, OrderAmended, OrderEnded, OrderOpened, OrderTraded, Traded
+from domain.exchange.facts import (
+    AccountChanged,
+    BookChanged,
+    OrderAmended,
+    OrderEnded,
+    OrderOpened,
+    OrderTraded,
+    Traded,
+)
 from domain.exchange.orders import Change, ExpiryReason, PriceMatch, SelfTrade, Status
 
 
