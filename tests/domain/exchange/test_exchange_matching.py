@@ -36,7 +36,7 @@ def test_a_taker_walks_the_levels_best_first_and_pays_the_taker_fee(floor: Floor
         (1002, 1, Decimal("0.501"), False),
     ]
     assert (order.status, order.average) == (Status.FILLED, Decimal("1001.5"))
-    assert floor.wallet() == Decimal("10000") - Decimal("1.0015")
+    assert floor.wallet() == Decimal(10000) - Decimal("1.0015")
 
 
 def test_what_was_taken_stays_taken_until_the_next_book(floor: Floor) -> None:
