@@ -65,7 +65,7 @@ class Listing(msgspec.Struct, frozen=True):
         return self.brackets[-1]
 
     def maintenance(self, notional: Decimal) -> Decimal:
-        """Give the maintenance margin of a position: notional · rate − cum of its bracket (specs/binance.md §9)."""
+        """Give the maintenance margin of a position: notional · rate - cum of its bracket (specs/binance.md §9)."""
         if not notional:
             return ZERO
         bracket = self.bracket(notional)
