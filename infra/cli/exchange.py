@@ -77,6 +77,10 @@ def _market(data: Path | None, symbols: str | None, seed: int) -> tuple[WalkedMa
     from infra.exchange.synthetic_market import DEFAULT_SYMBOLS, synthetic_market
 
     chosen = _chosen(symbols)
+    if data is not None:
+        from infra.exchange.recorded_market import recorded_market
+
+        return recorded_market(seed, data, chosen)
     start_ms = time.time_ns() // 1_000_000
     return synthetic_market(seed, DEFAULT_SYMBOLS if chosen is None else chosen, start_ms), start_ms
 

@@ -1,13 +1,13 @@
 """The simulator's own doors, for tests and benches: faults, clock, keys, accounts, state. Not part of Binance's protocol.
 
-    GET  /admin/state                     what is connected, counted and awake
-    GET  /admin/faults   POST the same    read or replace the faults (the JSON of `faults.Faults`)
-    POST /admin/clock    {"speed": 60, "advance_ms": 3600000}
-    POST /admin/keys     {"account": "a", "key": ..., "secret": ... | "public_key": ..., "permissions": [...]}
-    POST /admin/deposit  {"account": "a", "amount": "100"}
-    POST /admin/listen-keys/expire        {"account": "a"}: let the key's hour be over
-    POST /admin/connections/drop          {"silent": true}: break (or mute) every WebSocket connection
-    POST /admin/limits   {"enforced": true, "pardon": true}
+GET  /admin/state                     what is connected, counted and awake
+GET  /admin/faults   POST the same    read or replace the faults (the JSON of `faults.Faults`)
+POST /admin/clock    {"speed": 60, "advance_ms": 3600000}
+POST /admin/keys     {"account": "a", "key": ..., "secret": ... | "public_key": ..., "permissions": [...]}
+POST /admin/deposit  {"account": "a", "amount": "100"}
+POST /admin/listen-keys/expire        {"account": "a"}: let the key's hour be over
+POST /admin/connections/drop          {"silent": true}: break (or mute) every WebSocket connection
+POST /admin/limits   {"enforced": true, "pardon": true}
 """
 
 from __future__ import annotations

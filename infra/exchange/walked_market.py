@@ -25,6 +25,8 @@ from infra.market.noise import Floats, key_of, keys_of
 
 HOUR_MINUTES = 60
 _WALKS_KEPT = 2_048
+_QUIET_MINUTES_MAX = 5
+"""After so many minutes without a trade, the last price is the close of then, whenever it was."""
 _MINUTES_AT_ONCE = 200_000
 """Below that, marks of scattered moments are read from one stretch of minutes."""
 
@@ -208,9 +210,12 @@ class WalkedMarket:
         minute = time_ms // MINUTE_MS
         walk = self._walk(row, minute)
         count = walk.until(time_ms)
-        if count == 0:
-            walk = self._walk(row, minute - 1)
+        while count == 0:
+            minute -= 1
+            walk = self._walk(row, minute)
             count = walk.count
+            if count == 0 and time_ms // MINUTE_MS - minute >= _QUIET_MINUTES_MAX:
+                return minute * MINUTE_MS, walk.bar.close, False
         return walk.last(count)
 
     # ── books ─────────────────────────────────────────────────────────────────────────────────────────────────────
