@@ -16,7 +16,7 @@ import msgspec
 from domain.exchange.book import Half
 from domain.exchange.facts import Amendment, Fact, Fill, Income
 from domain.exchange.listing import Listing, Mark
-from domain.exchange.orders import Algo, Order, PositionSide
+from domain.exchange.orders import Algo, AlgoStatus, Order, PositionSide
 from domain.exchange.refusals import refusal
 from domain.values import ZERO, OrderSide
 
@@ -145,6 +145,14 @@ class Account(msgspec.Struct):
                 if self.named.get((old.symbol, old.client_id)) == order_id:
                     del self.named[old.symbol, old.client_id]
 
+    def remember_algo(self, algo: Algo) -> None:
+        """Keep a conditional order that waits; the oldest that are over are forgotten beyond a bound."""
+        self.algos[algo.algo_id] = self.open_algos[algo.algo_id] = algo
+        if len(self.algos) > ORDERS_KEPT:
+            over = (AlgoStatus.CANCELED, AlgoStatus.FINISHED, AlgoStatus.REJECTED, AlgoStatus.EXPIRED)
+            for algo_id in [key for key, old in self.algos.items() if old.status in over][: ORDERS_KEPT // 10]:
+                del self.algos[algo_id]
+
     def find(self, symbol: str, order_id: int, client_id: str) -> Order | None:
         """Find an order by id, or by the client's own id (the newest of that name)."""
         found = self.orders.get(order_id or self.named.get((symbol, client_id), 0))
@@ -199,6 +207,7 @@ class World(msgspec.Struct):
     changed_books: dict[str, None] = msgspec.field(default_factory=dict[str, None])
     traded: dict[str, None] = msgspec.field(default_factory=dict[str, None])
     good_till: list[tuple[int, int, str]] = msgspec.field(default_factory=list[tuple[int, int, str]])
+    algos_good_till: list[tuple[int, int, str]] = msgspec.field(default_factory=list[tuple[int, int, str]])
     countdowns: dict[tuple[str, str], int] = msgspec.field(default_factory=dict[tuple[str, str], int])
 
     def contract(self, symbol: str) -> Contract:
