@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +62,7 @@ def test_prints_lie_within_the_minute_the_range_and_the_lots(bar: Bar) -> None:
 def test_a_part_of_a_minute_grows_and_never_shrinks(bar: Bar) -> None:
     walk = Walk(KEY, bar)
     parts = [walk.partial(count) for count in range(1, walk.count + 1)]
-    for earlier, later in zip(parts, parts[1:], strict=False):
+    for earlier, later in itertools.pairwise(parts):
         assert later.high >= earlier.high
         assert later.low <= earlier.low
         assert (later.lots, later.quote, later.trades) >= (earlier.lots, earlier.quote, earlier.trades)
@@ -77,4 +79,4 @@ def test_parts_of_a_whole_number_add_up_to_it(weights: list[float], more: int) -
 def test_no_ten_seconds_pass_without_a_print() -> None:
     walk = Walk(KEY, Bar(OPEN_MS, 100, 110, 90, 105, 1_000, 10_000, 500, 5_000, 12))
     times = [OPEN_MS, *walk.times.tolist(), OPEN_MS + 60_000]
-    assert max(b - a for a, b in zip(times, times[1:], strict=False)) < 10_000
+    assert max(b - a for a, b in itertools.pairwise(times)) < 10_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import msgspec
 import pytest
@@ -92,7 +93,7 @@ def test_a_mark_lies_within_its_minutes_range_and_has_a_funding_ahead(symbol: st
 
 def test_levels_of_a_book_change_at_their_own_times() -> None:
     books = [MARKET.sides("BTCUSDT", NOW_MS + step * 100)[0] for step in range(20)]
-    changed = [sum(new.get(p) != q for p, q in old.items()) for old, new in zip(books, books[1:], strict=False)]
+    changed = [sum(new.get(p) != q for p, q in old.items()) for old, new in itertools.pairwise(books)]
     assert max(changed) < 100
     assert sum(changed) > 50
 
