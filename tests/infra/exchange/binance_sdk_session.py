@@ -88,7 +88,7 @@ def watch(place: Place) -> None:
 async def ask(api: Any) -> tuple[Any, Any, Any]:
     connection = await api.websocket_api.create_connection()
     try:
-        price = float((await connection.symbol_price_ticker(symbol=BTC)).data().result.price)
+        price = float(api.rest_api.kline_candlestick_data(symbol=BTC, interval="1m", limit=1).data()[0][4])
         order = {"symbol": BTC, "side": "BUY", "type": "LIMIT", "time_in_force": "GTC", "quantity": 0.002}
         placed = await connection.new_order(**order, price=round(price * 0.98, 1))
         balance = await connection.futures_account_balance_v2()

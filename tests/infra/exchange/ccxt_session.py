@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from typing import Any
 
 import ccxt
-import ccxt.pro as pro
 import pytest
+from ccxt import pro
 
 from tests.infra.exchange.running import Place, moved
 
@@ -32,7 +33,7 @@ def look(api: Any) -> None:
     assert len(book["bids"]) == 20
     assert book["bids"][0][0] < book["asks"][0][0]
     candles = api.fetch_ohlcv(BTC, "1h", limit=50)
-    assert [b[0] - a[0] for a, b in zip(candles, candles[1:], strict=False)] == [3_600_000] * 49
+    assert [b[0] - a[0] for a, b in itertools.pairwise(candles)] == [3_600_000] * 49
     assert len(api.fetch_mark_ohlcv(BTC, "1h", limit=5)) == 5
     assert len(api.fetch_trades(BTC, limit=100)) == 100
     assert api.fetch_funding_rate(BTC)["markPrice"] > 0
