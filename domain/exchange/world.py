@@ -31,7 +31,8 @@ ORDERS_KEPT = 20_000
 class Leg(msgspec.Struct):
     """One position: BOTH in one-way mode, LONG or SHORT in hedge mode. `amount` is signed.
 
-    `paid` is what entering cost beyond the price: fees, less realised profit; it moves the break-even price.
+    `paid` is what entering cost beyond the price: fees, less realised profit; it moves the break-even price. `called`:
+    an isolated position's owner was warned, and the danger isn't over yet.
     """
 
     symbol: str
@@ -42,6 +43,7 @@ class Leg(msgspec.Struct):
     realized: Decimal = ZERO
     isolated_wallet: Decimal = ZERO
     updated_ms: int = 0
+    called: bool = False
 
     def unrealized(self, mark: Decimal) -> Decimal:
         """Give the profit that closing at `mark` would realise."""
