@@ -47,6 +47,7 @@ class MarketSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 1
     speed: float = 60.0
     tick_ms: int = 1_000
+    archive_url: str = "https://data.binance.vision"
 
 
 class ScreenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

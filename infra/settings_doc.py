@@ -40,6 +40,7 @@ DOCUMENTATION: Final = {
     "market.symbols": 'How many symbols, or which: 20, or ["BTCUSDT", "ETHUSDT"].',
     "market.seed": "The market is a function of this number and the time.",
     "market.speed": "Market seconds a real second.",
+    "market.archive_url": "Where `run.py download` fetches candles: the base of Binance's public archive.",
     "market.tick_ms": "Market time between two quotes of all symbols.",
     "screen": "What the terminal shows.",
     "screen.dashboard": "Show the live view when standard output is a terminal.",
