@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from actors import account, operations, position, symbol
+from actors import account, market, operations, position, symbol
 from actors.base import EventSourcedActor
 from actors.dispatch import DeterministicDispatcher
 from actors.population import Population
@@ -30,11 +30,12 @@ from domain.strategies import Pass, Proposal, Strategy, View
 
 MESSAGES_MAX = 1_000_000
 """More messages than this from one input is a loop between actors, not work."""
-CHECKPOINT_SCHEMA = "1"
+CHECKPOINT_SCHEMA = "2"
 """Changes whenever the shape of any actor's state changes; older checkpoints are then ignored."""
 KINDS: dict[str, type[EventSourcedActor]] = {
     "operations": operations.OperationsActor,
     "symbol": symbol.SymbolActor,
+    "market": market.MarketActor,
     "account": account.AccountActor,
     "position": position.PositionActor,
 }

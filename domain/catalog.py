@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from domain import account, market, operations, position_events, symbol_events, venue
+from domain import account, market, market_view, operations, position_events, symbol_events, venue
 from domain.base import Effect, Event, Input, Issued
 from domain.errors import CorruptHistory
 
@@ -31,6 +31,8 @@ INPUTS: Final[tuple[type[Input], ...]] = (
     market.CandleArrived,
     market.MarketTick,
     market.FundingArrived,
+    market.OpenInterestArrived,
+    market_view.ReferenceHoursArrived,
     venue.VenueAccepted,
     venue.VenueRejected,
     venue.VenueFilled,
@@ -42,6 +44,7 @@ INPUTS: Final[tuple[type[Input], ...]] = (
 EVENTS: Final[tuple[type[Event], ...]] = (
     *operations.EVENTS,
     *symbol_events.EVENTS,
+    *market_view.EVENTS,
     *position_events.EVENTS,
     *account.EVENTS,
 )

@@ -3,6 +3,7 @@
 symbol ──Consider──▶ account ──OpenPosition──▶ position ──AttachPosition, DetachPosition──▶ symbol
    ▲                    │                         ▲  └──BookFill, BookFunding, ReleasePosition──▶ account
    └──FollowVirtually───┘                         └──ObservePrice, ClosePosition── symbol, account
+   └──JoinMarket, ReportHours──▶ market ──SeeHours──▶ symbol        (see `market_view.py`)
 operations ──HaltEntries, ResumeEntries, CloseSymbol, CloseAll──▶ account
 """
 

@@ -13,7 +13,8 @@ class Instrument(msgspec.Struct, frozen=True):
     """One USD-M perpetual contract.
 
     `tick` and `step` are the smallest steps of price and quantity, `min_notional` is in USDT,
-    `maintenance_rate` is the share of the notional below which a position is liquidated.
+    `maintenance_rate` is the share of the notional below which a position is liquidated. `onboard_ms` is when trading
+    in it began (UTC), None where nobody says; funding is paid every `funding_interval_hours`.
     """
 
     symbol: str
@@ -23,6 +24,8 @@ class Instrument(msgspec.Struct, frozen=True):
     min_notional: Decimal = Decimal(5)
     max_leverage: int = 20
     maintenance_rate: Decimal = Decimal("0.005")
+    onboard_ms: int | None = None
+    funding_interval_hours: int = 8
 
     def price_down(self, price: Decimal) -> Decimal:
         """Round a price down to the tick."""

@@ -7,9 +7,10 @@ import math
 import msgspec
 
 from domain.base import Input, Tell
+from domain.book import DepthSummary
+from domain.flow import MINUTE_MS, TradeFlow
 from domain.instrument import Instrument
 
-MINUTE_MS = 60_000
 INTERVALS_MS = {"1m": MINUTE_MS, "5m": 5 * MINUTE_MS, "15m": 15 * MINUTE_MS, "1h": 60 * MINUTE_MS,
                 "4h": 240 * MINUTE_MS, "1d": 1440 * MINUTE_MS}  # fmt: skip
 
@@ -20,6 +21,9 @@ class Candle(msgspec.Struct, frozen=True, gc=False, array_like=True):
     What a source does not know is None, never 0: `quote_volume` (USDT), `trades` (count), the two taker-buy volumes
     (base, USDT), and what stood beside the candle when it closed: `mark` and `index` price, `funding_rate` (fraction a
     funding interval), `bid` and `ask`, and `open_interest` (base asset).
+
+    Of the book and of the trades at the close: `depth` and `flow` (see `book.py`, `flow.py`). Of the minute's forced
+    orders: the longs that were sold and the shorts that were bought (USDT).
     """
 
     open_time_ms: int
@@ -38,6 +42,10 @@ class Candle(msgspec.Struct, frozen=True, gc=False, array_like=True):
     bid: float | None = None
     ask: float | None = None
     open_interest: float | None = None
+    depth: DepthSummary | None = None
+    flow: TradeFlow | None = None
+    liquidated_long: float | None = None
+    liquidated_short: float | None = None
 
     def defect(self) -> str | None:
         """Name what makes this candle unusable, or None if it is sound."""
@@ -131,4 +139,15 @@ class FundingArrived(Input, frozen=True, gc=False):
 
     def deliveries(self) -> tuple[Tell, ...]:
         """To the symbol's own actor; who holds a position is charged by the venue."""
+        return (Tell(f"symbol:{self.symbol}", self),)
+
+
+class OpenInterestArrived(Input, frozen=True, gc=False):
+    """Hourly open interest (time ms UTC, base asset) from before the run, oldest first: what `O` is warmed up with."""
+
+    symbol: str
+    points: tuple[tuple[int, float], ...]
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the symbol's own actor."""
         return (Tell(f"symbol:{self.symbol}", self),)

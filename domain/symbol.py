@@ -31,9 +31,9 @@ from domain.commands import (
     OpenPosition,
 )
 from domain.config import Config
+from domain.context import Context
 from domain.deal import VIRTUAL, ExitReason
 from domain.errors import Refused
-from domain.instrument import Instrument
 from domain.market import (
     INTERVALS_MS,
     Candle,
@@ -41,9 +41,12 @@ from domain.market import (
     FundingArrived,
     HistoryArrived,
     InstrumentArrived,
+    OpenInterestArrived,
     Quote,
     QuoteArrived,
 )
+from domain.market_view import HOURS_KEPT, REFERENCES, JoinMarket, ReportHours, SeeHours
+from domain.market_view import STREAM as MARKET
 from domain.strategies import Pass, Proposal, Strategy, View
 from domain.symbol_events import (
     CandleClosed,
@@ -51,6 +54,8 @@ from domain.symbol_events import (
     CandleRejected,
     HistoryLoaded,
     HistoryRefused,
+    MarketSeen,
+    OpenInterestLoaded,
     PositionAttached,
     PositionDetached,
     SignalDeclined,
@@ -60,51 +65,12 @@ from domain.symbol_events import (
     SymbolListed,
     VirtualPositionPlanned,
 )
-from domain.values import Side
+from domain.symbol_state import Attached, Facts, SymbolState
 
 SymbolCommand: TypeAlias = (
-    InstrumentArrived | HistoryArrived | CandleArrived | FundingArrived | Analyze | FollowVirtually | AttachPosition
-    | DetachPosition
+    InstrumentArrived | HistoryArrived | CandleArrived | FundingArrived | OpenInterestArrived | SeeHours | Analyze
+    | FollowVirtually | AttachPosition | DetachPosition
 )  # fmt: skip
-
-# ── state ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Attached(msgspec.Struct, frozen=True):
-    """A position that watches this symbol."""
-
-    position: str
-    side: Side
-    account: str
-
-
-class Facts(msgspec.Struct):
-    """The part of a symbol's state that is plain values."""
-
-    symbol: str
-    version: int = 0
-    instrument: Instrument | None = None
-    attached: tuple[Attached, ...] = ()
-    published: Side | None = None
-    signals: int = 0
-    last_signal_ms: int | None = None
-    last_gap_ms: int | None = None
-    candles: int = 0
-    rejected: int = 0
-    gaps: int = 0
-
-
-class SymbolState:
-    """A symbol's facts and windows. `closed` are the intervals that the newest candle closed; `quote` is ephemeral."""
-
-    __slots__ = ("closed", "facts", "frames", "quote")
-
-    def __init__(self, facts: Facts, frames: Frames) -> None:
-        self.facts = facts
-        self.frames = frames
-        self.closed: tuple[str, ...] = ()
-        self.quote: Quote | None = None
-
 
 # ── decide ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,6 +101,12 @@ class Rules(msgspec.Struct, frozen=True):
                 return _history(state, interval, candles)
             case FundingArrived():
                 return ()
+            case OpenInterestArrived(_, points):
+                unknown = state.context.unknown(points)
+                return (OpenInterestLoaded(unknown),) if unknown else ()
+            case SeeHours(reference, closes):
+                unseen = state.context.unseen(reference, closes)
+                return (MarketSeen(reference, unseen),) if unseen else ()
 
     def _analyze(self, state: SymbolState, time_ms: int) -> tuple[SymbolEvent, ...]:
         interval = self.config.strategy.analysis_interval
@@ -241,8 +213,8 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
     facts.version += 1
     match event:
         case CandleClosed(candle):
-            state.closed = state.frames.push(candle)
             facts.candles += 1
+            _close(state, candle)
         case SymbolAnalyzed(verdict=verdict):
             if facts.published is not None and verdict != facts.published.value:
                 facts.published = None
@@ -254,8 +226,8 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
             facts.attached = tuple(a for a in facts.attached if a.position != position)
         case SymbolListed(instrument):
             facts.instrument = instrument
-        case HistoryLoaded(interval, candles):
-            state.frames.load(interval, candles)
+        case HistoryLoaded() | OpenInterestLoaded() | MarketSeen():
+            _learn(state, event)
         case CandleRejected():
             facts.rejected += 1
         case CandleGapFound(_, last_ms):
@@ -263,6 +235,24 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
         case HistoryRefused() | SignalDeclined() | VirtualPositionPlanned():
             pass
     return state
+
+
+def _close(state: SymbolState, candle: Candle) -> None:
+    """Let all frames close that end with this candle, before anything is decided on them."""
+    state.closed = state.frames.push(candle)
+    if "1h" in state.closed:
+        state.context.hour_closed(candle, candle.open_time_ms + state.frames.base_ms)
+
+
+def _learn(state: SymbolState, event: HistoryLoaded | OpenInterestLoaded | MarketSeen) -> None:
+    """Take in what was before, or elsewhere."""
+    match event:
+        case HistoryLoaded(interval, candles):
+            state.frames.load(interval, candles)
+        case OpenInterestLoaded(points):
+            state.context.loaded(points)
+        case MarketSeen(reference, closes):
+            state.context.seen(reference, closes)
 
 
 # ── react ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -273,9 +263,14 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
     facts = state.facts
     match event:
         case CandleClosed(candle):
-            if not facts.attached and config.strategy.analysis_interval not in state.closed:
+            if not facts.attached and len(state.closed) == 1 and config.strategy.analysis_interval not in state.closed:
                 return ()
             return _candle_closed(state, candle, config)
+        case SymbolListed():
+            return (Tell(MARKET, JoinMarket(facts.symbol)),)
+        case HistoryLoaded(interval, candles) if interval == "1h" and facts.symbol in REFERENCES:
+            closes = tuple((candle.open_time_ms + INTERVALS_MS["1h"], candle.close) for candle in candles[-HOURS_KEPT:])
+            return (Tell(MARKET, ReportHours(facts.symbol, closes)),)
         case SignalRaised(number, _, strategy, proposal) if facts.instrument is not None:
             signal_id = event_id(_stream(facts.symbol), facts.version)
             wish = Consider(facts.symbol, number, signal_id, proposal, facts.instrument, strategy)
@@ -290,8 +285,10 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
 def _candle_closed(state: SymbolState, candle: Candle, config: Config) -> tuple[Reaction, ...]:
     seen = ObservePrice(candle.high, candle.low)
     tells = [Tell(attached.position, seen) for attached in state.facts.attached]
+    time_ms = candle.open_time_ms + INTERVALS_MS[config.base_interval]
+    if "1h" in state.closed and state.facts.symbol in REFERENCES:
+        tells.append(Tell(MARKET, ReportHours(state.facts.symbol, ((time_ms, candle.close),))))
     if config.strategy.analysis_interval in state.closed:
-        time_ms = candle.open_time_ms + INTERVALS_MS[config.base_interval]
         tells.append(Tell(_stream(state.facts.symbol), Analyze(time_ms)))
     return tuple(tells)
 
@@ -309,7 +306,7 @@ def _stream(symbol: str) -> str:
 
 # ── the decider ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-_Frozen = tuple[Facts, bytes]
+_Frozen = tuple[Facts, Context, bytes]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Frozen).decode
 _decode_quote = msgspec.msgpack.Decoder(Quote | None).decode
@@ -319,19 +316,19 @@ def decider(config: Config, strategy: Strategy) -> Decider[SymbolState]:
     """Give the symbol's decider under these settings and this strategy."""
 
     def thaw(data: bytes) -> SymbolState:
-        facts, frames = _decode(data)
-        return SymbolState(facts, Frames.thaw(frames))
+        facts, context, frames = _decode(data)
+        return SymbolState(facts, Frames.thaw(frames), context)
 
     return Decider(
         initial=lambda stream: SymbolState(
-            Facts(stream.partition(":")[2]), Frames(config.base_interval, _with_indicators(config))
+            Facts(stream.partition(":")[2]), Frames(config.base_interval, _with_indicators(config)), Context()
         ),
         decide=Rules(config, strategy).decide,
         evolve=evolve,
         react=lambda state, event: react(state, event, config),
         resume=_resume,
         finished=None,
-        freeze=lambda state: _encode((state.facts, state.frames.freeze())),
+        freeze=lambda state: _encode((state.facts, state.context, state.frames.freeze())),
         thaw=thaw,
         describe=lambda state: {**msgspec.to_builtins(state.facts), "frames": state.frames.describe()},
         forget=_forget,

@@ -8,6 +8,7 @@ from domain.base import Event
 from domain.deal import Plan
 from domain.instrument import Instrument
 from domain.market import Candle
+from domain.market_view import Hours
 from domain.strategies import Proposal
 from domain.values import Side
 
@@ -52,6 +53,19 @@ class CandleGapFound(Event, frozen=True, gc=False):
 
     first_ms: int
     last_ms: int
+
+
+class OpenInterestLoaded(Event, frozen=True, gc=False):
+    """Hourly open interest (time ms UTC, base asset) from before what was held."""
+
+    points: tuple[tuple[int, float], ...]
+
+
+class MarketSeen(Event, frozen=True, gc=False):
+    """The symbol learnt hourly closes of a reference contract: all that it knows of the market."""
+
+    reference: str
+    closes: Hours
 
 
 class SymbolAnalyzed(Event, frozen=True, gc=False):
@@ -112,10 +126,12 @@ class VirtualPositionPlanned(Event, frozen=True, gc=False):
 
 
 EVENTS = (
-    SymbolListed, HistoryLoaded, HistoryRefused, CandleClosed, CandleRejected, CandleGapFound, SymbolAnalyzed,
-    SignalRaised, SignalDeclined, PositionAttached, PositionDetached, VirtualPositionPlanned,
+    SymbolListed, HistoryLoaded, HistoryRefused, CandleClosed, CandleRejected, CandleGapFound, OpenInterestLoaded,
+    MarketSeen, SymbolAnalyzed, SignalRaised, SignalDeclined, PositionAttached, PositionDetached,
+    VirtualPositionPlanned,
 )  # fmt: skip
 SymbolEvent: TypeAlias = (
-    SymbolListed | HistoryLoaded | HistoryRefused | CandleClosed | CandleRejected | CandleGapFound | SymbolAnalyzed
-    | SignalRaised | SignalDeclined | PositionAttached | PositionDetached | VirtualPositionPlanned
+    SymbolListed | HistoryLoaded | HistoryRefused | CandleClosed | CandleRejected | CandleGapFound | OpenInterestLoaded
+    | MarketSeen | SymbolAnalyzed | SignalRaised | SignalDeclined | PositionAttached | PositionDetached
+    | VirtualPositionPlanned
 )  # fmt: skip

@@ -92,6 +92,10 @@ def _joined(open_time_ms: int, parts: Sequence[Candle]) -> Candle:
         last.bid,
         last.ask,
         last.open_interest,
+        last.depth,
+        last.flow,
+        _total(part.liquidated_long for part in parts),
+        _total(part.liquidated_short for part in parts),
     )
 
 

@@ -115,6 +115,11 @@ class Frames:
         return self._names
 
     @property
+    def base_ms(self) -> int:
+        """Length of the base interval in ms."""
+        return self._base_ms
+
+    @property
     def last_open_ms(self) -> int | None:
         """Open time of the newest base candle, None before the first."""
         return None if self.last is None else self.last.open_time_ms

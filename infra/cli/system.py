@@ -18,7 +18,7 @@ from actors.runner import Runner
 from domain.base import Input
 from domain.market import MINUTE_MS, HistoryArrived
 from domain.operations import SessionStarted
-from domain.symbol import SymbolState
+from domain.symbol_state import SymbolState
 from infra.cli.view import Footing, LiveView
 from infra.clock import ScaledClock, wall_ms
 from infra.code_version import code_version, strategy_named, strategy_sha256

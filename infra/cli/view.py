@@ -21,8 +21,8 @@ from domain.deal import VIRTUAL, Plan
 from domain.operations import Health, HealthChanged
 from domain.position import Entering, Exiting, Open
 from domain.position_events import PositionClosed, PositionOpened, PositionRequested
-from domain.symbol import SymbolState
 from domain.symbol_events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed
+from domain.symbol_state import SymbolState
 from domain.values import Side
 from infra.moments import iso
 from projections.totals import Totals
