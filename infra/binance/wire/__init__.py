@@ -1,0 +1,1 @@
+"""Binance's wire format, pure: bytes in, structs out. A broken message raises `WireError` and nothing else."""
