@@ -1,1 +1,1 @@
-"""The adapter to Binance's USD-M futures: REST, signatures, pacing, the bodies and frames of the wire."""
+"""The adapter for Binance USD-M futures: bytes ↔ structs in `wire/`, REST, streams, and the venue on top of them."""

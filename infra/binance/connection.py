@@ -1,0 +1,203 @@
+"""One socket's life: read, keep its subscriptions as they are wished, notice when it is dead.
+
+It ends with `Lost`, always: the exchange hung up, a ping was not answered, nothing came for too long, a request was not
+answered. What happens then is the business of its `Line`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from domain.base import Message
+from domain.errors import WireError
+from infra.binance.feed_values import FeedSettings, Statistics
+from infra.binance.intake import Intake
+from infra.binance.timing import Pace, Timing
+from infra.binance.wire import open_frame
+from infra.binance.wire.control_frames import Answer, Refusal
+
+
+class Lost(Exception):
+    """The connection is dead. The text says why."""
+
+
+class Connection:
+    """A socket that carries `carried`, and shall carry what `wished` says.
+
+    `seen` are the streams that a message came of, `widened` is set whenever that grows.
+    """
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        carried: Iterable[str],
+        wished: Callable[[], Iterable[str]],
+        settings: FeedSettings,
+        intake: Intake,
+        timing: Timing,
+    ) -> None:
+        self._socket = socket
+        self._wished = wished
+        self._settings = settings
+        self._intake = intake
+        self._timing = timing
+        self._pace = Pace(settings.controls_per_second, 1.0, timing)
+        self._answers: dict[int, asyncio.Future[Message]] = {}
+        self._next_id = 1
+        self._heard_at = timing.monotonic()
+        self._paused = False
+        self.carried = set(carried)
+        self.seen: set[str] = set()
+        self.widened = asyncio.Event()
+        self.rewished = asyncio.Event()
+        self.task: asyncio.Task[None] = asyncio.create_task(self._run())
+
+    @property
+    def _statistics(self) -> Statistics:
+        return self._intake.statistics
+
+    async def close(self) -> None:
+        """Hang up and wait until it is done, `close_timeout_s` at most."""
+        self.task.cancel()
+        await asyncio.wait({self.task})
+        await self._socket.close()
+
+    async def _run(self) -> None:
+        """Raises `Lost` when the connection is dead."""
+        parts = [asyncio.create_task(part) for part in (self._read(), self._keep_subscribed(), self._watch())]
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _read(self) -> None:
+        receive = self._socket.recv
+        while True:
+            try:
+                raw = await receive(decode=False)
+            except ConnectionClosed as closed:
+                raise Lost(f"closed: {closed}") from closed
+            self._statistics.messages += 1
+            self._heard_at = self._timing.monotonic()
+            try:
+                frame = open_frame(raw)
+            except WireError as error:
+                self._statistics.broken_frames += 1
+                self._statistics.last_error = str(error)
+                continue
+            message = frame.message
+            if isinstance(message, tuple):
+                for item in message:
+                    await self._take(frame.stream, item)
+                self._notice(frame.stream)
+            elif isinstance(message, Answer | Refusal):
+                self._answered(message)
+            else:
+                await self._take(frame.stream, message)
+                self._notice(frame.stream)
+
+    async def _take(self, stream: str, message: Message) -> None:
+        now_ms = self._statistics.last_message_ms = self._timing.now_ms()
+        left = self._intake.accept(stream, message, now_ms)
+        if left is not None:
+            delivery, key = left
+            self._paused = True
+            try:
+                await self._intake.mailbox.put(delivery, after=key)
+            finally:
+                self._paused = False
+                self._heard_at = self._timing.monotonic()
+
+    def _notice(self, stream: str) -> None:
+        if stream not in self.seen and (stream in self.carried or not stream):
+            self.seen.add(stream)
+            self.widened.set()
+
+    # ── subscriptions ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _keep_subscribed(self) -> None:
+        while True:
+            self.rewished.clear()
+            wished = dict.fromkeys(self._wished())
+            for names in _parts((name for name in wished if name not in self.carried), self._settings):
+                await self._request("SUBSCRIBE", names)
+                self.carried.update(names)
+            for names in _parts(sorted(self.carried - wished.keys()), self._settings):
+                await self._request("UNSUBSCRIBE", names)
+                self.carried.difference_update(names)
+                self.seen.difference_update(names)
+            await self.rewished.wait()
+
+    async def _request(self, method: str, names: list[str]) -> None:
+        """Ask for a change and wait for the answer. A refusal is counted: the names are not asked for again."""
+        await self._pace.turn()
+        number = self._next_id
+        self._next_id += 1
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        request = msgspec.json.encode({"method": method, "params": names, "id": number}).decode()
+        patience = asyncio.create_task(self._timing.wait(self._settings.answer_timeout_s))
+        try:
+            await self._socket.send(request)
+            await asyncio.wait({answer, patience}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise Lost(f"{method} was not answered within {self._settings.answer_timeout_s:g} s")
+        except ConnectionClosed as closed:
+            raise Lost(f"closed: {closed}") from closed
+        finally:
+            patience.cancel()
+            del self._answers[number]
+
+    def _answered(self, answer: Answer | Refusal) -> None:
+        if isinstance(answer, Refusal):
+            self._statistics.refused_requests += 1
+            self._statistics.last_error = f"refused: {answer.text} ({answer.code})"
+        number = answer.id
+        waiting = self._answers.get(number) if isinstance(number, int) else None
+        if waiting is None and isinstance(answer, Refusal) and number is None and self._answers:
+            waiting = next(iter(self._answers.values()))  # an error without an id: one request waits at a time
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    # ── silence ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _watch(self) -> None:
+        silent_s = self._settings.silent_s
+        if silent_s is None:
+            await asyncio.get_running_loop().create_future()  # for ever: an idle account is normal
+            return
+        while True:
+            await self._timing.wait(max(0.0, self._heard_at + silent_s - self._timing.monotonic()) + 0.001)
+            if not self._paused and self._timing.monotonic() - self._heard_at >= silent_s:
+                raise Lost(f"silent for {silent_s:g} s")
+
+
+def _parts(names: Iterable[str], settings: FeedSettings) -> Iterator[list[str]]:
+    rest = iter(names)
+    while part := list(islice(rest, settings.streams_per_control)):
+        yield part
+
+
+async def open_socket(url: str, settings: FeedSettings) -> ClientConnection:
+    """Connect. The library pings every 20 s and hangs up 20 s after one that was not answered: the only heartbeat."""
+    return await connect(
+        url,
+        ping_interval=settings.ping_interval_s,
+        ping_timeout=settings.ping_timeout_s,
+        open_timeout=settings.open_timeout_s,
+        close_timeout=settings.close_timeout_s,
+        max_size=settings.frame_bytes_max,
+        max_queue=256,
+        compression=None,
+    )

@@ -1,0 +1,76 @@
+"""Trade flow of one symbol: who took how much in the running second and minute, and which trades were large.
+
+Fed with aggTrades in order. A *bucket* holds taker buy and sell notional (USDT) and a count; the second's goes into the
+`MarketTick`, the minute's is checked against the candle's own taker volumes, and the 15-minute window (see
+`domain/flow.py`) is what factor Q asks for. Pure and bounded: one bucket each, and the window's minutes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from domain.flow import MINUTE_MS, FlowWindow, TradeFlow
+from infra.binance.wire.frames import AggTrade
+
+SECOND_MS: Final = 1_000
+
+
+class Bucket(msgspec.Struct, frozen=True, gc=False):
+    """What takers bought and sold (USDT) from `start_ms` on, in how many aggregated trades."""
+
+    start_ms: int
+    buy: float = 0.0
+    sell: float = 0.0
+    trades: int = 0
+
+    def plus(self, notional: float, *, sold: bool) -> Bucket:
+        """Give the bucket with one trade more."""
+        if sold:
+            return Bucket(self.start_ms, self.buy, self.sell + notional, self.trades + 1)
+        return Bucket(self.start_ms, self.buy + notional, self.sell, self.trades + 1)
+
+
+class Flow:
+    """The trades of one symbol. `missed` counts ids that were left out.
+
+    A hole in the ids is no proof of a loss (the stream leaves trades of the insurance fund and ADL out), so only
+    `interrupted` begins the window anew.
+    """
+
+    __slots__ = ("_last_id", "_window", "minute", "missed", "second")
+
+    def __init__(self, since_ms: int) -> None:
+        self._window = FlowWindow(since_ms)
+        self._last_id: int | None = None
+        self.second = Bucket(since_ms // SECOND_MS * SECOND_MS)
+        self.minute = Bucket(since_ms // MINUTE_MS * MINUTE_MS)
+        self.missed = 0
+
+    def add(self, trade: AggTrade) -> bool:
+        """Take a trade; False if it was seen before."""
+        number, time_ms = trade.agg_trade_id, trade.trade_time_ms
+        if number is not None and self._last_id is not None:
+            if number <= self._last_id:
+                return False
+            self.missed += number - self._last_id - 1
+        self._last_id = number
+        notional = trade.price * trade.quantity
+        self._window.add((time_ms, notional, trade.buyer_is_maker))
+        self.second = self._bucket(self.second, time_ms, SECOND_MS).plus(notional, sold=trade.buyer_is_maker)
+        self.minute = self._bucket(self.minute, time_ms, MINUTE_MS).plus(notional, sold=trade.buyer_is_maker)
+        return True
+
+    def interrupted(self, at_ms: int) -> None:
+        """Trades were missed up to now: until the window is covered again there is no summary."""
+        self._window.interrupted(at_ms)
+
+    def close(self, close_ms: int) -> TradeFlow | None:
+        """Sum up the 15 minutes that end with the minute closing at `close_ms`; None while they are not covered."""
+        return self._window.close(close_ms)
+
+    @staticmethod
+    def _bucket(bucket: Bucket, time_ms: int, length_ms: int) -> Bucket:
+        start = time_ms // length_ms * length_ms
+        return bucket if start <= bucket.start_ms else Bucket(start)

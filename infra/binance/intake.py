@@ -1,0 +1,66 @@
+"""From an opened frame to the mailbox: seen before? may it be conflated? is it known at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Final
+
+from domain.base import Message
+from infra.binance.feed_values import Delivery, Statistics
+from infra.binance.mailbox import Mailbox
+from infra.binance.once import Once
+from infra.binance.routes import is_partial_depth
+from infra.binance.wire.control_frames import Unknown
+from infra.binance.wire.frames import (
+    AssetIndex,
+    BookTicker,
+    CompositeIndex,
+    ContinuousKline,
+    DepthUpdate,
+    Kline,
+    MarkPrice,
+    MiniTicker,
+    Ticker,
+)
+
+_LATEST_WINS: Final = frozenset({BookTicker, MarkPrice, MiniTicker, Ticker, CompositeIndex, AssetIndex})
+_KLINES: Final = (Kline, ContinuousKline)
+
+
+class Intake:
+    """Sorts what the sockets of one feed receive. `accept` gives back what found no room and must not drop."""
+
+    def __init__(self, mailbox: Mailbox[Delivery], statistics: Statistics) -> None:
+        self.mailbox = mailbox
+        self.statistics = statistics
+        self.once = Once()
+
+    def accept(self, stream: str, message: Message, received_ms: int) -> tuple[Delivery, Hashable] | None:
+        """Take a message. What it gives back, the reader hands to `Mailbox.put` and so waits."""
+        kind = type(message)
+        key = self._key(stream, message)
+        if not self.once.is_new(key, message):
+            self.statistics.duplicates += 1
+            return None
+        delivery = Delivery(stream, message, received_ms)
+        if kind in _LATEST_WINS:
+            self.mailbox.offer(key, delivery)
+        elif isinstance(message, _KLINES):
+            if message.bar.closed:
+                return None if self.mailbox.put_now(delivery, after=key) else (delivery, key)
+            self.mailbox.offer(key, delivery)
+        elif kind is DepthUpdate and is_partial_depth(stream):
+            self.mailbox.offer(key, delivery)
+        elif isinstance(message, Unknown):
+            self.statistics.count_unknown(message.event)
+        elif not self.mailbox.put_now(delivery):
+            return delivery, key
+        return None
+
+    @staticmethod
+    def _key(stream: str, message: Message) -> Hashable:
+        """A stream of one symbol is its own key; one of many symbols (`!…`), or a raw frame, needs the symbol too."""
+        if stream and stream[0] != "!":
+            return stream
+        order = getattr(message, "order", message)
+        return stream, type(message), getattr(order, "symbol", "")

@@ -1,0 +1,231 @@
+"""A line: some streams, and one connection that carries them; after a loss, or before the exchange's limit, the next.
+
+    ┌── back-off ◀── failed ──┐
+    ▼                         │
+  connect ──▶ connected ──▶ lost
+                 │  ▲
+     life is over│  │the old one hangs up
+                 ▼  │
+              overlap: old and new both deliver, `Once` drops what is seen twice
+
+The new connection takes over when it has delivered every stream that the old one had (or `overlap_s` is over), so a
+candle that closes at that moment comes from at least one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from websockets.exceptions import InvalidURI, WebSocketException
+
+from domain.base import Message
+from domain.errors import HindsightError
+from infra.binance.back_off import BackOff
+from infra.binance.connection import Connection, Lost, open_socket
+from infra.binance.feed_values import Connected, Delivery, Disconnected, FeedSettings, Statistics
+from infra.binance.intake import Intake
+from infra.binance.timing import Timing
+
+UNREACHABLE = (OSError, TimeoutError, WebSocketException, HindsightError, EOFError)
+
+
+class Line:
+    """Streams of one route that share a connection. `address` gives the URL that carries given streams.
+
+    `quiet` is true for accounts: nothing need be delivered before a new connection takes over.
+    """
+
+    def __init__(
+        self,
+        streams: Iterable[str],
+        address: Callable[[tuple[str, ...]], Awaitable[str]],
+        settings: FeedSettings,
+        intake: Intake,
+        timing: Timing,
+        dice: Callable[[], float],
+        *,
+        quiet: bool = False,
+    ) -> None:
+        self._streams = dict.fromkeys(streams)
+        self._address = address
+        self._settings = settings
+        self._intake = intake
+        self._timing = timing
+        self._dice = dice
+        self._quiet = quiet
+        self._back_off = BackOff(settings.back_off, dice)
+        self._connections: list[Connection] = []
+        self._replace = asyncio.Event()
+        self._ever_connected = False
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """What this line carries, or shall carry."""
+        return tuple(self._streams)
+
+    @property
+    def connected(self) -> bool:
+        """True while a socket is open."""
+        return bool(self._connections)
+
+    @property
+    def live(self) -> frozenset[str]:
+        """The streams that a message came of on the present connection."""
+        seen = self._connections[-1].seen if self._connections else set[str]()
+        return frozenset(seen) & self._streams.keys()
+
+    @property
+    def _statistics(self) -> Statistics:
+        return self._intake.statistics
+
+    def wish(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+        """Change what the line carries. An open connection follows by SUBSCRIBE and UNSUBSCRIBE, a later one by its URL."""
+        self._streams.update(dict.fromkeys(add))
+        for name in remove:
+            self._streams.pop(name, None)
+        for connection in self._connections:
+            connection.rewished.set()
+
+    def replace(self) -> None:
+        """Let another connection take over now: the present one is of no use any more, and may have missed things."""
+        self._replace.set()
+
+    async def run(self) -> None:
+        """Keep the line connected until it is cancelled, or has no streams left."""
+        try:
+            while self._streams:
+                connection = await self._connect_patiently()
+                reason = await self._stay(connection)
+                self._tell(Disconnected(self.streams, reason))
+        finally:
+            await self._hang_up(*self._connections)
+
+    # ── connecting ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _connect_patiently(self) -> Connection:
+        """Try until it works; after a loss, too, the first attempt waits."""
+        if self._ever_connected:
+            await self._timing.wait(self._back_off.failed())
+        while True:
+            try:
+                connection = await self._connect()
+            except UNREACHABLE as error:
+                self._statistics.failed(_sentence(error))
+                await self._timing.wait(self._back_off.failed())
+                continue
+            again, self._ever_connected = self._ever_connected, True
+            self._statistics.reconnects += again
+            self._back_off.succeeded()
+            if again:
+                self._intake.once.forget(frozenset(self._streams))
+            self._tell(Connected(self.streams, again))
+            return connection
+
+    async def _connect(self) -> Connection:
+        streams = self.streams
+        socket = await open_socket(await self._address(streams), self._settings)
+        self._statistics.connects += 1
+        connection = Connection(socket, streams, self._wished, self._settings, self._intake, self._timing)
+        self._connections.append(connection)
+        return connection
+
+    def _wished(self) -> Iterable[str]:
+        return self._streams
+
+    # ── staying ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _stay(self, connection: Connection) -> str:
+        """Keep connected, one connection after the other without a break; give the reason of the loss in the end."""
+        wait_s = self._life_s()
+        while True:
+            if await self._time_to_replace(connection, wait_s):
+                before = connection
+                connection, wait_s = await self._take_over(before)
+                if connection is not before and self._replace.is_set():
+                    self._replace.clear()
+                    self._tell(Connected(self.streams, again=True))
+                continue
+            reason = _reason(connection)
+            await self._hang_up(*self._connections)
+            if self._streams:
+                self._statistics.failed(reason)
+            return reason
+
+    def _life_s(self) -> float:
+        return self._settings.life_s * (1.0 - 0.01 * self._dice())  # not all lines at once
+
+    async def _time_to_replace(self, connection: Connection, wait_s: float) -> bool:
+        """Wait until the connection is lost (False), or too old or useless (True)."""
+        old_age = asyncio.create_task(self._timing.wait(wait_s))
+        useless = asyncio.create_task(self._useless(wait_s))
+        try:
+            await asyncio.wait({connection.task, old_age, useless}, return_when=asyncio.FIRST_COMPLETED)
+            return not connection.task.done()
+        finally:
+            old_age.cancel()
+            useless.cancel()
+
+    async def _useless(self, wait_s: float) -> None:
+        if self._replace.is_set():
+            await self._timing.wait(wait_s)  # it is known, and replacing it failed: not again at once
+        await self._replace.wait()
+
+    async def _take_over(self, old: Connection) -> tuple[Connection, float]:
+        """Open a new connection beside the old one; give the one that stays and how long it may."""
+        try:
+            new = await self._connect()
+        except UNREACHABLE as error:
+            self._statistics.failed(_sentence(error))
+            return old, self._back_off.failed()
+        if not await self._covers(new, old):
+            self._statistics.failed("a new connection delivered nothing; the old one stays")
+            await self._hang_up(new)
+            return old, self._back_off.failed()
+        self._back_off.succeeded()
+        self._statistics.roll_overs += 1
+        await self._hang_up(old)
+        return new, self._life_s()
+
+    async def _covers(self, new: Connection, old: Connection) -> bool:
+        """Wait until the new connection does the old one's work; False if it does not and the old one is alive."""
+        if self._quiet:
+            return True
+        complete = asyncio.create_task(self._complete(new, old))
+        overlap = asyncio.create_task(self._timing.wait(self._settings.overlap_s))
+        try:
+            await asyncio.wait({complete, overlap, old.task, new.task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            complete.cancel()
+            overlap.cancel()
+        if new.task.done():
+            return old.task.done()
+        return old.task.done() or bool(new.seen) or not old.seen
+
+    async def _complete(self, new: Connection, old: Connection) -> None:
+        while not (new.seen and new.seen >= (old.seen & self._streams.keys())):
+            new.widened.clear()
+            await new.widened.wait()
+
+    async def _hang_up(self, *connections: Connection) -> None:
+        for connection in connections:
+            await connection.close()
+            if connection in self._connections:
+                self._connections.remove(connection)
+
+    def _tell(self, news: Message) -> None:
+        self._intake.mailbox.tell(Delivery("", news, self._timing.now_ms()))
+
+
+def _reason(connection: Connection) -> str:
+    error = None if connection.task.cancelled() else connection.task.exception()
+    if error is not None and not isinstance(error, Lost):
+        raise error
+    return str(error) if error is not None else "closed by us"
+
+
+def _sentence(error: Exception) -> str:
+    """Say what went wrong, without an address: that of an account is a secret."""
+    if isinstance(error, InvalidURI):
+        return "the address of the stream host is not a WebSocket URL"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
