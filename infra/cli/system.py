@@ -24,7 +24,7 @@ from infra.clock import ScaledClock, wall_ms
 from infra.code_version import code_version, strategy_named, strategy_sha256
 from infra.door import DoorKeeper
 from infra.durability import DurableJournal
-from infra.live import LiveSystem
+from infra.live import LiveSystem, Scheduled
 from infra.market.synthetic import SyntheticMarket
 from infra.memory import MemoryJournal
 from infra.patient_history import PatientHistory
@@ -155,7 +155,8 @@ def opened(url: str | None, settings: Settings) -> Generator[System]:
         ingress = Ingress()
         clock = ScaledClock(start_ms, settings.market.speed)
         source = Ticking(market, settings.market.tick_ms)
-        live = LiveSystem(runner, journal, clock, source, ingress, door=door, follow=follow)
+        inflow = Scheduled(source, runner.kernel.head.at_ms, clock, ingress)
+        live = LiveSystem(runner, journal, clock, inflow, ingress, door=door, follow=follow)
         live.start()
         yield System(live, runner, journal, view, ingress, before, f"{VENUE}, {len(market.symbols)} symbols")
 
