@@ -85,7 +85,7 @@ ENVIRONMENT: Final = {
     "DISABLE_REST_FALLBACK": "binance.disable_rest_fallback",
 }
 """BINANCE_API_KEY and BINANCE_API_SECRET (or BINANCE_SECRET_KEY) are read by the references above, when needed."""
-REFERENCES: Final = ("api_key", "api_secret")
+REFERENCES: Final = ("binance.api_key", "binance.api_secret")
 _URLS: Final = (
     ("rest_url", ("https://", "http://")),
     ("testnet_rest_url", ("https://", "http://")),
@@ -96,11 +96,11 @@ _URLS: Final = (
 
 def check(settings: BinanceSettings) -> None:
     """Refuse what contradicts itself. Raises `InvalidInput`; what may be a key is never shown."""
-    for name in REFERENCES:
-        kind, _, place = str(getattr(settings, name)).partition(":")
+    for key in REFERENCES:
+        kind, _, place = str(getattr(settings, key.removeprefix("binance."))).partition(":")
         if kind not in {"env", "file"} or not place:
             hint = "Never write the key itself into the settings."
-            raise InvalidInput(f"binance.{name}", "env:NAME or file:PATH", "something else (not shown)", hint)
+            raise InvalidInput(key, "env:NAME or file:PATH", "something else (not shown)", hint)
     for name, schemes in _URLS:
         url = str(getattr(settings, name))
         if not url.startswith(schemes):

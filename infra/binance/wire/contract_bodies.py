@@ -15,7 +15,7 @@ _NONE: Final = Decimal(0)
 
 
 class RateLimit(Body, frozen=True, kw_only=True):
-    """One published limit: so many of `kind` (REQUEST_WEIGHT, ORDERS) in `number` times `interval` (SECOND, MINUTE …)."""
+    """One published limit: so many of `kind` (REQUEST_WEIGHT, ORDERS) in `number` times `interval` (SECOND, MINUTE)."""
 
     kind: str = field(name="rateLimitType")
     interval: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -51,7 +51,7 @@ class MarkRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     high: float
     low: float
     close: float
-    ignored: object
+    ignored: Any
     close_time_ms: int
 
 

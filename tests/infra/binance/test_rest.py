@@ -1,0 +1,481 @@
+"""The REST client against a tiny exchange: what goes out, what comes back, and what is repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from toy_exchange import API_KEY, API_SECRET, Toy, drops, refuses, rest_of, right_key, says, toy_exchange
+
+from domain.errors import ExchangeRejected, InvalidInput, Unavailable, WireError
+from domain.market import Candle
+from domain.values import OrderSide
+from infra.binance import calls
+from infra.binance.breaker import Level
+from infra.binance.endpoints import WEIGHT
+from infra.binance.faults import OutcomeUnknown
+from infra.binance.new_order import NewOrder
+from infra.binance.rest import Rest
+from infra.binance.settings import BinanceSettings
+from infra.binance.wire.order_bodies import Order
+
+T = TypeVar("T")
+PLACED = {"symbol": "BTCUSDT", "orderId": 7, "clientOrderId": "hs-1", "status": "NEW", "side": "BUY"}
+ORDER = "/fapi/v1/order"
+WISH = NewOrder(
+    symbol="BTCUSDT",
+    side=OrderSide.BUY,
+    order_type="LIMIT",
+    client_order_id="hs-1",
+    quantity=Decimal("0.010"),
+    price=Decimal("65000.10"),
+)
+MISSING = refuses(-2013, "Order does not exist.")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "BACK_OFF_MS", 2)
+
+
+def with_toy(test: Callable[[Toy], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with toy_exchange() as toy:
+            return await asyncio.wait_for(test(toy), 20)
+
+    return asyncio.run(run())
+
+
+# ── what goes out ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_signed_string_is_the_sent_string() -> None:
+    """The toy verifies the signature over exactly the bytes that arrived, in query and body."""
+
+    async def test(toy: Toy) -> None:
+        toy.on(f"POST {ORDER}", toy.signed(PLACED))
+        toy.on(f"GET {ORDER}", toy.signed(PLACED))
+        toy.on("GET /fapi/v1/userTrades", toy.signed([]))
+        async with rest_of(toy) as rest:
+            placed = await rest.place(WISH)
+            assert await rest.query("BTCUSDT", "a:/b._-1") == placed
+            assert await rest.user_trades("币安人生USDT") == []
+        (sent,) = toy.calls(f"POST {ORDER}")
+        assert sent.query == ""
+        assert sent.body.startswith(
+            "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.010&price=65000.10"
+            "&newClientOrderId=hs-1&newOrderRespType=RESULT&recvWindow=5000&timestamp="
+        )
+        assert sent.headers["content-type"] == "application/x-www-form-urlencoded"
+        assert "%E5%B8%81" in toy.calls("GET /fapi/v1/userTrades")[0].query
+
+    with_toy(test)
+
+
+def test_a_public_question_carries_neither_key_nor_signature() -> None:
+    async def test(toy: Toy) -> None:
+        rows = [[1, "1", "3", "1", "2", "9", 59_999, "18", 4, "5", "10", "0"]] * 1
+        open_row = [60_000, "1", "3", "1", "2", "9", 10**14, "18", 4, "5", "10", "0"]
+        toy.on("GET /fapi/v1/klines", says([*rows, open_row]))
+        async with rest_of(toy) as rest:
+            candles = await rest.candles("BTCUSDT", "1m", start_ms=0, limit=2)
+        assert candles == (Candle(1, 1.0, 3.0, 1.0, 2.0, 9.0, 18.0, 4, 5.0, 10.0),)
+        (sent,) = toy.calls("GET /fapi/v1/klines")
+        assert sent.query == "symbol=BTCUSDT&interval=1m&startTime=0&limit=2"
+        assert "x-mbx-apikey" not in sent.headers
+
+    with_toy(test)
+
+
+def test_connections_are_used_again() -> None:
+    async def test(toy: Toy) -> None:
+        async with rest_of(toy) as rest:
+            for _ in range(5):
+                await rest.server_time_ms()
+        assert len(toy.connections) == 1
+        toy.connections.clear()
+        async with rest_of(toy, connections=3) as rest:
+            await asyncio.gather(*(rest.server_time_ms() for _ in range(20)))
+            assert (rest.api_calls, rest.api_calls_by_endpoint) == (20, {"GET /fapi/v1/time": 20})
+        assert len(toy.connections) <= 3
+
+    with_toy(test)
+
+
+def test_without_a_key_a_signed_question_is_not_even_sent() -> None:
+    async def test(toy: Toy) -> None:
+        rest = Rest(BinanceSettings(rest_url=toy.url))
+        with pytest.raises(InvalidInput, match="expected an API key, found none"):
+            await rest.balances()
+        await rest.close()
+        assert {seen.path for seen in toy.seen} <= {"/fapi/v1/time"}
+
+    with_toy(test)
+
+
+# ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_clock_that_is_hours_off_is_corrected_before_the_first_signature() -> None:
+    async def test(toy: Toy) -> None:
+        toy.skew_ms = -3 * 3_600_000
+        toy.on("GET /fapi/v3/balance", toy.signed([]))
+        async with rest_of(toy) as rest:
+            assert await rest.balances() == []
+            assert abs(rest.calls.clock.offset_ms - toy.skew_ms) < 1_000
+        assert len(toy.calls("GET /fapi/v3/balance")) == 1
+
+    with_toy(test)
+
+
+def test_after_1021_the_clock_is_set_and_the_request_repeated_once_also_for_an_order() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on(f"POST {ORDER}", toy.signed(PLACED))
+        async with rest_of(toy) as rest:
+            await rest.synchronise()
+            toy.skew_ms = 60_000
+            assert (await rest.place(WISH)).order_id == 7
+            assert abs(rest.calls.clock.offset_ms - 60_000) < 1_000
+        assert len(toy.calls(f"POST {ORDER}")) == 2
+
+    with_toy(test)
+
+
+def test_a_clock_that_stays_wrong_is_our_fault() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v3/balance", refuses(-1021, "Timestamp for this request is outside of the recvWindow."))
+        async with rest_of(toy) as rest:
+            with pytest.raises(InvalidInput, match=r"a clock that agrees.*\(-1021\).*Synchronise"):
+                await rest.balances()
+        assert len(toy.calls("GET /fapi/v3/balance")) == 2
+
+    with_toy(test)
+
+
+# ── limits ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_429_is_waited_out_and_the_question_asked_again() -> None:
+    async def test(toy: Toy) -> None:
+        busy = refuses(-1003, "Too many requests", 429, Retry_After="1")
+        toy.on("GET /fapi/v1/ping", busy, says({}))
+        async with rest_of(toy) as rest:
+            before = rest.calls.gate.now_ms()
+            await rest.ping()
+            assert rest.calls.gate.now_ms() - before >= 1_000
+        assert len(toy.calls("GET /fapi/v1/ping")) == 2
+
+    with_toy(test)
+
+
+def test_a_429_that_wants_long_is_an_answer_with_how_long() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v1/ping", refuses(-1003, "Too many requests", 429, Retry_After="300"))
+        async with rest_of(toy) as rest:
+            with pytest.raises(Unavailable, match="Too many requests") as busy:
+                await rest.ping()
+        assert busy.value.retry_after_ms == 300_000
+        assert len(toy.seen) == 1
+
+    with_toy(test)
+
+
+def test_after_a_418_nothing_is_sent_any_more_and_those_who_wait_are_told() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v1/ping", refuses(-1003, "Way too many requests; IP banned", 418, Retry_After="120"))
+        async with rest_of(toy, weight_per_minute=10, retries=0) as rest:
+            waiting = [asyncio.create_task(rest.ping()) for _ in range(12)]
+            results = await asyncio.gather(*waiting, return_exceptions=True)
+            sent = len(toy.seen)
+            assert sent < 12
+            assert all(isinstance(result, Unavailable) for result in results)
+            with pytest.raises(Unavailable, match="banned for another 1") as banned:
+                await rest.cancel("BTCUSDT", "hs-1")
+            assert 100_000 < (banned.value.retry_after_ms or 0) <= 120_000
+        assert len(toy.seen) == sent
+
+    with_toy(test)
+
+
+def test_a_ban_that_only_its_text_dates_lasts_until_then() -> None:
+    async def test(toy: Toy) -> None:
+        text = f"Way too many requests; IP(127.0.0.1) banned until {toy.now_ms() + 600_000}"
+        toy.on("GET /fapi/v1/ping", refuses(-1003, text, 418))
+        async with rest_of(toy) as rest:
+            with pytest.raises(Unavailable):
+                await rest.ping()
+            assert 590_000 < rest.calls.gate.governor.banned_ms(rest.calls.gate.now_ms()) <= 600_000
+
+    with_toy(test)
+
+
+def test_the_governor_learns_from_headers_and_from_the_exchange() -> None:
+    async def test(toy: Toy) -> None:
+        limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6_000}
+        toy.on("GET /fapi/v1/exchangeInfo", says({"symbols": [], "rateLimits": [limit]}, X_MBX_USED_WEIGHT_1M="2159"))
+        toy.on("GET /fapi/v1/ping", says({}))
+        async with rest_of(toy) as rest:
+            await rest.exchange_info()
+            assert rest.calls.gate.governor.used(WEIGHT, rest.calls.gate.now_ms()) == 2_159
+            await rest.ping()
+
+    with_toy(test)
+
+
+def test_too_many_orders_pauses_the_orders_of_this_account_only() -> None:
+    async def test(toy: Toy) -> None:
+        text = "Too many new orders; current limit is 300 orders per 10 SECOND."
+        toy.on(f"POST {ORDER}", refuses(-1015, text, 429))
+        toy.on("GET /fapi/v1/ping", says({}))
+        async with rest_of(toy) as rest:
+            with pytest.raises(Unavailable, match="Too many new orders"):
+                await rest.place(WISH)
+            await rest.ping()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(rest.place(WISH), 0.05)
+        assert len(toy.calls(f"POST {ORDER}")) == 1
+
+    with_toy(test)
+
+
+# ── orders of doubtful outcome ────────────────────────────────────────────────────────────────────────────────────
+
+DOUBTS = {
+    "503 unknown": says({"code": -1000, "msg": "Unknown error, please check your request or try again later."}, 503),
+    "503 without code": says(b"Unknown error, please check your request or try again later.", 503),
+    "-1006": refuses(-1006, "Execution status unknown.", 400),
+    "-1007": refuses(-1007, "Timeout waiting for response from backend server.", 408),
+    "502": says(b"<html>bad gateway</html>", 502),
+    "cut": drops,
+    "no JSON": says(b'{"orderId":'),
+}
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_an_order_of_doubtful_outcome_is_never_sent_twice(doubt: str) -> None:
+    async def test(toy: Toy) -> None:
+        toy.on(f"POST {ORDER}", DOUBTS[doubt])
+        async with rest_of(toy) as rest:
+            with pytest.raises(OutcomeUnknown, match=r"Nobody knows whether POST /fapi/v1/order was carried out"):
+                await rest.place(WISH)
+        assert len(toy.calls(f"POST {ORDER}")) == 1
+
+    with_toy(test)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_after_a_time_out_the_order_is_looked_up(*, accepted: bool) -> None:
+    """Not found is believed only when the exchange would not accept the request any more."""
+
+    async def test(toy: Toy) -> Order | None:
+        toy.on(f"POST {ORDER}", toy.hangs)
+        toy.on(f"GET {ORDER}", *((MISSING, says(PLACED)) if accepted else (MISSING, MISSING)))
+        async with rest_of(toy, timeout_ms=150, recv_window_ms=400) as rest:
+            with pytest.raises(OutcomeUnknown, match="no answer") as doubt:
+                await rest.place(WISH)
+            found = await rest.look_up(WISH.symbol, WISH.client_order_id, doubt.value.expires_ms)
+            assert rest.server_ms() > doubt.value.expires_ms
+        assert len(toy.calls(f"POST {ORDER}")) == 1
+        assert len(toy.calls(f"GET {ORDER}")) == 2
+        return found
+
+    found = with_toy(test)
+    assert (found is not None and found.order_id == 7) if accepted else found is None
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        says(b"Service Unavailable.", 503),
+        refuses(-1008, "Request throttled by system-level protection.", 503),
+    ],
+    ids=["service unavailable", "-1008"],
+)
+def test_an_order_that_certainly_failed_is_unavailable_and_left_to_the_caller(failed: object) -> None:
+    async def test(toy: Toy) -> None:
+        toy.on(f"POST {ORDER}", failed)  # type: ignore[arg-type]
+        async with rest_of(toy) as rest:
+            with pytest.raises(Unavailable):
+                await rest.place(WISH)
+        assert len(toy.calls(f"POST {ORDER}")) == 1
+
+    with_toy(test)
+
+
+def test_a_refused_connection_certainly_carried_nothing() -> None:
+    async def test(toy: Toy) -> None:
+        gone = Rest(BinanceSettings(rest_url="http://127.0.0.1:1", retries=1), right_key())
+        gone.calls.clock.observe(0, 0, 0)
+        with pytest.raises(Unavailable, match=r"no connection to 127\.0\.0\.1:1"):
+            await gone.place(WISH)
+        assert gone.calls.breaker.level(gone.calls.gate.now_ms()) is Level.WARNING
+        await gone.close()
+
+    with_toy(test)
+
+
+# ── repeating what is harmless ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("failure", [says(b"Service Unavailable.", 503), says(b"", 500), drops])
+def test_questions_and_cancellations_are_repeated(failure: object) -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v1/ping", failure, failure, says({}))  # type: ignore[arg-type]
+        toy.on(f"DELETE {ORDER}", failure, says({**PLACED, "status": "CANCELED"}))  # type: ignore[arg-type]
+        async with rest_of(toy) as rest:
+            await rest.ping()
+            assert (await rest.cancel("BTCUSDT", "hs-1")).status == "CANCELED"
+            assert rest.calls.repeats >= 1
+
+    with_toy(test)
+
+
+def test_repeating_ends() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v1/ping", says(b"Service Unavailable.", 503))
+        async with rest_of(toy, retries=2) as rest:
+            with pytest.raises(Unavailable, match="HTTP 503"):
+                await rest.ping()
+        assert len(toy.seen) == 3
+
+    with_toy(test)
+
+
+def test_five_failures_open_the_breaker_and_a_close_still_passes() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v1/ping", says(b"Service Unavailable.", 503))
+        toy.on(f"POST {ORDER}", toy.signed(PLACED))
+        async with rest_of(toy, retries=5) as rest:
+            await rest.synchronise()
+            with pytest.raises(Unavailable):
+                await rest.ping()
+            sent = len(toy.seen)
+            with pytest.raises(Unavailable, match="breaker is open") as blocked:
+                await rest.place(WISH)
+            assert 0 < (blocked.value.retry_after_ms or 0) <= 60_000
+            assert len(toy.seen) == sent
+            closing = NewOrder(
+                symbol="BTCUSDT",
+                side=OrderSide.SELL,
+                order_type="MARKET",
+                client_order_id="hs-2",
+                quantity=Decimal(1),
+                reduce_only=True,
+            )
+            assert (await rest.place(closing)).order_id == 7
+            assert rest.calls.breaker.audit[-1].operation == "close_position"
+
+    with_toy(test)
+
+
+# ── one clear sentence each ───────────────────────────────────────────────────────────────────────────────────────
+
+OURS = {
+    "451": (says(b"<html>", 451), "geo-block"),
+    "451 with a body": (refuses(0, "Service unavailable from a restricted location", 451), "geo-block"),
+    "403": (says(b"<html>WAF</html>", 403), "firewall"),
+    "404": (says(b"", 404), "check binance.rest_url"),
+    "301": (says(b"", 301, Location="http://127.0.0.1:1/"), "redirects"),
+    "401": (says(b"", 401), "permissions"),
+    "-2014": (refuses(-2014, "API-key format invalid.", 401), r"API-key format invalid\. \(-2014\)"),
+    "-2015": (refuses(-2015, "Invalid API-key, IP, or permissions for action.", 401), "its IP list"),
+    "-1022": (refuses(-1022, "Signature for this request is not valid."), "does not belong to the API key"),
+}
+
+
+@pytest.mark.parametrize("case", OURS)
+def test_what_is_our_fault_is_said_in_one_clear_sentence_and_not_repeated(case: str) -> None:
+    script, sentence = OURS[case]
+
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v3/balance", script)
+        async with rest_of(toy) as rest:
+            with pytest.raises(InvalidInput, match=sentence):
+                await rest.balances()
+        assert len(toy.calls("GET /fapi/v3/balance")) == 1
+
+    with_toy(test)
+
+
+def test_a_wrong_key_and_a_wrong_secret_are_told_apart() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v3/balance", toy.signed([]))
+        for key, sentence in ((right_key(api_key="other"), "-2015"), (right_key("other"), "-1022")):
+            async with rest_of(toy, key=key) as rest:
+                with pytest.raises(InvalidInput, match=sentence):
+                    await rest.balances()
+
+    with_toy(test)
+
+
+def test_a_host_that_does_not_exist_is_named() -> None:
+    async def test(_: Toy) -> None:
+        rest = Rest(BinanceSettings(rest_url="http://nobody.invalid", retries=0))
+        with pytest.raises(InvalidInput, match=r"unknown name nobody\.invalid.*Check binance\.rest_url"):
+            await rest.ping()
+        await rest.close()
+
+    with_toy(test)
+
+
+def test_a_server_that_speaks_no_tls_is_a_tls_failure() -> None:
+    async def test(toy: Toy) -> None:
+        rest = Rest(BinanceSettings(rest_url=toy.url.replace("http:", "https:"), retries=0))
+        with pytest.raises(InvalidInput, match="TLS failure"):
+            await rest.ping()
+        await rest.close()
+
+    with_toy(test)
+
+
+def test_a_no_of_the_exchange_is_an_answer_with_its_code() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on(f"POST {ORDER}", refuses(-2019, "Margin is insufficient."))
+        async with rest_of(toy) as rest:
+            with pytest.raises(ExchangeRejected, match="Margin is insufficient") as no:
+                await rest.place(WISH)
+            assert no.value.code == -2019
+            assert rest.calls.breaker.level(rest.calls.gate.now_ms()) is Level.NORMAL
+
+    with_toy(test)
+
+
+def test_an_answer_that_can_not_be_read_is_a_wire_error() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v1/openInterest", says(b'{"openInterest":"many","symbol":"X"}'))
+        toy.on("GET /fapi/v1/depth", says(b"<html>", 400))
+        async with rest_of(toy) as rest:
+            with pytest.raises(WireError, match="openInterest"):
+                await rest.open_interest("X")
+            with pytest.raises(WireError, match="expected an error body with HTTP 400"):
+                await rest.depth("X")
+
+    with_toy(test)
+
+
+def test_no_secret_shows_in_errors_logs_or_the_client_itself(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    async def test(toy: Toy) -> list[str]:
+        told = []
+        toy.on(f"POST {ORDER}", drops)
+        toy.on("GET /fapi/v3/balance", refuses(-1022))
+        toy.on("GET /fapi/v3/account", says(b"{", 200))
+        async with rest_of(toy, retries=0) as rest:
+            for call in (rest.place(WISH), rest.balances(), rest.account()):
+                try:
+                    await call
+                except Exception as error:
+                    told += [repr(error), str(error), repr(error.__cause__), str(vars(error))]
+            told += [repr(rest), repr(vars(rest)), repr(vars(rest.calls))]
+        return told
+
+    with caplog.at_level(logging.DEBUG):
+        told = with_toy(test)
+    text = "\n".join([*told, caplog.text])
+    assert API_SECRET not in text
+    assert API_KEY not in text
+    assert "signature=" not in text
