@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from domain.exchange.exchange import Exchange
 from domain.exchange.facts import Fact, Liquidated, Traded
 from domain.market import MINUTE_MS
@@ -18,8 +20,10 @@ from infra.exchange.board import Board, Sides
 from infra.exchange.feeds import FeedRoom, Liquidation
 from infra.exchange.ports import Call, Level, Print, Security
 from infra.exchange.tape import Tape
+from infra.exchange.user_data import force_order
 
 _HOUR_MS = 3_600_000
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
 _BOOK_AGE_MS_MAX = 1_000
 _SLEEP_EVERY_STEPS = 40
 
@@ -159,13 +163,8 @@ class Floor:
 
     def _liquidated(self, fact: Liquidated) -> None:
         order = fact.order
-        average = order.average or order.price
-        payload = (
-            f'{{"e":"forceOrder","E":{fact.time_ms},"o":{{"s":"{fact.symbol}","S":"{order.side}","o":"LIMIT","f":"IOC",'
-            f'"q":"{order.quantity:f}","p":"{order.price:f}","ap":"{average:f}","X":"{order.status}",'
-            f'"l":"{order.executed:f}","z":"{order.executed:f}","T":{fact.time_ms}}}}}'
-        )
-        self._room.liquidate(Liquidation(fact.symbol, float(order.quantity * average), payload.encode()))
+        payload = _ENCODER.encode(force_order(fact, self._market.listings[self._board.row[fact.symbol]]))
+        self._room.liquidate(Liquidation(fact.symbol, float(order.quantity * (order.average or order.price)), payload))
 
 
 def named(call: Call) -> list[str]:
