@@ -1,4 +1,4 @@
-"""Starts and stops the simulated exchange that `run.py` trades on: a process of its own, on loopback, on a free port."""
+"""The simulated exchange that `run.py` trades on: a process of its own, on loopback, on a free port."""
 
 from __future__ import annotations
 

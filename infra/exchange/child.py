@@ -77,7 +77,8 @@ async def serve(order: Order) -> None:
 
 def main() -> int:
     """Read the order, then serve."""
-    line = sys.stdin.buffer.raw.readline()  # unbuffered: nothing may be left in a buffer that nobody reads
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as given:
+        line = given.readline()
     try:
         asyncio.run(serve(msgspec.json.decode(line, type=Order)))
     except (HindsightError, msgspec.MsgspecError) as error:
