@@ -16,6 +16,7 @@ from domain.errors import Unavailable, WireError
 from infra.binance import faults
 from infra.binance.breaker import Breaker
 from infra.binance.endpoints import (
+    CONNECTIONS,
     FUNDING,
     FUTURES_DATA,
     ORDERS_1M,
@@ -25,7 +26,7 @@ from infra.binance.endpoints import (
     Endpoint,
     Params,
     Security,
-    order_pool,
+    account_pool,
 )
 from infra.binance.faults import EXCHANGE, Answer, OutcomeUnknown
 from infra.binance.limits import DEFAULTS, Governor, Limit
@@ -46,7 +47,10 @@ BACK_OFF_MS: Final = 250
 BACK_OFF_MAX_MS: Final = 8_000
 PATIENCE_MS: Final = 60_000
 BAN_MS: Final = 120_000
+BAN_MAX_MS: Final = 3 * 86_400_000
 STOP_MS: Final = 60_000
+LOOK_MS: Final = 100
+SAMPLES: Final = 3
 
 
 def governor_of(settings: BinanceSettings) -> Governor:
@@ -56,6 +60,7 @@ def governor_of(settings: BinanceSettings) -> Governor:
         WEIGHT: Limit(settings.weight_per_minute),
         ORDERS_10S: Limit(settings.orders_per_10s, 10_000),
         ORDERS_1M: Limit(settings.orders_per_minute),
+        CONNECTIONS: Limit(settings.connections, 0, whole=True),
     }
     return Governor(limits, settings.weight_share)
 
@@ -76,6 +81,7 @@ class Calls:
         breaker: Breaker | None = None,
         now_ms: Callable[[], int] = wall_ms,
         draw: Callable[[], float] = random.random,
+        back_off_ms: int = BACK_OFF_MS,
     ) -> None:
         self.settings = settings
         self.account = account
@@ -87,6 +93,7 @@ class Calls:
         self._key = key
         self._now_ms = now_ms
         self._draw = draw
+        self._first_pause_ms = back_off_ms
         self._transport = Transport(settings)
         self._resync = asyncio.Lock()
 
@@ -112,12 +119,25 @@ class Calls:
 
         Raises `ExchangeRejected`, `Unavailable`, `OutcomeUnknown`, `InvalidInput` or `WireError` (see `faults`).
         """
-        urgency = priority or endpoint.priority
-        repeats = 0
+        body, _ = await self.ask_dated(endpoint, params, read, priority=priority, operation=operation)
+        return body
+
+    async def ask_dated(
+        self,
+        endpoint: Endpoint,
+        params: Params,
+        read: Read[T],
+        *,
+        priority: Priority | None = None,
+        operation: str = "",
+    ) -> tuple[T, int]:
+        """Do the same; also give the exchange's time when the request left: the answer is not older than that."""
+        urgency, repeats = priority or endpoint.priority, 0
         while True:
+            await self._pass_breaker(operation or endpoint.operation, urgency)
             try:
-                answer = await self._send(endpoint, params, urgency, operation or endpoint.operation)
-                return self._read(answer, endpoint, read)
+                answer, sent_ms = await self._send(endpoint, params, urgency)
+                return self._read(answer, endpoint, read), sent_ms
             except Unavailable as error:
                 wait_ms = self._back_off_ms(repeats, error.retry_after_ms)
                 if not endpoint.repeatable or repeats >= self.settings.retries or wait_ms is None:
@@ -126,46 +146,53 @@ class Calls:
             self.repeats += 1
             await asyncio.sleep(wait_ms / 1_000)
 
-    async def synchronise(self, samples: int = 3) -> int:
-        """Ask for the exchange's time, a few times for the sake of precision; give the offset in ms."""
+    async def know_the_time(self) -> None:
+        """Ask for the exchange's time if nobody did yet."""
+        if not self.clock.known:
+            await self.synchronise(unless_changed_from=self.clock)
+
+    async def synchronise(self, *, unless_changed_from: ServerClock | None = None) -> int:
+        """Ask for the exchange's time, three times for the sake of precision; give the offset in ms.
+
+        `unless_changed_from`: do nothing if somebody else has synchronised since that clock was in use.
+        """
         async with self._resync:
-            self.clock.forget()
-            for _ in range(samples):
-                await self._ask_time()
+            if unless_changed_from is None or self.clock is unless_changed_from:
+                fresh = ServerClock()
+                for _ in range(SAMPLES):
+                    await self._ask_time(fresh)
+                self.clock = fresh
         return self.clock.offset_ms
 
     async def wait_until(self, server_ms: int) -> None:
-        """Wait until the exchange's clock is past a moment."""
-        while (left_ms := server_ms - self.server_ms()) >= 0:
-            await asyncio.sleep((left_ms + 1) / 1_000)
+        """Wait until the exchange's clock is certainly past a moment."""
+        while (left_ms := server_ms + (self.clock.uncertainty_ms or 0) - self.server_ms()) >= 0:
+            await asyncio.sleep(min(left_ms + 1, LOOK_MS) / 1_000)  # market time may run faster than ours
 
     # ── one attempt ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _send(self, endpoint: Endpoint, params: Params, priority: Priority, operation: str) -> Answer:
-        """Send a call, and once more after the clock was set right. Gives an answer of status 2xx."""
-        await self._pass_breaker(operation, priority)
+    async def _send(self, endpoint: Endpoint, params: Params, priority: Priority) -> tuple[Answer, int]:
+        """Send a call, and once more after the clock was set right. Gives an answer of status 2xx, and when it left."""
         signed = endpoint.security is Security.SIGNED
-        if signed and not self.clock.known:
-            await self.synchronise()
-        offset_ms = self.clock.offset_ms
-        answer, expires_ms = await self._exchange(endpoint, params, priority)
+        if signed:
+            await self.know_the_time()
+        clock = self.clock
+        answer, sent_ms = await self._exchange(endpoint, params, priority)
         if signed and _is_refused_for_time(answer):
-            if self.clock.offset_ms == offset_ms:  # else somebody else has just synchronised
-                await self.synchronise()
-            answer, expires_ms = await self._exchange(endpoint, params, priority)
+            await self.synchronise(unless_changed_from=clock)
+            answer, sent_ms = await self._exchange(endpoint, params, priority)
         if answer.status < 300:
-            return answer
+            return answer, sent_ms
+        expires_ms = sent_ms + self.settings.recv_window_ms
         error = faults.fault(answer, endpoint.name, changes=endpoint.changes, expires_ms=expires_ms)
         self._judge(failed=isinstance(error, Unavailable | OutcomeUnknown))
         raise error
 
     async def _exchange(self, endpoint: Endpoint, params: Params, priority: Priority) -> tuple[Answer, int]:
-        """Wait for the gate, then send. Gives the answer and until when (server time) the request would be accepted."""
+        """Wait for the gate, then send. Gives the answer and the timestamp (the exchange's time) of the request."""
         ticket = await self.gate.enter(endpoint.cost(params, self.account), priority)
-        expires_ms = 0
+        timestamp_ms = self.server_ms()
         try:
-            timestamp_ms = self.server_ms()
-            expires_ms = timestamp_ms + self.settings.recv_window_ms
             request = build(endpoint, params, self._key, timestamp_ms, self.settings.recv_window_ms)
             self.counts[endpoint.name] += 1
             answer = await self._transport.send(
@@ -174,6 +201,7 @@ class Calls:
         except Lost as error:
             self._judge(failed=True)
             if endpoint.changes:
+                expires_ms = timestamp_ms + self.settings.recv_window_ms
                 raise OutcomeUnknown(endpoint.name, str(error), expires_ms) from error
             raise Unavailable(EXCHANGE, str(error)) from error
         except Unavailable:
@@ -182,7 +210,7 @@ class Calls:
         finally:
             self.gate.settle(ticket)
         self._heed(endpoint, answer)
-        return answer, expires_ms
+        return answer, timestamp_ms
 
     def _read(self, answer: Answer, endpoint: Endpoint, read: Read[T]) -> T:
         try:
@@ -195,21 +223,22 @@ class Calls:
         self._judge(failed=False)
         return body
 
-    async def _ask_time(self) -> None:
+    async def _ask_time(self, clock: ServerClock) -> None:
         ticket = await self.gate.enter(TIME.cost({}, self.account), TIME.priority)
         try:
             sent_ms = self._now_ms()
             self.counts[TIME.name] += 1
             answer = await self._transport.send(TIME.method, TIME.path, "", "", {})
             received_ms = self._now_ms()
-        except Lost as error:
-            raise Unavailable(EXCHANGE, str(error)) from error
+        except (Lost, Unavailable) as error:
+            self._judge(failed=True)
+            raise Unavailable(EXCHANGE, getattr(error, "detail", str(error))) from error
         finally:
             self.gate.settle(ticket)
         self._heed(TIME, answer)
         if answer.status >= 300:
             raise faults.fault(answer, TIME.name, changes=False, expires_ms=0)
-        self.clock.observe(sent_ms, received_ms, read_server_time(answer.body, TIME.name).server_time_ms)
+        clock.observe(sent_ms, received_ms, read_server_time(answer.body, TIME.name).server_time_ms)
 
     # ── what the exchange says beside the answer ──────────────────────────────────────────────────────────────────
 
@@ -218,8 +247,8 @@ class Calls:
         governor, now_ms = self.gate.governor, self.gate.now_ms()
         for header, pool in (
             ("x-mbx-used-weight-1m", WEIGHT),
-            ("x-mbx-order-count-10s", order_pool(ORDERS_10S, self.account)),
-            ("x-mbx-order-count-1m", order_pool(ORDERS_1M, self.account)),
+            ("x-mbx-order-count-10s", account_pool(ORDERS_10S, self.account)),
+            ("x-mbx-order-count-1m", account_pool(ORDERS_1M, self.account)),
         ):
             used = answer.number(header)
             if used is not None:
@@ -227,12 +256,12 @@ class Calls:
         if answer.status == 418:
             until_ms = faults.banned_until_ms(answer)
             left_ms = until_ms - self.server_ms() if until_ms else None
-            self.gate.ban(max(answer.retry_after_ms or 0, left_ms or 0) or BAN_MS)
+            self.gate.ban(min(answer.retry_after_ms or max(left_ms or 0, 0) or BAN_MS, BAN_MAX_MS))
         elif answer.status < 300 or not faults.too_many(answer):
             return
         elif (refused := faults.refusal(answer)) is not None and refused.code == faults.TOO_MANY_ORDERS:
             pool = ORDERS_1M if "MINUTE" in refused.text.upper() else ORDERS_10S
-            governor.exhausted(order_pool(pool, self.account), now_ms)
+            governor.exhausted(account_pool(pool, self.account), now_ms)
         elif endpoint.pool in {FUTURES_DATA, FUNDING} and answer.retry_after_ms is None:
             governor.exhausted(endpoint.pool, now_ms)
         else:
@@ -252,7 +281,7 @@ class Calls:
         """Give the pause before the next attempt; None if the exchange wants more than our patience."""
         if retry_after_ms is not None and retry_after_ms > PATIENCE_MS:
             return None
-        doubled = min(BACK_OFF_MS * 2**repeats, BACK_OFF_MAX_MS)
+        doubled = min(self._first_pause_ms * 2**repeats, BACK_OFF_MAX_MS)
         return max(doubled * (0.5 + self._draw()), retry_after_ms or 0)
 
 

@@ -47,7 +47,7 @@ class ConditionalTrading(Trading):
         if not self._algo:
             return AlgoOrder.of(await self.cancel(symbol, client_order_id))
         try:
-            await self.calls.ask(at.ALGO_CANCEL, {"symbol": symbol, "clientAlgoId": client_order_id}, bodies.read_done)
+            await self.calls.ask(at.ALGO_CANCEL, {"clientAlgoId": client_order_id}, bodies.read_done)
         except ExchangeRejected as error:
             missing = error.code in {UNKNOWN_ORDER, NO_SUCH_ORDER}
             ended = await self.algo_find(symbol, client_order_id) if missing else None

@@ -22,6 +22,7 @@ FUTURES_DATA: Final = "futures_data"
 FUNDING: Final = "funding"
 ORDERS_10S: Final = "orders_10s"
 ORDERS_1M: Final = "orders_1m"
+CONNECTIONS: Final = "connections"
 
 
 class Security(enum.StrEnum):
@@ -53,15 +54,19 @@ class Endpoint(msgspec.Struct, frozen=True):
         return f"{self.method} {self.path}"
 
     def cost(self, params: Params, account: str) -> dict[str, int]:
-        """Give what a call takes from which pool. Order pools belong to an account, the others to the address."""
-        cost = {self.pool: self.weight(params)}
+        """Give what a call takes from which pool.
+
+        Orders and connections belong to an account, the rest to the address. A connection is waited for here and not in
+        the session, so that a signed request never grows old in a queue.
+        """
+        cost = {account_pool(CONNECTIONS, account): 1, self.pool: self.weight(params)}
         if self.orders_10s:
-            cost[order_pool(ORDERS_10S, account)] = self.orders_10s
-            cost[order_pool(ORDERS_1M, account)] = self.orders_1m
+            cost[account_pool(ORDERS_10S, account)] = self.orders_10s
+            cost[account_pool(ORDERS_1M, account)] = self.orders_1m
         return {pool: amount for pool, amount in cost.items() if amount}
 
 
-def order_pool(pool: str, account: str) -> str:
+def account_pool(pool: str, account: str) -> str:
     """Name an account's own pool."""
     return f"{pool}:{account}"
 

@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from domain.errors import InvalidInput
-from infra.binance.endpoints import FUNDING, FUTURES_DATA, ORDERS_1M, ORDERS_10S, WEIGHT
+from infra.binance.endpoints import CONNECTIONS, FUNDING, FUTURES_DATA, ORDERS_1M, ORDERS_10S, WEIGHT
 from infra.binance.priority import Priority
 
 MINUTE_MS: Final = 60_000
@@ -31,10 +31,11 @@ PARTS: Final = {Priority.LOW: 0.86, Priority.NORMAL: 0.93, Priority.HIGH: 0.97, 
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """The exchange allows `capacity` in any `span_ms`."""
+    """The exchange allows `capacity` in any `span_ms`; 0 ms: in flight at once. `whole`: we may use all of it."""
 
     capacity: int
     span_ms: int = MINUTE_MS
+    whole: bool = False
 
 
 DEFAULTS: Final[Mapping[str, Limit]] = {
@@ -43,6 +44,7 @@ DEFAULTS: Final[Mapping[str, Limit]] = {
     FUNDING: Limit(500, 5 * MINUTE_MS),
     ORDERS_10S: Limit(300, 10_000),
     ORDERS_1M: Limit(1_200),
+    CONNECTIONS: Limit(100, 0, whole=True),
 }
 
 
@@ -204,7 +206,10 @@ class Governor:
         return sum(not ticket.gone for queue in self._queues.values() for ticket in queue)
 
     def _allowed(self, pool: str, priority: Priority) -> int:
-        return int(self._pool(pool).limit.capacity * self._share * PARTS[priority])
+        limit = self._pool(pool).limit
+        if limit.whole:
+            return max(int(limit.capacity * PARTS[priority]), 1)
+        return int(limit.capacity * self._share * PARTS[priority])
 
     def _book(self, ticket: Ticket) -> None:
         ticket.granted = True

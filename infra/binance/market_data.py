@@ -53,21 +53,23 @@ class MarketData:
 
         Without times the latest, with `start_ms` the first `limit` from there.
         """
-        rows = await self.calls.ask(
+        await self.calls.know_the_time()
+        rows, asked_ms = await self.calls.ask_dated(
             at.KLINES, _range(symbol, start_ms, end_ms, limit, interval=interval), market_bodies.read_klines
         )
-        now_ms = self.calls.server_ms()
-        return tuple(row.candle() for row in rows if row.close_time_ms < now_ms)
+        sure_ms = asked_ms - (self.calls.clock.uncertainty_ms or 0)  # by the latest now, a running bar may have closed
+        return tuple(row.candle() for row in rows if row.close_time_ms < sure_ms)
 
     async def mark_candles(
         self, symbol: str, interval: str, start_ms: int | None = None, end_ms: int | None = None, limit: int = 500
     ) -> tuple[MarkRow, ...]:
         """Give closed candles of the mark price, as `candles` does."""
-        rows = await self.calls.ask(
+        await self.calls.know_the_time()
+        rows, asked_ms = await self.calls.ask_dated(
             at.MARK_KLINES, _range(symbol, start_ms, end_ms, limit, interval=interval), market_bodies.read_mark_klines
         )
-        now_ms = self.calls.server_ms()
-        return tuple(row for row in rows if row.close_time_ms < now_ms)
+        sure_ms = asked_ms - (self.calls.clock.uncertainty_ms or 0)
+        return tuple(row for row in rows if row.close_time_ms < sure_ms)
 
     async def depth(self, symbol: str, limit: int = 1_000) -> Depth:
         """Give the order book; `limit` is one of 5, 10, 20, 50, 100, 500, 1000."""

@@ -23,7 +23,7 @@ from typing import Self
 
 from infra.binance.account_calls import AccountCalls
 from infra.binance.breaker import Breaker
-from infra.binance.calls import Calls
+from infra.binance.calls import BACK_OFF_MS, Calls
 from infra.binance.market_data import MarketData
 from infra.binance.pacing import Gate
 from infra.binance.settings import BinanceSettings
@@ -44,8 +44,18 @@ class Rest(MarketData, AccountCalls):
         breaker: Breaker | None = None,
         now_ms: Callable[[], int] = wall_ms,
         draw: Callable[[], float] = random.random,
+        back_off_ms: int = BACK_OFF_MS,
     ) -> None:
-        calls = Calls(settings, key, account=account, gate=gate, breaker=breaker, now_ms=now_ms, draw=draw)
+        calls = Calls(
+            settings,
+            key,
+            account=account,
+            gate=gate,
+            breaker=breaker,
+            now_ms=now_ms,
+            draw=draw,
+            back_off_ms=back_off_ms,
+        )
         AccountCalls.__init__(self, calls)
 
     async def __aenter__(self) -> Self:

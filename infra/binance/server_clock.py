@@ -34,10 +34,6 @@ class ServerClock:
         trip = max(received_ms - sent_ms, 0)
         self._samples.append(Sample(received_ms, server_ms - (sent_ms + received_ms) / 2, trip))
 
-    def forget(self) -> None:
-        """Drop all samples: the exchange says that they are wrong (our clock jumped)."""
-        self._samples.clear()
-
     @property
     def offset_ms(self) -> int:
         """What has to be added to our clock; 0 before the first sample."""

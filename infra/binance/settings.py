@@ -24,7 +24,7 @@ class BinanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recv_window_ms: int = 5_000
     connect_timeout_ms: int = 5_000
     timeout_ms: int = 10_000
-    connections: int = 32
+    connections: int = 100
     retries: int = 2
     weight_share: float = 0.9
     weight_per_minute: int = 2_400
@@ -60,9 +60,9 @@ DOCUMENTATION: Final = {
     "binance.connections": "Most REST connections at once; they are kept and used again.",
     "binance.retries": "So often is a request repeated where that is harmless.",
     "binance.weight_share": "Share of the exchange's limits that is used at most.",
-    "binance.weight_per_minute": "Request weight that the exchange allows an IP address a minute.",
-    "binance.orders_per_10s": "Orders that the exchange allows an account in ten seconds.",
-    "binance.orders_per_minute": "Orders that the exchange allows an account a minute.",
+    "binance.weight_per_minute": "Request weight a minute and address, until the exchange says its own limit.",
+    "binance.orders_per_10s": "Orders in ten seconds and account, until the exchange says its own limit.",
+    "binance.orders_per_minute": "Orders a minute and account, until the exchange says its own limit.",
     "binance.disable_rest_fallback": "Never ask for candles over REST; warm up from the streams alone.",
 }
 RANGES: Final[dict[str, tuple[float, float]]] = {

@@ -25,6 +25,7 @@ T_co = TypeVar("T_co", covariant=True)
 UNKNOWN_ORDER: Final = -2011
 NO_SUCH_ORDER: Final = -2013
 WRONG_POSITION_SIDE: Final = -4061
+NOTHING_TO_AMEND: Final = -5027
 BATCH_MAX: Final = 5
 CANCEL_BATCH_MAX: Final = 10
 
@@ -96,7 +97,10 @@ class Trading:
     async def amend(
         self, symbol: str, client_order_id: str, side: OrderSide, quantity: Decimal, price: Decimal
     ) -> Order:
-        """Change price and quantity of a resting LIMIT order; it loses its place in the queue."""
+        """Change price and quantity of a resting LIMIT order; it loses its place in the queue.
+
+        That both are so already counts as done: the session may have sent it twice when a kept connection was closed.
+        """
         params = {
             "symbol": symbol,
             "origClientOrderId": client_order_id,
@@ -104,7 +108,12 @@ class Trading:
             "quantity": quantity,
             "price": price,
         }
-        return await self.calls.ask(at.AMEND, params, order_bodies.read_order)
+        try:
+            return await self.calls.ask(at.AMEND, params, order_bodies.read_order)
+        except ExchangeRejected as error:
+            if error.code != NOTHING_TO_AMEND:
+                raise
+            return await self.query(symbol, client_order_id)
 
     async def cancel(self, symbol: str, client_order_id: str) -> Order:
         """Take an order back. If it is not open any more, gives how it ended.

@@ -14,6 +14,7 @@ from infra.binance.settings import BinanceSettings
 
 DNS_TTL_S: Final = 300
 KEEP_ALIVE_S: Final = 30
+BODY_MAX: Final = 32 * 2**20
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -46,7 +47,7 @@ class Transport:
             async with self._open().request(
                 method, url, data=body.encode() if body else None, headers=headers, allow_redirects=False
             ) as response:
-                answer = Answer(response.status, _lower(response.headers), await response.read())
+                answer = Answer(response.status, _lower(response.headers), await _bounded(response))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._failure(error) from error
         self._reached = True
@@ -92,6 +93,16 @@ class Transport:
             return Unavailable(EXCHANGE, found)
         hint = "Check binance.rest_url (or binance.testnet_rest_url), this machine's clock and its network."
         return InvalidInput(f"binance: {self._base}", expected, found, hint)
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """Read a body. Raises `Lost` if it is larger than anything that the exchange sends."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > BODY_MAX:
+            raise Lost(f"the answer is larger than {BODY_MAX} bytes")
+    return bytes(body)
 
 
 def _lower(headers: object) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from infra.binance.wire.bodies import Body, Reader
+from infra.binance.wire.bodies import Body, Int, Reader
 
 field = msgspec.field
 _NONE: Final = Decimal(0)
@@ -23,7 +23,7 @@ class Balance(Body, frozen=True, kw_only=True):
     available: Decimal = field(name="availableBalance", default=_NONE)
     max_withdraw: Decimal | None = field(name="maxWithdrawAmount", default=None)
     margin_available: bool | None = None
-    update_time_ms: int | None = field(name="updateTime", default=None)
+    update_time_ms: Int | None = field(name="updateTime", default=None)
 
 
 class AccountAsset(Body, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class AccountAsset(Body, frozen=True, kw_only=True):
     cross_unrealised: Decimal = field(name="crossUnPnl", default=_NONE)
     available: Decimal = field(name="availableBalance", default=_NONE)
     max_withdraw: Decimal = field(name="maxWithdrawAmount", default=_NONE)
-    update_time_ms: int | None = field(name="updateTime", default=None)
+    update_time_ms: Int | None = field(name="updateTime", default=None)
 
 
 class AccountPosition(Body, frozen=True, kw_only=True):
@@ -57,9 +57,9 @@ class AccountPosition(Body, frozen=True, kw_only=True):
     isolated_margin: Decimal | None = None
     isolated_wallet: Decimal | None = None
     entry_price: Decimal | None = None
-    leverage: int | None = None
+    leverage: Int | None = None
     isolated: bool | None = None
-    update_time_ms: int | None = field(name="updateTime", default=None)
+    update_time_ms: Int | None = field(name="updateTime", default=None)
 
 
 class Account(Body, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ class Account(Body, frozen=True, kw_only=True):
     max_withdraw: Decimal = field(name="maxWithdrawAmount", default=_NONE)
     assets: tuple[AccountAsset, ...] = ()
     positions: tuple[AccountPosition, ...] = ()
-    fee_tier: int | None = None
+    fee_tier: Int | None = None
     can_trade: bool | None = None
     can_deposit: bool | None = None
     can_withdraw: bool | None = None
@@ -102,18 +102,18 @@ class PositionRisk(Body, frozen=True, kw_only=True):
     isolated_wallet: Decimal | None = None
     initial_margin: Decimal | None = None
     maintenance_margin: Decimal | None = field(name="maintMargin", default=None)
-    leverage: int | None = None
+    leverage: Int | None = None
     margin_type: str | None = None
     max_notional: Decimal | None = field(name="maxNotionalValue", default=None)
-    adl: int | None = None
-    update_time_ms: int | None = field(name="updateTime", default=None)
+    adl: Int | None = None
+    update_time_ms: Int | None = field(name="updateTime", default=None)
 
 
 class LeverageSet(Body, frozen=True, kw_only=True):
     """The leverage that is in force now, and the largest notional (USDT) that it allows."""
 
     symbol: str
-    leverage: int
+    leverage: Int
     max_notional: Decimal | None = field(name="maxNotionalValue", default=None)
 
 
@@ -134,7 +134,7 @@ class SymbolConfig(Body, frozen=True, kw_only=True):
 
     symbol: str
     margin_type: str
-    leverage: int
+    leverage: Int
     auto_add_margin: bool = field(name="isAutoAddMargin", default=False)
     max_notional: Decimal | None = field(name="maxNotionalValue", default=None)
 
@@ -142,7 +142,7 @@ class SymbolConfig(Body, frozen=True, kw_only=True):
 class AccountConfig(Body, frozen=True, kw_only=True):
     """What the account may do, and in which modes."""
 
-    fee_tier: int = 0
+    fee_tier: Int = 0
     can_trade: bool = True
     can_deposit: bool | None = None
     can_withdraw: bool | None = None
@@ -156,11 +156,11 @@ class Income(Body, frozen=True, kw_only=True):
     kind: str = field(name="incomeType")
     amount: Decimal = field(name="income")
     asset: str
-    time_ms: int = field(name="time")
+    time_ms: Int = field(name="time")
     symbol: str = ""
     info: str = ""
-    transaction_id: int | str = field(name="tranId", default="")
-    trade_id: int | str = ""
+    transaction_id: Int | str = field(name="tranId", default="")
+    trade_id: Int | str = ""
 
 
 read_balances: Final = Reader[list[Balance]](list[Balance])

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -20,10 +20,14 @@ from domain.errors import WireError
 
 T = TypeVar("T")
 
-# Only such a text can become a number that is none or that nobody trades with; the walk that looks for it is slow.
-_SUSPICIOUS: Final = re.compile(rb"nan|inf|e[+-]?\d{3}|\d{19}", re.IGNORECASE)
+Int: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""An id, a time or a count: whatever fits into 64 bits."""
+
+# Only such a text can become a number that is none, or one that nobody trades with. Looking for the numbers themselves
+# is slow, looking for the text less so, and rows of candles have no letters at all.
+_LETTERS: Final = (b"n", b"N", b"e", b"E")
+_SUSPICIOUS: Final = re.compile(rb"[nN][aA][nN]|[iI][nN][fF]|[eE][+-]?\d{3}")
 _DIGITS_MAX: Final = 60
-_INT_MAX: Final = 2**63
 
 
 class Body(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -31,16 +35,21 @@ class Body(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Blankable(Decimal):
-    """A number that Binance may send as an empty string; that reads as 0, which it writes for "none" elsewhere."""
+    """A number that Binance may leave blank ("" or null); that reads as 0, which it writes for "none" elsewhere."""
+
+
+class BlankableFloat(float):
+    """The same for market data, such as the funding rate of a contract that has none."""
 
 
 def _hook(kind: type, value: object) -> object:
-    if kind is not Blankable or not isinstance(value, str | int | float):
+    if kind not in {Blankable, BlankableFloat} or not isinstance(value, str | int | float | None):
         raise NotImplementedError(f"expected a number, got {type(value).__name__}")
+    text = "0" if value in {None, ""} else str(value)
     try:
-        return Blankable(str(value) or "0")
-    except decimal.InvalidOperation as error:
-        raise ValueError("Invalid decimal string") from error
+        return Blankable(text) if kind is Blankable else BlankableFloat(text)
+    except (decimal.InvalidOperation, ValueError) as error:
+        raise ValueError("Expected a number in quotes") from error
 
 
 class Reader(Generic[T]):
@@ -53,7 +62,7 @@ class Reader(Generic[T]):
         """Give the body as a struct. Raises `WireError` for whatever can't be read, and nothing else."""
         try:
             body = self._decoder.decode(raw)
-            wrong = next(_impossible(body), None) if _SUSPICIOUS.search(raw) else None
+            wrong = next(_impossible(body), None) if _is_suspicious(raw) else None
         except (msgspec.MsgspecError, UnicodeDecodeError, NotImplementedError) as error:
             raise WireError(str(error), f"{where}: {shortened(raw)}") from error
         except RecursionError as error:
@@ -61,6 +70,10 @@ class Reader(Generic[T]):
         if wrong is not None:
             raise WireError(f"{wrong} is no usable number", where)
         return body
+
+
+def _is_suspicious(raw: bytes) -> bool:
+    return any(letter in raw for letter in _LETTERS) and _SUSPICIOUS.search(raw) is not None
 
 
 def shortened(raw: bytes, limit: int = 200) -> str:
@@ -77,9 +90,6 @@ def _impossible(value: object) -> Iterator[object]:
     elif isinstance(value, float):
         if not math.isfinite(value):
             yield value
-    elif isinstance(value, int):
-        if abs(value) >= _INT_MAX:
-            yield value
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
             yield from _impossible(getattr(value, name))
@@ -91,21 +101,21 @@ def _impossible(value: object) -> Iterator[object]:
 class Refusal(Body, frozen=True, kw_only=True):
     """An error body, also as an element of a batch's answer: Binance's code and text."""
 
-    code: int
+    code: Int
     text: str = msgspec.field(name="msg", default="")
 
 
 class Done(Body, frozen=True, kw_only=True):
     """The answer of a call that only does something: `{"code": 200, "msg": "success"}`."""
 
-    code: int = 200
+    code: Int = 200
     text: str = msgspec.field(name="msg", default="")
 
 
 class ServerTime(Body, frozen=True, kw_only=True):
     """The exchange's clock, UTC ms."""
 
-    server_time_ms: int = msgspec.field(name="serverTime")
+    server_time_ms: Int = msgspec.field(name="serverTime")
 
 
 class ListenKey(Body, frozen=True, kw_only=True):
@@ -118,7 +128,7 @@ class Countdown(Body, frozen=True, kw_only=True):
     """When all open orders of a symbol are cancelled unless the countdown is renewed; 0: never."""
 
     symbol: str
-    countdown_ms: int = msgspec.field(name="countdownTime")
+    countdown_ms: Int = msgspec.field(name="countdownTime")
 
 
 read_refusal: Final = Reader[Refusal](Refusal)
@@ -126,4 +136,4 @@ read_done: Final = Reader[Done](Done)
 read_server_time: Final = Reader[ServerTime](ServerTime)
 read_listen_key: Final = Reader[ListenKey](ListenKey)
 read_countdown: Final = Reader[Countdown](Countdown)
-read_nothing: Final = Reader[dict[str, object]](dict[str, object])
+read_nothing: Final = Reader[dict[str, Any]](dict[str, Any])

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from domain.instrument import Instrument
-from infra.binance.wire.bodies import Body, Reader
+from infra.binance.wire.bodies import Body, Int, Reader
 
 field = msgspec.field
 _NONE: Final = Decimal(0)
@@ -19,8 +19,8 @@ class RateLimit(Body, frozen=True, kw_only=True):
 
     kind: str = field(name="rateLimitType")
     interval: str
-    number: int = field(name="intervalNum")
-    limit: int
+    number: Int = field(name="intervalNum")
+    limit: Int
 
 
 class Filter(Body, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Filter(Body, frozen=True, kw_only=True):
     notional: Decimal = _NONE
     multiplier_up: Decimal = _NONE
     multiplier_down: Decimal = _NONE
-    limit: int = 0
+    limit: Int = 0
 
 
 class Contract(Body, frozen=True, kw_only=True):
@@ -49,10 +49,10 @@ class Contract(Body, frozen=True, kw_only=True):
     base: str = field(name="baseAsset")
     quote: str = field(name="quoteAsset")
     margin_asset: str = ""
-    onboard_ms: int = field(name="onboardDate", default=0)
-    delivery_ms: int = field(name="deliveryDate", default=0)
-    price_precision: int = 8
-    quantity_precision: int = 8
+    onboard_ms: Int = field(name="onboardDate", default=0)
+    delivery_ms: Int = field(name="deliveryDate", default=0)
+    price_precision: Int = 8
+    quantity_precision: Int = 8
     trigger_protect: Decimal = _NONE
     liquidation_fee: Decimal = _NONE
     market_take_bound: Decimal = _NONE
@@ -103,7 +103,7 @@ class Contract(Body, frozen=True, kw_only=True):
 class ExchangeInfo(Body, frozen=True, kw_only=True):
     """What the exchange lists, and how much it may be asked."""
 
-    server_time_ms: int = field(name="serverTime", default=0)
+    server_time_ms: Int = field(name="serverTime", default=0)
     rate_limits: tuple[RateLimit, ...] = ()
     contracts: tuple[Contract, ...] = field(name="symbols")
 
@@ -114,8 +114,8 @@ class Bracket(Body, frozen=True, kw_only=True):
     The maintenance margin of a position is notional · `maintenance_rate` - `cumulative` (specs/binance.md §9).
     """
 
-    number: int = field(name="bracket")
-    leverage: int = field(name="initialLeverage")
+    number: Int = field(name="bracket")
+    leverage: Int = field(name="initialLeverage")
     notional_cap: Decimal
     notional_floor: Decimal
     maintenance_rate: Decimal = field(name="maintMarginRatio")

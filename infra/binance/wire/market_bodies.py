@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.market import Candle
-from infra.binance.wire.bodies import Body, Reader
+from infra.binance.wire.bodies import BlankableFloat, Body, Int, Reader
 
 field = msgspec.field
 
@@ -15,15 +15,15 @@ field = msgspec.field
 class KlineRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One row of /klines: an array whose twelfth element is unused. The newest row may still be open."""
 
-    open_time_ms: int
+    open_time_ms: Int
     open: float
     high: float
     low: float
     close: float
     volume: float
-    close_time_ms: int
+    close_time_ms: Int
     quote_volume: float
-    trades: int
+    trades: Int
     taker_buy_volume: float
     taker_buy_quote_volume: float
 
@@ -46,45 +46,45 @@ class KlineRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class MarkRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One row of /markPriceKlines, /indexPriceKlines, /premiumIndexKlines. What stands for volume means nothing."""
 
-    open_time_ms: int
+    open_time_ms: Int
     open: float
     high: float
     low: float
     close: float
     ignored: Any
-    close_time_ms: int
+    close_time_ms: Int
 
 
 class Depth(Body, frozen=True, kw_only=True):
     """A snapshot of the order book: (price, quantity) a level, best first."""
 
-    last_update_id: int
+    last_update_id: Int
     bids: list[tuple[float, float]]
     asks: list[tuple[float, float]]
-    event_time_ms: int | None = field(name="E", default=None)
-    trade_time_ms: int | None = field(name="T", default=None)
+    event_time_ms: Int | None = field(name="E", default=None)
+    trade_time_ms: Int | None = field(name="T", default=None)
 
 
 class Trade(Body, frozen=True, kw_only=True):
     """One trade of the market. `buyer_is_maker`: a taker sold."""
 
-    trade_id: int = field(name="id")
+    trade_id: Int = field(name="id")
     price: float
     quantity: float = field(name="qty")
     quote_quantity: float | None = field(name="quoteQty", default=None)
-    time_ms: int = field(name="time")
+    time_ms: Int = field(name="time")
     buyer_is_maker: bool = field(name="isBuyerMaker")
 
 
 class AggregateTrade(Body, frozen=True, kw_only=True):
     """Fills of one taker at one price, joined. `quantity` in the base asset."""
 
-    aggregate_id: int = field(name="a")
+    aggregate_id: Int = field(name="a")
     price: float = field(name="p")
     quantity: float = field(name="q")
-    first_trade_id: int = field(name="f")
-    last_trade_id: int = field(name="l")
-    time_ms: int = field(name="T")
+    first_trade_id: Int = field(name="f")
+    last_trade_id: Int = field(name="l")
+    time_ms: Int = field(name="T")
     buyer_is_maker: bool = field(name="m")
 
 
@@ -101,9 +101,9 @@ class DayTicker(Body, frozen=True, kw_only=True):
     open_price: float | None = None
     high_price: float | None = None
     low_price: float | None = None
-    open_time_ms: int | None = field(name="openTime", default=None)
-    close_time_ms: int | None = field(name="closeTime", default=None)
-    trades: int | None = field(name="count", default=None)
+    open_time_ms: Int | None = field(name="openTime", default=None)
+    close_time_ms: Int | None = field(name="closeTime", default=None)
+    trades: Int | None = field(name="count", default=None)
 
 
 class Price(Body, frozen=True, kw_only=True):
@@ -111,7 +111,7 @@ class Price(Body, frozen=True, kw_only=True):
 
     symbol: str
     price: float
-    time_ms: int | None = field(name="time", default=None)
+    time_ms: Int | None = field(name="time", default=None)
 
 
 class BookTicker(Body, frozen=True, kw_only=True):
@@ -122,8 +122,8 @@ class BookTicker(Body, frozen=True, kw_only=True):
     bid_quantity: float = field(name="bidQty")
     ask: float = field(name="askPrice")
     ask_quantity: float = field(name="askQty")
-    time_ms: int | None = field(name="time", default=None)
-    last_update_id: int | None = None
+    time_ms: Int | None = field(name="time", default=None)
+    last_update_id: Int | None = None
 
 
 class MarkPrice(Body, frozen=True, kw_only=True):
@@ -133,35 +133,32 @@ class MarkPrice(Body, frozen=True, kw_only=True):
     mark: float = field(name="markPrice")
     index: float = field(name="indexPrice")
     estimated_settle_price: float | None = None
-    funding_rate: float = field(name="lastFundingRate")
+    funding_rate: BlankableFloat = field(name="lastFundingRate", default=BlankableFloat(0))
     interest_rate: float | None = None
-    next_funding_ms: int = field(name="nextFundingTime")
-    time_ms: int = field(name="time")
+    next_funding_ms: Int = field(name="nextFundingTime", default=0)
+    time_ms: Int = field(name="time")
 
 
 class FundingRate(Body, frozen=True, kw_only=True):
     """One funding that was settled. `mark` is None in records from before it was kept."""
 
     symbol: str
-    time_ms: int = field(name="fundingTime")
+    time_ms: Int = field(name="fundingTime")
     rate: float = field(name="fundingRate")
-    mark_text: str = field(name="markPrice", default="")
+    mark_price: BlankableFloat = BlankableFloat(0)
     rate_type: str = ""
 
     @property
     def mark(self) -> float | None:
         """The mark price at that moment."""
-        try:
-            return float(self.mark_text) or None
-        except ValueError:
-            return None
+        return self.mark_price or None
 
 
 class FundingInfo(Body, frozen=True, kw_only=True):
     """How often a symbol's funding is settled, and its bounds. Symbols with the standard 8 h may be missing."""
 
     symbol: str
-    interval_hours: int = field(name="fundingIntervalHours", default=8)
+    interval_hours: Int = field(name="fundingIntervalHours", default=8)
     cap: float | None = field(name="adjustedFundingRateCap", default=None)
     floor: float | None = field(name="adjustedFundingRateFloor", default=None)
 
@@ -171,7 +168,7 @@ class OpenInterest(Body, frozen=True, kw_only=True):
 
     symbol: str
     open_interest: float
-    time_ms: int | None = field(name="time", default=None)
+    time_ms: Int | None = field(name="time", default=None)
 
 
 class OpenInterestPoint(Body, frozen=True, kw_only=True):
@@ -180,7 +177,7 @@ class OpenInterestPoint(Body, frozen=True, kw_only=True):
     symbol: str
     open_interest: float = field(name="sumOpenInterest")
     open_interest_value: float = field(name="sumOpenInterestValue")
-    time_ms: int = field(name="timestamp")
+    time_ms: Int = field(name="timestamp")
 
 
 read_klines: Final = Reader[list[KlineRow]](list[KlineRow])

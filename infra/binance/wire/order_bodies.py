@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from domain.values import OrderSide
-from infra.binance.wire.bodies import Blankable, Body, Reader, Refusal, read_refusal
+from infra.binance.wire.bodies import Blankable, Body, Int, Reader, Refusal, read_refusal
 
 field = msgspec.field
 _NONE: Final = Decimal(0)
@@ -39,7 +39,7 @@ class Order(Body, frozen=True, kw_only=True):
     """
 
     symbol: str
-    order_id: int
+    order_id: Int
     client_order_id: str = ""
     status: str
     side: OrderSide
@@ -61,9 +61,9 @@ class Order(Body, frozen=True, kw_only=True):
     price_protect: bool = False
     price_match: str = "NONE"
     self_trade_prevention: str = field(name="selfTradePreventionMode", default="NONE")
-    good_till_ms: int = field(name="goodTillDate", default=0)
-    time_ms: int | None = field(name="time", default=None)
-    update_time_ms: int | None = field(name="updateTime", default=None)
+    good_till_ms: Int = field(name="goodTillDate", default=0)
+    time_ms: Int | None = field(name="time", default=None)
+    update_time_ms: Int | None = field(name="updateTime", default=None)
 
     @property
     def open(self) -> bool:
@@ -74,7 +74,7 @@ class Order(Body, frozen=True, kw_only=True):
 class AlgoOrder(Body, frozen=True, kw_only=True):
     """A conditional order. `actual_order_id` names the plain order that it became; "" before."""
 
-    algo_id: int
+    algo_id: Int
     client_algo_id: str = ""
     algo_type: str = "CONDITIONAL"
     order_type: str = ""
@@ -86,7 +86,7 @@ class AlgoOrder(Body, frozen=True, kw_only=True):
     status: str = field(name="algoStatus")
     trigger_price: Blankable = _BLANK
     price: Blankable = _BLANK
-    actual_order_id: str | int | None = ""
+    actual_order_id: str | Int | None = ""
     actual_price: Blankable = _BLANK
     actual_quantity: Blankable = field(name="actualQty", default=_BLANK)
     activate_price: Blankable = _BLANK
@@ -95,9 +95,9 @@ class AlgoOrder(Body, frozen=True, kw_only=True):
     reduce_only: bool = False
     close_position: bool = False
     price_protect: bool = False
-    create_time_ms: int | None = field(name="createTime", default=None)
-    update_time_ms: int | None = field(name="updateTime", default=None)
-    trigger_time_ms: int | None = field(name="triggerTime", default=None)
+    create_time_ms: Int | None = field(name="createTime", default=None)
+    update_time_ms: Int | None = field(name="updateTime", default=None)
+    trigger_time_ms: Int | None = field(name="triggerTime", default=None)
 
     @property
     def open(self) -> bool:
@@ -136,9 +136,9 @@ class AlgoOrder(Body, frozen=True, kw_only=True):
 class AlgoCanceled(Body, frozen=True, kw_only=True):
     """The answer to the cancellation of a conditional order. `code` is the text "200"."""
 
-    algo_id: int
+    algo_id: Int
     client_algo_id: str = ""
-    code: int = 200
+    code: Int = 200
     text: str = field(name="msg", default="")
 
 
@@ -146,8 +146,8 @@ class UserTrade(Body, frozen=True, kw_only=True):
     """One own fill. `fee` is what was paid, negative is a rebate; `realised` is gross of it."""
 
     symbol: str
-    trade_id: int = field(name="id")
-    order_id: int
+    trade_id: Int = field(name="id")
+    order_id: Int
     side: OrderSide
     position_side: str = "BOTH"
     price: Decimal
@@ -158,7 +158,7 @@ class UserTrade(Body, frozen=True, kw_only=True):
     fee_asset: str = field(name="commissionAsset")
     maker: bool = False
     buyer: bool = False
-    time_ms: int = field(name="time")
+    time_ms: Int = field(name="time")
 
 
 read_order: Final = Reader[Order](Order)
@@ -171,8 +171,8 @@ _read_elements: Final = Reader[list[msgspec.Raw]](list[msgspec.Raw])
 
 
 class _Coded(Body, frozen=True, kw_only=True):
-    code: int | None = None
-    order_id: int | None = None
+    code: Int | None = None
+    order_id: Int | None = None
 
 
 _read_coded: Final = Reader[_Coded](_Coded)

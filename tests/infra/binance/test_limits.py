@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
-from infra.binance.endpoints import FUNDING, FUTURES_DATA, ORDERS_1M, ORDERS_10S, WEIGHT
+from infra.binance.endpoints import CONNECTIONS, FUNDING, FUTURES_DATA, ORDERS_1M, ORDERS_10S, WEIGHT
 from infra.binance.limits import DEFAULTS, MINUTE_MS, PARTS, SHARE, Governor, Limit, Ticket
 from infra.binance.priority import Priority
 
@@ -127,6 +127,27 @@ def test_orders_count_in_ten_seconds_and_in_a_minute_for_each_account() -> None:
     assert sum(seen) == 1_080
     other = governor.enter({f"{ORDERS_10S}:b": 1, f"{ORDERS_1M}:b": 1}, Priority.CRITICAL)
     assert other in governor.grant(59_000)
+
+
+def test_connections_are_free_again_at_once_and_the_last_ones_are_kept_for_closes() -> None:
+    governor = Governor()
+    for _ in range(200):
+        entered(governor, 1, Priority.LOW, CONNECTIONS)
+    granted = governor.grant(0)
+    assert len(granted) == 86
+    close = entered(governor, 1, Priority.CRITICAL, CONNECTIONS)
+    assert governor.grant(0) == [close]
+    for ticket in (close, *granted):
+        governor.settle(ticket, 0)
+    assert len(governor.grant(0)) == 86
+
+
+def test_one_connection_is_enough_for_every_kind_of_call() -> None:
+    governor = Governor({CONNECTIONS: Limit(1, 0, whole=True)})
+    for priority in Priority:
+        entered(governor, 1, priority, CONNECTIONS)
+        (ticket,) = governor.grant(0)
+        governor.settle(ticket, 0)
 
 
 def test_what_others_use_on_this_address_counts_too() -> None:
@@ -257,4 +278,5 @@ def test_the_defaults_are_binance_s() -> None:
         FUNDING: (500, 300_000),
         ORDERS_10S: (300, 10_000),
         ORDERS_1M: (1_200, 60_000),
+        CONNECTIONS: (100, 0),
     }

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from toy_exchange import API_KEY, API_SECRET, Toy, drops, refuses, rest_of, right_key, says, toy_exchange
+from aiohttp import web
+from toy_exchange import (
+    ORDER,
+    PLACED,
+    WISH,
+    Seen,
+    Toy,
+    drops,
+    refuses,
+    rest_of,
+    right_key,
+    says,
+    with_toy,
+)
 
-from domain.errors import ExchangeRejected, InvalidInput, Unavailable, WireError
+from domain.errors import InvalidInput, Unavailable
 from domain.market import Candle
 from domain.values import OrderSide
-from infra.binance import calls
 from infra.binance.breaker import Level
 from infra.binance.endpoints import WEIGHT
 from infra.binance.faults import OutcomeUnknown
@@ -24,31 +32,7 @@ from infra.binance.rest import Rest
 from infra.binance.settings import BinanceSettings
 from infra.binance.wire.order_bodies import Order
 
-T = TypeVar("T")
-PLACED = {"symbol": "BTCUSDT", "orderId": 7, "clientOrderId": "hs-1", "status": "NEW", "side": "BUY"}
-ORDER = "/fapi/v1/order"
-WISH = NewOrder(
-    symbol="BTCUSDT",
-    side=OrderSide.BUY,
-    order_type="LIMIT",
-    client_order_id="hs-1",
-    quantity=Decimal("0.010"),
-    price=Decimal("65000.10"),
-)
 MISSING = refuses(-2013, "Order does not exist.")
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "BACK_OFF_MS", 2)
-
-
-def with_toy(test: Callable[[Toy], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with toy_exchange() as toy:
-            return await asyncio.wait_for(test(toy), 20)
-
-    return asyncio.run(run())
 
 
 # ── what goes out ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,6 +72,27 @@ def test_a_public_question_carries_neither_key_nor_signature() -> None:
         (sent,) = toy.calls("GET /fapi/v1/klines")
         assert sent.query == "symbol=BTCUSDT&interval=1m&startTime=0&limit=2"
         assert "x-mbx-apikey" not in sent.headers
+
+    with_toy(test)
+
+
+def test_a_candle_is_closed_by_the_exchange_s_clock_when_the_question_left_not_by_ours() -> None:
+    async def test(toy: Toy) -> None:
+        toy.skew_ms = -3_600_000
+        asked: list[int] = []
+
+        async def late(seen: Seen) -> web.StreamResponse:
+            closes_ms = toy.now_ms() + 30  # the bar is still open, and closes while the answer is under way
+            asked.append(closes_ms)
+            body = [[closes_ms - 59_999, "1", "3", "1", "2", "9", closes_ms, "18", 4, "5", "10", "0"]]
+            while toy.now_ms() <= closes_ms:
+                await toy.tick()
+            return await says(body)(seen)
+
+        toy.on("GET /fapi/v1/klines", late)
+        async with rest_of(toy) as rest:
+            assert await rest.candles("BTCUSDT", "1m") == ()
+            assert rest.server_ms() > asked[0]
 
     with_toy(test)
 
@@ -268,6 +273,20 @@ def test_an_order_of_doubtful_outcome_is_never_sent_twice(doubt: str) -> None:
     with_toy(test)
 
 
+def test_an_order_on_a_kept_connection_that_the_exchange_closes_is_not_sent_again_either() -> None:
+    """The session repeats what HTTP calls idempotent by itself; an order is a POST, so that it does not."""
+
+    async def test(toy: Toy) -> None:
+        toy.on(f"POST {ORDER}", drops)
+        async with rest_of(toy) as rest:
+            await rest.synchronise()
+            with pytest.raises(OutcomeUnknown):
+                await rest.place(WISH)
+        assert len(toy.calls(f"POST {ORDER}")) == 1
+
+    with_toy(test)
+
+
 @pytest.mark.parametrize("accepted", [True, False])
 def test_after_a_time_out_the_order_is_looked_up(*, accepted: bool) -> None:
     """Not found is believed only when the exchange would not accept the request any more."""
@@ -357,6 +376,8 @@ def test_five_failures_open_the_breaker_and_a_close_still_passes() -> None:
             sent = len(toy.seen)
             with pytest.raises(Unavailable, match="breaker is open") as blocked:
                 await rest.place(WISH)
+            with pytest.raises(Unavailable, match="breaker is open"):
+                await rest.ping()
             assert 0 < (blocked.value.retry_after_ms or 0) <= 60_000
             assert len(toy.seen) == sent
             closing = NewOrder(
@@ -371,111 +392,3 @@ def test_five_failures_open_the_breaker_and_a_close_still_passes() -> None:
             assert rest.calls.breaker.audit[-1].operation == "close_position"
 
     with_toy(test)
-
-
-# ── one clear sentence each ───────────────────────────────────────────────────────────────────────────────────────
-
-OURS = {
-    "451": (says(b"<html>", 451), "geo-block"),
-    "451 with a body": (refuses(0, "Service unavailable from a restricted location", 451), "geo-block"),
-    "403": (says(b"<html>WAF</html>", 403), "firewall"),
-    "404": (says(b"", 404), "check binance.rest_url"),
-    "301": (says(b"", 301, Location="http://127.0.0.1:1/"), "redirects"),
-    "401": (says(b"", 401), "permissions"),
-    "-2014": (refuses(-2014, "API-key format invalid.", 401), r"API-key format invalid\. \(-2014\)"),
-    "-2015": (refuses(-2015, "Invalid API-key, IP, or permissions for action.", 401), "its IP list"),
-    "-1022": (refuses(-1022, "Signature for this request is not valid."), "does not belong to the API key"),
-}
-
-
-@pytest.mark.parametrize("case", OURS)
-def test_what_is_our_fault_is_said_in_one_clear_sentence_and_not_repeated(case: str) -> None:
-    script, sentence = OURS[case]
-
-    async def test(toy: Toy) -> None:
-        toy.on("GET /fapi/v3/balance", script)
-        async with rest_of(toy) as rest:
-            with pytest.raises(InvalidInput, match=sentence):
-                await rest.balances()
-        assert len(toy.calls("GET /fapi/v3/balance")) == 1
-
-    with_toy(test)
-
-
-def test_a_wrong_key_and_a_wrong_secret_are_told_apart() -> None:
-    async def test(toy: Toy) -> None:
-        toy.on("GET /fapi/v3/balance", toy.signed([]))
-        for key, sentence in ((right_key(api_key="other"), "-2015"), (right_key("other"), "-1022")):
-            async with rest_of(toy, key=key) as rest:
-                with pytest.raises(InvalidInput, match=sentence):
-                    await rest.balances()
-
-    with_toy(test)
-
-
-def test_a_host_that_does_not_exist_is_named() -> None:
-    async def test(_: Toy) -> None:
-        rest = Rest(BinanceSettings(rest_url="http://nobody.invalid", retries=0))
-        with pytest.raises(InvalidInput, match=r"unknown name nobody\.invalid.*Check binance\.rest_url"):
-            await rest.ping()
-        await rest.close()
-
-    with_toy(test)
-
-
-def test_a_server_that_speaks_no_tls_is_a_tls_failure() -> None:
-    async def test(toy: Toy) -> None:
-        rest = Rest(BinanceSettings(rest_url=toy.url.replace("http:", "https:"), retries=0))
-        with pytest.raises(InvalidInput, match="TLS failure"):
-            await rest.ping()
-        await rest.close()
-
-    with_toy(test)
-
-
-def test_a_no_of_the_exchange_is_an_answer_with_its_code() -> None:
-    async def test(toy: Toy) -> None:
-        toy.on(f"POST {ORDER}", refuses(-2019, "Margin is insufficient."))
-        async with rest_of(toy) as rest:
-            with pytest.raises(ExchangeRejected, match="Margin is insufficient") as no:
-                await rest.place(WISH)
-            assert no.value.code == -2019
-            assert rest.calls.breaker.level(rest.calls.gate.now_ms()) is Level.NORMAL
-
-    with_toy(test)
-
-
-def test_an_answer_that_can_not_be_read_is_a_wire_error() -> None:
-    async def test(toy: Toy) -> None:
-        toy.on("GET /fapi/v1/openInterest", says(b'{"openInterest":"many","symbol":"X"}'))
-        toy.on("GET /fapi/v1/depth", says(b"<html>", 400))
-        async with rest_of(toy) as rest:
-            with pytest.raises(WireError, match="openInterest"):
-                await rest.open_interest("X")
-            with pytest.raises(WireError, match="expected an error body with HTTP 400"):
-                await rest.depth("X")
-
-    with_toy(test)
-
-
-def test_no_secret_shows_in_errors_logs_or_the_client_itself(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    async def test(toy: Toy) -> list[str]:
-        told = []
-        toy.on(f"POST {ORDER}", drops)
-        toy.on("GET /fapi/v3/balance", refuses(-1022))
-        toy.on("GET /fapi/v3/account", says(b"{", 200))
-        async with rest_of(toy, retries=0) as rest:
-            for call in (rest.place(WISH), rest.balances(), rest.account()):
-                try:
-                    await call
-                except Exception as error:
-                    told += [repr(error), str(error), repr(error.__cause__), str(vars(error))]
-            told += [repr(rest), repr(vars(rest)), repr(vars(rest.calls))]
-        return told
-
-    with caplog.at_level(logging.DEBUG):
-        told = with_toy(test)
-    text = "\n".join([*told, caplog.text])
-    assert API_SECRET not in text
-    assert API_KEY not in text
-    assert "signature=" not in text

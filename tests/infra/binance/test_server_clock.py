@@ -29,13 +29,6 @@ def test_the_quickest_answer_counts_and_old_ones_are_forgotten() -> None:
     assert clock.offset_ms == 7
 
 
-def test_forgetting_starts_anew() -> None:
-    clock = ServerClock()
-    clock.observe(0, 1, 10_000)
-    clock.forget()
-    assert not clock.known
-
-
 @given(st.integers(-(10**9), 10**9), st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 3_000)), min_size=1))
 def test_the_offset_is_never_further_off_than_it_says(offset: int, trips: list[tuple[int, int]]) -> None:
     clock = ServerClock()

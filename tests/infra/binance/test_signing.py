@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from domain.errors import InvalidInput
 from infra.binance.signing import Ed25519Signer, HmacSigner, RsaSigner, Secret, load_key, load_secret, signer
 
-PAYLOAD = "symbol=BTCUSDT&side=BUY&type=LIMIT&quantity=1&price=9000&timeInForce=GTC&recvWindow=5000&timestamp=1591702613943"
+PAYLOAD = (
+    "symbol=BTCUSDT&side=BUY&type=LIMIT&quantity=1&price=9000&timeInForce=GTC&recvWindow=5000&timestamp=1591702613943"
+)
 
 
 def pem(key: PrivateKeyTypes, password: bytes | None = None) -> str:

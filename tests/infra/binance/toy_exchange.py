@@ -8,16 +8,30 @@ import hmac
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from aiohttp import web
 
+from domain.values import OrderSide
+from infra.binance.new_order import NewOrder
 from infra.binance.rest import Rest
 from infra.binance.settings import BinanceSettings
 from infra.binance.signing import HmacSigner, Key, Secret
 
+T = TypeVar("T")
+ORDER = "/fapi/v1/order"
+PLACED = {"symbol": "BTCUSDT", "orderId": 7, "clientOrderId": "hs-1", "status": "NEW", "side": "BUY"}
+WISH = NewOrder(
+    symbol="BTCUSDT",
+    side=OrderSide.BUY,
+    order_type="LIMIT",
+    client_order_id="hs-1",
+    quantity=Decimal("0.010"),
+    price=Decimal("65000.10"),
+)
 API_KEY, API_SECRET = "the-api-key", "the-api-secret"
 WINDOW_MS = 5_000
 
@@ -76,6 +90,11 @@ class Toy:
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000 + self.skew_ms
+
+    async def tick(self) -> None:
+        """Let a few milliseconds pass."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), 0.005)
 
     async def hangs(self, _: Seen) -> web.StreamResponse:
         """Take the request and never answer."""
@@ -146,8 +165,20 @@ def rest_of(toy: Toy, *, key: Key | None = None, draw: float = 0.0, now_ms: Any 
     """A client of the toy with a right key; waits are short."""
     given: dict[str, Any] = {"timeout_ms": 2_000, "recv_window_ms": WINDOW_MS, **settings}
     options = {"now_ms": now_ms} if now_ms else {}
-    return Rest(BinanceSettings(rest_url=toy.url, **given), key or right_key(), draw=lambda: draw, **options)
+    return Rest(
+        BinanceSettings(rest_url=toy.url, **given), key or right_key(), draw=lambda: draw, back_off_ms=2, **options
+    )
 
 
 def right_key(secret: str = API_SECRET, api_key: str = API_KEY) -> Key:
     return Key(Secret(api_key), HmacSigner(Secret(secret)))
+
+
+def with_toy(test: Callable[[Toy], Awaitable[T]]) -> T:
+    """Run a test that needs the toy, for 20 s at most."""
+
+    async def run() -> T:
+        async with toy_exchange() as toy:
+            return await asyncio.wait_for(test(toy), 20)
+
+    return asyncio.run(run())
