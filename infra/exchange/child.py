@@ -42,11 +42,12 @@ def built(order: Order) -> ExchangeServer:
     rules = Rules(seed=order.seed, balance=order.balance)
     server = ExchangeServer(market, MarketClock(order.start_ms, order.speed), rules)
     if order.reopened is not None:
-        owner = next(iter(server.keys)).account
-        for symbol in reopen(server.exchange, owner, order.reopened, order.start_ms):
+        stage = server.stage
+        owner = next(iter(stage.keys)).account
+        for symbol in reopen(stage.exchange, owner, order.reopened, order.start_ms):
             # A contract wakes when a request names it; here somebody has something in it before the first request.
-            server.floor.prepare(Security.SIGNED, Call("GET", "/", {"symbol": symbol}, owner, order.start_ms))
-        server.exchange.drain()
+            stage.floor.prepare(Security.SIGNED, Call("GET", "/", {"symbol": symbol}, owner, order.start_ms))
+        stage.exchange.drain()
     return server
 
 
