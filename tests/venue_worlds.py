@@ -279,7 +279,8 @@ class WireWorld(VenueWorld):
         async def end() -> None:
             for job in self.jobs:
                 job.cancel()
-            await asyncio.gather(*self.jobs, return_exceptions=True)
+            if self.jobs:
+                await asyncio.wait(self.jobs, timeout=2.0)
             await self.desk.close()
 
         self.run(end())
@@ -290,6 +291,10 @@ class WireWorld(VenueWorld):
         async def end() -> None:
             await self.rest.close()
             await self.server.stop()
+            left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
         self.run(end())
         self.loop.call_soon_threadsafe(self.loop.stop)

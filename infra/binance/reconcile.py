@@ -108,6 +108,8 @@ class Reconciler:
         waiting = {order.client_algo_id for order in await self._rest.algo_open_orders()}
         for deal, order in wanted:
             tracked = self._venue.tracking.track(deal.place(order), accepted=order.stage is not Stage.REQUESTED)
+            if order.stage is Stage.REQUESTED and not tracked.accepted:
+                continue  # it is about to be sent, or asked for
             if tracked.client_id not in plain | waiting and not self._venue.busy(order.order_id):
                 await self._venue.settle(order.order_id)
 
