@@ -123,7 +123,15 @@ class Outside:
                 reopened=self._remembered(),
             )
         )
+        if self.live is not None:
+            self.live.set_clock()
         return True
+
+    def calls(self) -> tuple[int, int]:
+        """Give how many requests were sent in this session, and how many of them for candles."""
+        if self.live is None:
+            return 0, 0
+        return self.live.api_calls(), self.live.candle_calls()
 
     def close(self) -> None:
         """End the simulator."""

@@ -39,7 +39,10 @@ HISTORY: Final = {"1h": 300, "15m": 300, "5m": 300, "1m": 300}
 
 
 class RunSummary(msgspec.Struct, frozen=True):
-    """What a session brought. Counts are of this session, money in USDT, `chain_head` the content hash in hex."""
+    """What a session brought. Counts are of this session, money in USDT, `chain_head` the content hash in hex.
+
+    `api_calls` were sent to the exchange over REST, `candle_calls` of them for candles.
+    """
 
     run_id: str
     inputs: int
@@ -53,6 +56,8 @@ class RunSummary(msgspec.Struct, frozen=True):
     balance: Decimal
     chain_head: str
     elapsed_seconds: float
+    api_calls: int = 0
+    candle_calls: int = 0
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -139,6 +144,7 @@ class System:
 
     def summary(self, seconds: float) -> RunSummary:
         """Sum the session up."""
+        api_calls, candle_calls = self._outside.calls() if self._outside is not None else (0, 0)
         head, totals, before = self._runner.kernel.head, self._view.totals, self._before
         return RunSummary(
             run_id="live",
@@ -153,6 +159,8 @@ class System:
             balance=totals.balance,
             chain_head=head.content_hash.hex(),
             elapsed_seconds=round(seconds, 3),
+            api_calls=api_calls,
+            candle_calls=candle_calls,
         )
 
 
