@@ -7,12 +7,13 @@ leaves out is None or its documented default, so that a change over there is no 
 
 from __future__ import annotations
 
+import abc
 import decimal
 import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -34,12 +35,20 @@ class Body(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A JSON object of the REST interface. Fields are named as in the house, `field(name=…)` says Binance's name."""
 
 
-class Blankable(Decimal):
-    """A number that Binance may leave blank ("" or null); that reads as 0, which it writes for "none" elsewhere."""
+# A body holds plain Decimal and float; only the decoder has to know which of them Binance may leave blank.
+if TYPE_CHECKING:
+    Blankable: TypeAlias = Decimal
+    BlankableFloat: TypeAlias = float
+else:
 
+    class Blankable(abc.ABC):  # noqa: B024 -- only for `register`
+        """A Decimal that may come as "" or null; that reads as 0, which Binance writes for "none" elsewhere."""
 
-class BlankableFloat(float):
-    """The same for market data, such as the funding rate of a contract that has none."""
+    class BlankableFloat(abc.ABC):  # noqa: B024 -- likewise
+        """The same for market data, such as the funding rate of a contract that has none."""
+
+    Blankable.register(Decimal)
+    BlankableFloat.register(float)
 
 
 def _hook(kind: type, value: object) -> object:
@@ -47,7 +56,7 @@ def _hook(kind: type, value: object) -> object:
         raise NotImplementedError(f"expected a number, got {type(value).__name__}")
     text = "0" if value in {None, ""} else str(value)
     try:
-        return Blankable(text) if kind is Blankable else BlankableFloat(text)
+        return Decimal(text) if kind is Blankable else float(text)
     except (decimal.InvalidOperation, ValueError) as error:
         raise ValueError("Expected a number in quotes") from error
 

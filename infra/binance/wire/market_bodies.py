@@ -133,7 +133,7 @@ class MarkPrice(Body, frozen=True, kw_only=True):
     mark: float = field(name="markPrice")
     index: float = field(name="indexPrice")
     estimated_settle_price: float | None = None
-    funding_rate: BlankableFloat = field(name="lastFundingRate", default=BlankableFloat(0))
+    funding_rate: BlankableFloat = field(name="lastFundingRate", default=0.0)
     interest_rate: float | None = None
     next_funding_ms: Int = field(name="nextFundingTime", default=0)
     time_ms: Int = field(name="time")
@@ -145,7 +145,7 @@ class FundingRate(Body, frozen=True, kw_only=True):
     symbol: str
     time_ms: Int = field(name="fundingTime")
     rate: float = field(name="fundingRate")
-    mark_price: BlankableFloat = BlankableFloat(0)
+    mark_price: BlankableFloat = 0.0
     rate_type: str = ""
 
     @property

@@ -13,7 +13,6 @@ from infra.binance.wire.bodies import Blankable, Body, Int, Reader, Refusal, rea
 
 field = msgspec.field
 _NONE: Final = Decimal(0)
-_BLANK: Final = Blankable(0)
 
 
 class OrderStatus(enum.StrEnum):
@@ -50,9 +49,9 @@ class Order(Body, frozen=True, kw_only=True):
     price: Decimal = _NONE
     average_price: Decimal | None = field(name="avgPrice", default=None)
     cumulative_quote: Decimal | None = field(name="cumQuote", default=None)
-    stop_price: Blankable = _BLANK
-    activate_price: Blankable = _BLANK
-    callback_rate: Blankable = field(name="priceRate", default=_BLANK)
+    stop_price: Blankable = _NONE
+    activate_price: Blankable = _NONE
+    callback_rate: Blankable = field(name="priceRate", default=_NONE)
     position_side: str = "BOTH"
     reduce_only: bool = False
     close_position: bool = False
@@ -82,15 +81,15 @@ class AlgoOrder(Body, frozen=True, kw_only=True):
     side: OrderSide
     position_side: str = "BOTH"
     time_in_force: str = ""
-    quantity: Blankable = _BLANK
+    quantity: Blankable = _NONE
     status: str = field(name="algoStatus")
-    trigger_price: Blankable = _BLANK
-    price: Blankable = _BLANK
+    trigger_price: Blankable = _NONE
+    price: Blankable = _NONE
     actual_order_id: str | Int | None = ""
-    actual_price: Blankable = _BLANK
-    actual_quantity: Blankable = field(name="actualQty", default=_BLANK)
-    activate_price: Blankable = _BLANK
-    callback_rate: Blankable = _BLANK
+    actual_price: Blankable = _NONE
+    actual_quantity: Blankable = field(name="actualQty", default=_NONE)
+    activate_price: Blankable = _NONE
+    callback_rate: Blankable = _NONE
     working_type: str = ""
     reduce_only: bool = False
     close_position: bool = False
@@ -115,13 +114,13 @@ class AlgoOrder(Body, frozen=True, kw_only=True):
             side=order.side,
             position_side=order.position_side,
             time_in_force=order.time_in_force,
-            quantity=Blankable(order.quantity),
+            quantity=order.quantity,
             status=order.status,
             trigger_price=order.stop_price,
-            price=Blankable(order.price),
+            price=order.price,
             actual_order_id=order.order_id if order.executed else "",
-            actual_price=Blankable(order.average_price or 0),
-            actual_quantity=Blankable(order.executed),
+            actual_price=order.average_price or _NONE,
+            actual_quantity=order.executed,
             activate_price=order.activate_price,
             callback_rate=order.callback_rate,
             working_type=order.working_type,

@@ -24,16 +24,11 @@ from toy_exchange import (
 from domain.errors import InvalidInput, Unavailable
 from domain.market import Candle
 from domain.values import OrderSide
-from infra.binance.breaker import Level
-from infra.binance.endpoints import WEIGHT
-from infra.binance.faults import OutcomeUnknown
+from infra.binance import calls
+from infra.binance.endpoints import ORDERS_1M, WEIGHT, account_pool
 from infra.binance.new_order import NewOrder
 from infra.binance.rest import Rest
 from infra.binance.settings import BinanceSettings
-from infra.binance.wire.order_bodies import Order
-
-MISSING = refuses(-2013, "Order does not exist.")
-
 
 # ── what goes out ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -151,6 +146,20 @@ def test_after_1021_the_clock_is_set_and_the_request_repeated_once_also_for_an_o
     with_toy(test)
 
 
+def test_many_who_are_refused_for_their_time_set_the_clock_once() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v3/balance", toy.signed([]))
+        async with rest_of(toy) as rest:
+            await rest.synchronise()
+            toy.skew_ms = -60_000
+            answers = await asyncio.gather(*(rest.balances() for _ in range(20)))
+        assert answers == [[]] * 20
+        assert len(toy.calls("GET /fapi/v1/time")) == 2 * calls.SAMPLES
+        assert len(toy.calls("GET /fapi/v3/balance")) == 40
+
+    with_toy(test)
+
+
 def test_a_clock_that_stays_wrong_is_our_fault() -> None:
     async def test(toy: Toy) -> None:
         toy.on("GET /fapi/v3/balance", refuses(-1021, "Timestamp for this request is outside of the recvWindow."))
@@ -248,92 +257,22 @@ def test_too_many_orders_pauses_the_orders_of_this_account_only() -> None:
     with_toy(test)
 
 
-# ── orders of doubtful outcome ────────────────────────────────────────────────────────────────────────────────────
-
-DOUBTS = {
-    "503 unknown": says({"code": -1000, "msg": "Unknown error, please check your request or try again later."}, 503),
-    "503 without code": says(b"Unknown error, please check your request or try again later.", 503),
-    "-1006": refuses(-1006, "Execution status unknown.", 400),
-    "-1007": refuses(-1007, "Timeout waiting for response from backend server.", 408),
-    "502": says(b"<html>bad gateway</html>", 502),
-    "cut": drops,
-    "no JSON": says(b'{"orderId":'),
-}
+# ── several accounts ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("doubt", DOUBTS)
-def test_an_order_of_doubtful_outcome_is_never_sent_twice(doubt: str) -> None:
+def test_two_accounts_behind_one_address_share_its_weight_but_not_their_orders() -> None:
     async def test(toy: Toy) -> None:
-        toy.on(f"POST {ORDER}", DOUBTS[doubt])
-        async with rest_of(toy) as rest:
-            with pytest.raises(OutcomeUnknown, match=r"Nobody knows whether POST /fapi/v1/order was carried out"):
-                await rest.place(WISH)
-        assert len(toy.calls(f"POST {ORDER}")) == 1
-
-    with_toy(test)
-
-
-def test_an_order_on_a_kept_connection_that_the_exchange_closes_is_not_sent_again_either() -> None:
-    """The session repeats what HTTP calls idempotent by itself; an order is a POST, so that it does not."""
-
-    async def test(toy: Toy) -> None:
-        toy.on(f"POST {ORDER}", drops)
-        async with rest_of(toy) as rest:
-            await rest.synchronise()
-            with pytest.raises(OutcomeUnknown):
-                await rest.place(WISH)
-        assert len(toy.calls(f"POST {ORDER}")) == 1
-
-    with_toy(test)
-
-
-@pytest.mark.parametrize("accepted", [True, False])
-def test_after_a_time_out_the_order_is_looked_up(*, accepted: bool) -> None:
-    """Not found is believed only when the exchange would not accept the request any more."""
-
-    async def test(toy: Toy) -> Order | None:
-        toy.on(f"POST {ORDER}", toy.hangs)
-        toy.on(f"GET {ORDER}", *((MISSING, says(PLACED)) if accepted else (MISSING, MISSING)))
-        async with rest_of(toy, timeout_ms=150, recv_window_ms=400) as rest:
-            with pytest.raises(OutcomeUnknown, match="no answer") as doubt:
-                await rest.place(WISH)
-            found = await rest.look_up(WISH.symbol, WISH.client_order_id, doubt.value.expires_ms)
-            assert rest.server_ms() > doubt.value.expires_ms
-        assert len(toy.calls(f"POST {ORDER}")) == 1
-        assert len(toy.calls(f"GET {ORDER}")) == 2
-        return found
-
-    found = with_toy(test)
-    assert (found is not None and found.order_id == 7) if accepted else found is None
-
-
-@pytest.mark.parametrize(
-    "failed",
-    [
-        says(b"Service Unavailable.", 503),
-        refuses(-1008, "Request throttled by system-level protection.", 503),
-    ],
-    ids=["service unavailable", "-1008"],
-)
-def test_an_order_that_certainly_failed_is_unavailable_and_left_to_the_caller(failed: object) -> None:
-    async def test(toy: Toy) -> None:
-        toy.on(f"POST {ORDER}", failed)  # type: ignore[arg-type]
-        async with rest_of(toy) as rest:
-            with pytest.raises(Unavailable):
-                await rest.place(WISH)
-        assert len(toy.calls(f"POST {ORDER}")) == 1
-
-    with_toy(test)
-
-
-def test_a_refused_connection_certainly_carried_nothing() -> None:
-    async def test(toy: Toy) -> None:
-        gone = Rest(BinanceSettings(rest_url="http://127.0.0.1:1", retries=1), right_key())
-        gone.calls.clock.observe(0, 0, 0)
-        with pytest.raises(Unavailable, match=r"no connection to 127\.0\.0\.1:1"):
-            await gone.place(WISH)
-        assert gone.calls.breaker.level(gone.calls.gate.now_ms()) is Level.WARNING
-        await gone.close()
+        toy.on(f"POST {ORDER}", toy.signed(PLACED))
+        toy.on("GET /fapi/v3/balance", toy.signed([]))
+        async with rest_of(toy) as first:
+            settings, gate = first.calls.settings, first.calls.gate
+            async with Rest(settings, right_key(), account="second", gate=gate) as second:
+                await first.place(WISH)
+                await second.balances()
+            governor, now_ms = gate.governor, gate.now_ms()
+            assert governor.used(account_pool(ORDERS_1M, "main"), now_ms) == 1
+            assert governor.used(account_pool(ORDERS_1M, "second"), now_ms) == 0
+            assert governor.used(WEIGHT, now_ms) == 5 + 2 * calls.SAMPLES
 
     with_toy(test)
 
