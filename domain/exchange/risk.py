@@ -67,7 +67,13 @@ def _watch_isolated(world: World, account: Account, slot: Slot, contract: Contra
     mark = contract.mark_price
     for leg in [leg for leg in slot.legs.values() if leg.amount]:
         balance = leg.isolated_wallet + leg.unrealized(mark)
-        if balance > contract.listing.maintenance(abs(leg.amount) * mark):
+        maintenance = contract.listing.maintenance(abs(leg.amount) * mark)
+        if balance > maintenance:
+            near = maintenance >= balance * CALL_AT
+            if near and not leg.called:
+                rows = (row_of(world, slot, leg),)
+                world.facts.append(MarginCalled(account.name, now_ms, account.cross_wallet, rows))
+            leg.called = near
             continue
         for order in [o for o in slot.orders.values() if o.position_side is leg.side]:
             end(world, order, Status.EXPIRED, ExpiryReason.LIQUIDATION, now_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from exchange_steps import BTC, BUY, LONG, NOW, SELL, Floor, d, of_kind
+from exchange_steps import BTC, BUY, GTD, LONG, NOW, SELL, Floor, d, of_kind
 
 from domain.exchange.facts import AlgoChanged, OrderOpened, OrderTraded
 from domain.exchange.orders import AlgoStatus, Kind, WorkingType
@@ -204,3 +204,13 @@ def test_in_hedge_mode_close_position_closes_its_own_leg_only(floor: Floor) -> N
     floor.algo(STOP, SELL, trigger=990, close_position=True, position_side=LONG)
     floor.printed(990, 1, sold=True)
     assert floor.leg(side=LONG).amount == 0
+
+
+def test_a_waiting_order_expires_at_its_time(floor: Floor) -> None:
+    algo = floor.algo(
+        Kind.STOP, SELL, trigger=990, price=990, quantity=1, time_in_force=GTD, good_till_ms=NOW + 700_000
+    )
+    floor.exchange.advance(NOW + 699_000)
+    assert algo.status is AlgoStatus.NEW
+    floor.exchange.advance(NOW + 700_000)
+    assert (algo.status, floor.exchange.contract(BTC).algos) == (AlgoStatus.EXPIRED, {})

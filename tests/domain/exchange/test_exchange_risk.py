@@ -166,6 +166,16 @@ def test_a_margin_call_comes_once_before_the_liquidation() -> None:
     assert len(of_kind(floor.mark(805), MarginCalled)) == 1
 
 
+def test_an_isolated_position_gets_a_margin_call_of_its_own(floor: Floor) -> None:
+    floor.exchange.set_margin_type("a", BTC, NOW, isolated=True)
+    floor.market(BUY, 1)
+    floor.exchange.drain()
+    assert of_kind(floor.mark(956), MarginCalled) == []
+    (call,) = of_kind(floor.mark(955), MarginCalled)
+    assert [(row.amount, row.isolated_wallet) for row in call.positions] == [(1, d("50.05"))]
+    assert of_kind(floor.mark(955), MarginCalled) == []
+
+
 def test_a_cross_position_is_liquidated_into_the_book_and_charged_the_liquidation_fee() -> None:
     floor = Floor(deposit=200)
     floor.market(BUY, 1)
