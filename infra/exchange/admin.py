@@ -1,4 +1,4 @@
-"""The simulator's own doors, for tests and benches: faults, clock, keys, accounts, state. Not part of Binance's protocol.
+"""The simulator's own doors, for tests and benches: faults, clock, keys, accounts, state. None of it is Binance's.
 
 GET  /admin/state                     what is connected, counted and awake
 GET  /admin/faults   POST the same    read or replace the faults (the JSON of `faults.Faults`)

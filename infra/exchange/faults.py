@@ -1,4 +1,4 @@
-"""What can go wrong with a real exchange, on purpose: chances drawn from a seed, and faults that were asked for by name.
+"""What can go wrong with a real exchange, on purpose: chances drawn from a seed, and faults asked for by name.
 
 A file (TOML or JSON) or `POST /admin/faults` holds one `Faults`; what it leaves out goes right. Probabilities are a
 request's or a frame's, rates are a connection's or key's in a minute of wall time.

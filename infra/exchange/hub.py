@@ -8,7 +8,8 @@ import msgspec
 
 from infra.exchange.client import Client, ConnectionRules, framed
 from infra.exchange.faults import FaultBox
-from infra.exchange.feeds import Feed, FeedRoom, feed_of
+from infra.exchange.feed import Feed, FeedRoom
+from infra.exchange.feeds import feed_of
 from infra.exchange.stream_names import Stream, StreamRoute, parse, pushes
 
 STEP_MS = 50

@@ -99,11 +99,14 @@ class RecordedMinutes:
         last = held.close.shape[1] - 1
         inside = np.clip(places, 0, last)
         outside = places != inside
-        prices = [getattr(held, name)[:, inside] for name in ("open", "high", "low", "close")]
-        flat = np.where(places > last, held.close[0, last], held.open[0, 0])[None, :]
-        prices = [np.where(outside, flat, column) for column in prices]
+        flat = np.array([held.open[0, 0], held.close[0, last]])[(places > last).astype(np.intp)]
+
+        def price(column: Counts) -> Counts:
+            return np.where(outside, flat, column[0, inside])[None, :]
+
         traded = (getattr(held.traded, name)[:, inside] for name in Traded.__struct_fields__)
-        return Bars(*prices, Traded(*(np.where(outside, 0, column) for column in traded)))
+        counts = Traded(*(np.where(outside, 0, column) for column in traded))
+        return Bars(price(held.open), price(held.high), price(held.low), price(held.close), counts)
 
     def hours(self, row: int, first: int, end: int) -> Bars:
         """Give the 1h candles of [first, end)."""
@@ -174,10 +177,13 @@ def _minutes(contract: Contract, series: Series, start_ms: int, end_ms: int) -> 
     grid = np.arange(start_ms // MINUTE_MS, end_ms // MINUTE_MS)
     source = np.searchsorted(part.times // MINUTE_MS, grid, side="right") - 1
     real = part.times[source] // MINUTE_MS == grid
-    ticks = {n: _whole(part.columns[n][source], 10.0**contract.digits) for n in ("open", "high", "low", "close")}
+
+    def price(name: str) -> Counts:
+        ticks = _whole(part.columns[name][source], 10.0**contract.digits)
+        return np.where(real, ticks, _whole(part.columns["close"][source], 10.0**contract.digits))[None, :]
+
     lots = np.where(real, _whole(part.columns["volume"][source], 10.0**contract.lot_digits), 0)
-    prices = [np.where(real, ticks[name], ticks["close"])[None, :] for name in ("open", "high", "low", "close")]
-    return Bars(*prices, _traded(contract, part, source, lots))
+    return Bars(price("open"), price("high"), price("low"), price("close"), _traded(contract, part, source, lots))
 
 
 def _traded(contract: Contract, part: Series, source: Indices, lots: Counts) -> Traded:

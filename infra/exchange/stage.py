@@ -15,7 +15,7 @@ from infra.exchange.client import ConnectionRules
 from infra.exchange.door import Door
 from infra.exchange.driver import Driver
 from infra.exchange.faults import FaultBox, Faults
-from infra.exchange.feeds import FeedRoom
+from infra.exchange.feed import FeedRoom
 from infra.exchange.floor import Floor
 from infra.exchange.hub import Hub
 from infra.exchange.limiter import Limiter

@@ -1,11 +1,11 @@
-"""What happens inside a minute: prints that fold to the minute's candle.
+r"""What happens inside a minute: prints that fold to the minute's candle.
 
 A walk begins at the open, touches high and low, ends at the close, and spreads the volume over its prints. Folding all
 of them gives open, high, low, close, volume, taker-buy volume and the number of trades exactly. The quote volumes of
 the candle are its own; a part of the minute has the share of them that its prints have of the prints' turnover.
 
-        high ──────────●─╲
-        open ●──╱─╲╱      ╲╱╲──● close        anchors ●, between them straight lines with hashed noise
+        high ──────────●─\
+        open ●──/─\/      \/\──● close        anchors ●, between them straight lines with hashed noise
         low  ──────────────────●
 """
 
@@ -31,10 +31,11 @@ class Walk:
     def __init__(self, key: Keys, bar: Bar) -> None:
         """Draw the prints; none for a candle without a volume. `key` has the shape (1, 1) and names the contract."""
         self.bar = bar
-        self.count = count = min(max(bar.trades, 1), PRINTS_MAX, bar.lots)
+        sides = (bar.taker_lots > 0) + (bar.taker_lots < bar.lots)
+        self.count = count = min(max(bar.trades, sides), PRINTS_MAX, bar.lots)
         places = np.arange(bar.open_ms // MINUTE_MS * PRINTS_MAX, bar.open_ms // MINUTE_MS * PRINTS_MAX + count)
         draws = {purpose: uniform(derived(key, purpose), places)[0] for purpose in range(_FOR_TIME, _FOR_SHAPE + 1)}
-        slots = (np.arange(count) + 0.05 + 0.9 * draws[_FOR_TIME]) * (MINUTE_MS / count)
+        slots = (np.arange(count) + 0.05 + 0.9 * draws[_FOR_TIME]) * (MINUTE_MS / max(1, count))
         self.times: Indices = bar.open_ms + slots.astype(np.int64)
         self.prices: Indices = _prices(bar, draws[_FOR_PRICE], draws[_FOR_SHAPE])
         buys = _buys(bar, self.prices, draws[_FOR_SIDE])
@@ -129,7 +130,8 @@ def _buys(bar: Bar, prices: Indices, draw: Floats) -> NDArray[np.bool_]:
     """Choose the prints in which a taker bought: those that rose before those that fell, as many as fit the volume."""
     count = len(prices)
     share = bar.taker_lots / max(1, bar.lots)
-    wanted = max(round(share * count), count - (bar.lots - bar.taker_lots), 0 if bar.taker_lots == 0 else 1)
+    least = 0 if bar.taker_lots == 0 else 1
+    wanted = max(round(share * count), count - (bar.lots - bar.taker_lots), least)
     wanted = min(wanted, bar.taker_lots, count if bar.taker_lots == bar.lots else count - 1)
     buys = np.zeros(count, np.bool_)
     if wanted > 0:
@@ -139,7 +141,7 @@ def _buys(bar: Bar, prices: Indices, draw: Floats) -> NDArray[np.bool_]:
 
 
 def _ids(bar: Bar, count: int) -> Indices:
-    """Give each print the first of its trade ids; a print stands for several trades where there are more than prints."""
+    """Give each print the first of its trade ids: where there are more trades than prints, it stands for several."""
     first = bar.open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE
     return first + np.arange(count, dtype=np.int64) * max(bar.trades, count) // count
 

@@ -64,7 +64,7 @@ class Marks(NamedTuple):
 
     time_ms: int
     mark: list[float]
-    index: list[float]
+    indices: list[float]
     funding_rate: list[float]
     next_funding_ms: list[int]
 
@@ -273,7 +273,7 @@ class WalkedMarket:
             symbol,
             time_ms,
             Decimal(f"{marks.mark[row]:.8f}"),
-            Decimal(f"{marks.index[row]:.8f}"),
+            Decimal(f"{marks.indices[row]:.8f}"),
             Decimal(f"{marks.funding_rate[row]:.8f}"),
             marks.next_funding_ms[row],
         )
