@@ -56,7 +56,7 @@ class CandleGapFound(Event, frozen=True, gc=False):
 
 
 class OpenInterestLoaded(Event, frozen=True, gc=False):
-    """Hourly open interest (time ms UTC, base asset) from before what was held."""
+    """Open interest at full hours (ms UTC, USDT) that was not known yet, oldest first."""
 
     points: tuple[tuple[int, float], ...]
 
