@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from domain import sizing
 from domain.base import Decider, Issued, Reaction, Tell, Timer, event_id
-from domain.candles import Frames
 from domain.commands import (
     Analyze,
     AttachPosition,
@@ -31,7 +30,6 @@ from domain.commands import (
     OpenPosition,
 )
 from domain.config import Config
-from domain.context import Context
 from domain.deal import VIRTUAL, ExitReason
 from domain.errors import Refused
 from domain.market import (
@@ -102,8 +100,9 @@ class Rules(msgspec.Struct, frozen=True):
             case FundingArrived():
                 return ()
             case OpenInterestArrived(_, points):
-                unknown = state.context.unknown(points)
-                return (OpenInterestLoaded(unknown),) if unknown else ()
+                last_ms = state.reading.factors.interest.last_ms
+                newer = tuple((at, value) for at, value in points if at > last_ms and 0.0 < value < math.inf)
+                return (OpenInterestLoaded(newer),) if newer else ()
             case SeeHours(reference, closes):
                 unseen = state.context.unseen(reference, closes)
                 return (MarketSeen(reference, unseen),) if unseen else ()
@@ -214,7 +213,7 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
     match event:
         case CandleClosed(candle):
             facts.candles += 1
-            _close(state, candle)
+            state.close(candle)
         case SymbolAnalyzed(verdict=verdict):
             if facts.published is not None and verdict != facts.published.value:
                 facts.published = None
@@ -237,20 +236,14 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
     return state
 
 
-def _close(state: SymbolState, candle: Candle) -> None:
-    """Let all frames close that end with this candle, before anything is decided on them."""
-    state.closed = state.frames.push(candle)
-    if "1h" in state.closed:
-        state.context.hour_closed(candle, candle.open_time_ms + state.frames.base_ms)
-
-
 def _learn(state: SymbolState, event: HistoryLoaded | OpenInterestLoaded | MarketSeen) -> None:
     """Take in what was before, or elsewhere."""
     match event:
         case HistoryLoaded(interval, candles):
-            state.frames.load(interval, candles)
+            state.load(interval, candles)
         case OpenInterestLoaded(points):
-            state.context.loaded(points)
+            for hour_ms, notional in points:
+                state.reading.factors.add_open_interest(hour_ms, notional)
         case MarketSeen(reference, closes):
             state.context.seen(reference, closes)
 
@@ -306,30 +299,24 @@ def _stream(symbol: str) -> str:
 
 # ── the decider ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-_Frozen = tuple[Facts, Context, bytes]
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Frozen).decode
 _decode_quote = msgspec.msgpack.Decoder(Quote | None).decode
 
 
 def decider(config: Config, strategy: Strategy) -> Decider[SymbolState]:
     """Give the symbol's decider under these settings and this strategy."""
 
-    def thaw(data: bytes) -> SymbolState:
-        facts, context, frames = _decode(data)
-        return SymbolState(facts, Frames.thaw(frames), context)
-
     return Decider(
-        initial=lambda stream: SymbolState(
-            Facts(stream.partition(":")[2]), Frames(config.base_interval, _with_indicators(config)), Context()
+        initial=lambda stream: SymbolState.initial(
+            stream.partition(":")[2], config.base_interval, _with_indicators(config)
         ),
         decide=Rules(config, strategy).decide,
         evolve=evolve,
         react=lambda state, event: react(state, event, config),
         resume=_resume,
         finished=None,
-        freeze=lambda state: _encode((state.facts, state.context, state.frames.freeze())),
-        thaw=thaw,
+        freeze=SymbolState.freeze,
+        thaw=SymbolState.thaw,
         describe=lambda state: {**msgspec.to_builtins(state.facts), "frames": state.frames.describe()},
         forget=_forget,
         ephemeral=lambda state: _encode(state.quote),

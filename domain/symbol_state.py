@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import msgspec
 
 from domain.candles import Frames
 from domain.context import Context
 from domain.instrument import Instrument
-from domain.market import Quote
+from domain.market import MINUTE_MS, Candle, Quote
+from domain.reading import FrozenReading, Reading
 from domain.values import Side
 
 
@@ -36,13 +39,59 @@ class Facts(msgspec.Struct):
 
 
 class SymbolState:
-    """A symbol's facts and windows. `closed` are the intervals that the newest candle closed; `quote` is ephemeral."""
+    """A symbol's facts and windows, and what its candles and the market say.
 
-    __slots__ = ("closed", "context", "facts", "frames", "quote")
+    `closed` are the intervals that the newest candle closed; `quote` is ephemeral.
+    """
 
-    def __init__(self, facts: Facts, frames: Frames, context: Context) -> None:
+    __slots__ = ("closed", "context", "facts", "frames", "quote", "reading")
+
+    def __init__(self, facts: Facts, frames: Frames, context: Context, reading: Reading) -> None:
         self.facts = facts
         self.frames = frames
         self.context = context
+        self.reading = reading
         self.closed: tuple[str, ...] = ()
         self.quote: Quote | None = None
+
+    @classmethod
+    def initial(cls, symbol: str, base_interval: str, indicator_intervals: tuple[str, ...]) -> SymbolState:
+        """Give the state before the first event."""
+        return cls(Facts(symbol), Frames(base_interval, indicator_intervals), Context(), Reading.empty())
+
+    def close(self, candle: Candle) -> None:
+        """Let all frames close that end with this candle, before anything is decided on them."""
+        frames = self.frames
+        self.closed = closed = frames.push(candle)
+        if len(closed) > 1 or frames.base_ms > MINUTE_MS:
+            self.reading.close(closed, frames.newest)
+
+    def load(self, interval: str, candles: tuple[Candle, ...]) -> None:
+        """Take in candles from before what is held."""
+        fresh = not len(self.frames.frame(interval).window)
+        self.frames.load(interval, candles)
+        if fresh:
+            self.reading.close(repeat(interval, len(candles)), candles)
+        else:
+            self.reading = self.reading.again(self.frames)
+
+    def freeze(self) -> bytes:
+        """Give the state without its ephemeral part as canonical bytes."""
+        return _encode(_Frozen(self.facts, self.context, self.frames.freeze(), self.reading.freeze()))
+
+    @classmethod
+    def thaw(cls, data: bytes) -> SymbolState:
+        """Give back the state that `freeze` wrote."""
+        frozen = _decode(data)
+        return cls(frozen.facts, Frames.thaw(frozen.frames), frozen.context, frozen.reading.thaw())
+
+
+class _Frozen(msgspec.Struct, array_like=True):
+    facts: Facts
+    context: Context
+    frames: bytes
+    reading: FrozenReading
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Frozen).decode

@@ -1,66 +1,21 @@
 """What an analysis may know beside its own candles. All of it is optional: what a source lacks is None, never 0.
 
 Whoever plumbs the market fills a `MarketContext` from recorded facts only (the last `CandleClosed` and what stood
-beside it), so that a replay sees the same numbers. `depth_summary` and `trade_flow` make the two summaries out of
-levels and trades; the summaries are small enough to stand in an event.
+beside it), so that a replay sees the same numbers. What a minute keeps of book and trades is made in `domain/book.py`
+and `domain/flow.py`, and is small enough to stand in an event.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import msgspec
 
+from domain.book import BPS, DepthSummary, depth_summary
+from domain.flow import TradeFlow, trade_flow
+
 HOUR_MS = 3_600_000
 FUNDING_INTERVAL_MS = 8 * HOUR_MS
-SWEEP_FLOOR_USDT = 5_000.0
-BPS = 10_000.0
-
-Level: TypeAlias = tuple[float, float]
-"""Price (USDT) and quantity (base asset) of one level of the book."""
-
-
-class DepthSummary(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A book in six numbers: the spread, what rests on each side, and what a sweep of `swept` USDT would cost.
-
-    `bid_notional` and `ask_notional` are USDT over the levels that were seen, `buy_impact_bps` and `sell_impact_bps`
-    the distance of the sweep's volume-weighted price from the middle; None where the book is too thin for the sweep.
-    """
-
-    spread_bps: float
-    bid_notional: float
-    ask_notional: float
-    swept: float
-    buy_impact_bps: float | None
-    sell_impact_bps: float | None
-
-    @property
-    def imbalance(self) -> float:
-        """(bids - asks) / (bids + asks), -1 … 1; 0 for an empty book."""
-        total = self.bid_notional + self.ask_notional
-        return (self.bid_notional - self.ask_notional) / total if total > 0.0 else 0.0
-
-    @property
-    def impact_bps(self) -> float:
-        """The worse of both sweeps; infinite where the book is too thin."""
-        buy, sell = self.buy_impact_bps, self.sell_impact_bps
-        return math.inf if buy is None or sell is None else max(buy, sell)
-
-
-class TradeFlow(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The trades of the last 15 minutes: how many, their 95th percentile of notional, and who took the large ones.
-
-    A trade is large if its notional reaches `p95` (USDT); `large_buy` and `large_sell` are the USDT of those that a
-    buyer, and that a seller, took from the book. `span_ms` is how much time the trades cover.
-    """
-
-    trades: int
-    span_ms: int
-    p95: float
-    large_buy: float
-    large_sell: float
 
 
 class Reference(msgspec.Struct, frozen=True, gc=False):
@@ -100,50 +55,6 @@ class MarketContext(msgspec.Struct, frozen=True, gc=False):
     data_quality: float | None = None
 
 
-def depth_summary(bids: Sequence[Level], asks: Sequence[Level], own_notional: float = 0.0) -> DepthSummary | None:
-    """Sum a book up, best levels first, sweeping max(2 · own notional, 5,000 USDT). None if a side is empty."""
-    if not bids or not asks:
-        return None
-    swept = max(2.0 * own_notional, SWEEP_FLOOR_USDT)
-    middle = (bids[0][0] + asks[0][0]) / 2.0
-    return DepthSummary(
-        spread_bps=(asks[0][0] - bids[0][0]) / middle * BPS,
-        bid_notional=math.fsum(price * quantity for price, quantity in bids),
-        ask_notional=math.fsum(price * quantity for price, quantity in asks),
-        swept=swept,
-        buy_impact_bps=_impact_bps(asks, swept, middle),
-        sell_impact_bps=_impact_bps(bids, swept, middle),
-    )
-
-
-def _impact_bps(levels: Sequence[Level], notional: float, middle: float) -> float | None:
-    """Sweep `notional` USDT: |VWAP - middle| / middle, VWAP = notional swept / quantity swept."""
-    left, quantity = notional, 0.0
-    for price, resting in levels:
-        taken = min(left, price * resting)
-        quantity += taken / price
-        left -= taken
-        if left <= 0.0:
-            return abs(notional / quantity - middle) / middle * BPS
-    return None
-
-
-def trade_flow(trades: Iterable[tuple[int, float, bool]]) -> TradeFlow | None:
-    """Sum trades up: (time in UTC ms, notional in USDT, was the buyer the maker), in order. None if there are none."""
-    rows = list(trades)
-    if not rows:
-        return None
-    p95 = percentile(sorted(notional for _, notional, _ in rows), 0.95)
-    large = [(notional, buyer_is_maker) for _, notional, buyer_is_maker in rows if notional >= p95]
-    return TradeFlow(
-        trades=len(rows),
-        span_ms=rows[-1][0] - rows[0][0],
-        p95=p95,
-        large_buy=math.fsum(notional for notional, buyer_is_maker in large if not buyer_is_maker),
-        large_sell=math.fsum(notional for notional, buyer_is_maker in large if buyer_is_maker),
-    )
-
-
 def percentile(ascending: Sequence[float], share: float) -> float:
     """Give the `share` (0 … 1) quantile of sorted numbers, linear between ranks as numpy's default."""
     place = share * (len(ascending) - 1)
@@ -152,3 +63,17 @@ def percentile(ascending: Sequence[float], share: float) -> float:
         return ascending[-1]
     low, high = ascending[below], ascending[below + 1]
     return low + (high - low) * (place - below)
+
+
+__all__ = [
+    "BPS",
+    "FUNDING_INTERVAL_MS",
+    "HOUR_MS",
+    "DepthSummary",
+    "MarketContext",
+    "Reference",
+    "TradeFlow",
+    "depth_summary",
+    "percentile",
+    "trade_flow",
+]

@@ -28,7 +28,7 @@ _BESIDE = {
     "funding_rate": "funding_rate",
     "open_interest": "open_interest",
     DEPTH_COLUMNS[0]: "depth",
-    FLOW_COLUMNS[0]: "trades",
+    FLOW_COLUMNS[0]: "agg_trades",
 }
 """What may stand beside the candles, and what it is called where it is missing."""
 

@@ -142,7 +142,9 @@ def test_columns_that_a_file_does_not_have_are_none_and_said(tmp_path: Path) -> 
     assert first == Candle(START_MS, 100.0, 100.5, 99.5, 100.0, 10.0, trades=3)
     assert isinstance(first.trades, int)
     assert second.trades is None
-    lacking = "quote_volume, taker_buy_volume, taker_buy_quote_volume, mark, funding_rate, open_interest, depth, trades"
+    lacking = (
+        "quote_volume, taker_buy_volume, taker_buy_quote_volume, mark, funding_rate, open_interest, depth, agg_trades"
+    )
     assert f"BTCUSDT 1m: no {lacking}" in market.went_without
     assert market.went_without[-1] == "ETHUSDT: no hourly candles, so the market trend goes without it"
 
