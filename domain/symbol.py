@@ -103,9 +103,9 @@ class Rules(msgspec.Struct, frozen=True):
                 last_ms = state.reading.factors.interest.last_ms
                 newer = tuple((at, value) for at, value in points if at > last_ms and 0.0 < value < math.inf)
                 return (OpenInterestLoaded(newer),) if newer else ()
-            case SeeHours(reference, closes):
+            case SeeHours(reference, closes, trend):
                 unseen = state.context.unseen(reference, closes)
-                return (MarketSeen(reference, unseen),) if unseen else ()
+                return (MarketSeen(reference, unseen, trend),) if unseen else ()
 
     def _analyze(self, state: SymbolState, time_ms: int) -> tuple[SymbolEvent, ...]:
         interval = self.config.strategy.analysis_interval
@@ -244,8 +244,8 @@ def _learn(state: SymbolState, event: HistoryLoaded | OpenInterestLoaded | Marke
         case OpenInterestLoaded(points):
             for hour_ms, notional in points:
                 state.reading.factors.add_open_interest(hour_ms, notional)
-        case MarketSeen(reference, closes):
-            state.context.seen(reference, closes)
+        case MarketSeen(reference, closes, trend):
+            state.context.seen(reference, closes, trend)
 
 
 # ── react ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -262,8 +262,7 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
         case SymbolListed():
             return (Tell(MARKET, JoinMarket(facts.symbol)),)
         case HistoryLoaded(interval, candles) if interval == "1h" and facts.symbol in REFERENCES:
-            closes = tuple((candle.open_time_ms + INTERVALS_MS["1h"], candle.close) for candle in candles[-HOURS_KEPT:])
-            return (Tell(MARKET, ReportHours(facts.symbol, closes)),)
+            return (Tell(MARKET, ReportHours(facts.symbol, tuple(map(_hour, candles[-HOURS_KEPT:])))),)
         case SignalRaised(number, _, strategy, proposal) if facts.instrument is not None:
             signal_id = event_id(_stream(facts.symbol), facts.version)
             wish = Consider(facts.symbol, number, signal_id, proposal, facts.instrument, strategy)
@@ -280,10 +279,15 @@ def _candle_closed(state: SymbolState, candle: Candle, config: Config) -> tuple[
     tells = [Tell(attached.position, seen) for attached in state.facts.attached]
     time_ms = candle.open_time_ms + INTERVALS_MS[config.base_interval]
     if "1h" in state.closed and state.facts.symbol in REFERENCES:
-        tells.append(Tell(MARKET, ReportHours(state.facts.symbol, ((time_ms, candle.close),))))
+        hour = state.frames.newest[state.closed.index("1h")]
+        tells.append(Tell(MARKET, ReportHours(state.facts.symbol, (_hour(hour),))))
     if config.strategy.analysis_interval in state.closed:
         tells.append(Tell(_stream(state.facts.symbol), Analyze(time_ms)))
     return tuple(tells)
+
+
+def _hour(candle: Candle) -> tuple[int, float, float, float]:
+    return candle.open_time_ms + INTERVALS_MS["1h"], candle.high, candle.low, candle.close
 
 
 def observe(state: SymbolState, seen: QuoteArrived) -> tuple[SymbolState, tuple[Reaction, ...]]:

@@ -8,7 +8,7 @@ from domain.base import Event
 from domain.deal import Plan
 from domain.instrument import Instrument
 from domain.market import Candle
-from domain.market_view import Hours
+from domain.market_view import Closes
 from domain.strategies import Proposal
 from domain.values import Side
 
@@ -62,10 +62,11 @@ class OpenInterestLoaded(Event, frozen=True, gc=False):
 
 
 class MarketSeen(Event, frozen=True, gc=False):
-    """The symbol learnt hourly closes of a reference contract: all that it knows of the market."""
+    """The symbol learnt hourly closes of a reference contract, and its trend: all that it knows of the market."""
 
     reference: str
-    closes: Hours
+    closes: Closes
+    trend: float | None
 
 
 class SymbolAnalyzed(Event, frozen=True, gc=False):

@@ -24,7 +24,7 @@ class ReferenceHours(msgspec.Struct, frozen=True):
 
     def arrivals(self) -> Iterator[tuple[int, tuple[ReferenceHoursArrived, ...]]]:
         """Give the hours of the range as inputs, each due when it closes."""
-        return ((close[0], (ReferenceHoursArrived(self.reference, (close,)),)) for close in self.during)
+        return ((hour[0], (ReferenceHoursArrived(self.reference, (hour,)),)) for hour in self.during)
 
 
 def reference_hours(
@@ -53,5 +53,6 @@ def _hours(catalogue: Catalogue, reference: str, start_ms: int, end_ms: int) -> 
     series = load_candles(catalogue, reference, "1h")
     closes = series.times + _HOUR_MS
     first, start, end = np.searchsorted(closes, (start_ms - HOURS_KEPT * _HOUR_MS, start_ms, end_ms), side="right")
-    hours = tuple(zip(closes[first:end].tolist(), series.columns["close"][first:end].tolist(), strict=True))
+    prices = (series.columns[name][first:end].tolist() for name in ("high", "low", "close"))
+    hours = tuple(zip(closes[first:end].tolist(), *prices, strict=True))
     return ReferenceHours(reference, hours[: start - first], hours[start - first :])

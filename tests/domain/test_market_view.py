@@ -7,6 +7,8 @@ from domain.base import Tell
 from domain.market_view import (
     HOURS_KEPT,
     STREAM,
+    Closes,
+    Hours,
     HoursReported,
     JoinMarket,
     MarketView,
@@ -23,7 +25,11 @@ def market() -> Scenario:
     return Scenario(market_view.DECIDER, STREAM)
 
 
-def hours(*numbers: int) -> tuple[tuple[int, float], ...]:
+def hours(*numbers: int) -> Hours:
+    return tuple((number * HOUR, 101.0 + number, 99.0 + number, 100.0 + number) for number in numbers)
+
+
+def closes(*numbers: int) -> Closes:
     return tuple((number * HOUR, 100.0 + number) for number in numbers)
 
 
@@ -34,7 +40,7 @@ def told(scenario: Scenario) -> list[tuple[str, object]]:
 def test_an_hour_of_a_reference_is_told_to_everybody_who_joined() -> None:
     scenario = market().given(SymbolJoined("AUSDT"), SymbolJoined("BUSDT")).when(ReportHours("BTCUSDT", hours(1)))
     assert scenario.events == [HoursReported("BTCUSDT", hours(1))]
-    seen = SeeHours("BTCUSDT", hours(1))
+    seen = SeeHours("BTCUSDT", closes(1), None)
     assert told(scenario) == [("symbol:AUSDT", seen), ("symbol:BUSDT", seen)]
 
 
@@ -42,8 +48,8 @@ def test_whoever_joins_late_is_told_all_that_is_known() -> None:
     scenario = market().given(HoursReported("ETHUSDT", hours(1, 2)), HoursReported("BTCUSDT", hours(2)))
     scenario.when(JoinMarket("AUSDT"))
     assert told(scenario) == [
-        ("symbol:AUSDT", SeeHours("BTCUSDT", hours(2))),
-        ("symbol:AUSDT", SeeHours("ETHUSDT", hours(1, 2))),
+        ("symbol:AUSDT", SeeHours("BTCUSDT", closes(2), None)),
+        ("symbol:AUSDT", SeeHours("ETHUSDT", closes(1, 2), None)),
     ]
 
 
@@ -64,7 +70,17 @@ def test_a_contract_that_is_no_reference_is_not_the_market() -> None:
 def test_only_the_newest_hours_are_kept() -> None:
     scenario = market().when(ReportHours("BTCUSDT", hours(*range(HOURS_KEPT + 5))))
     assert isinstance(scenario.state, MarketView)
-    assert scenario.state.hours == {"BTCUSDT": hours(*range(5, HOURS_KEPT + 5))}
+    assert scenario.state.references["BTCUSDT"].hours == hours(*range(5, HOURS_KEPT + 5))
+
+
+def test_hours_that_rise_without_a_pause_are_a_trend() -> None:
+    reported = market().when(ReportHours("BTCUSDT", hours(*range(1, 61)))).one(HoursReported)
+    assert 80.0 < reported.trend <= 100.0
+
+
+def test_a_hole_in_the_hours_begins_the_trend_anew() -> None:
+    scenario = market().when(ReportHours("BTCUSDT", hours(*range(1, 61))), ReportHours("BTCUSDT", hours(62)))
+    assert [event.trend is None for event in scenario.events] == [False, True]
 
 
 def test_equal_knowledge_is_an_equal_state_in_whatever_order_it_came() -> None:

@@ -114,10 +114,10 @@ def test_the_hours_of_btc_come_though_it_is_not_traded(tmp_path: Path) -> None:
     write(tmp_path, "klines/1h/BTCUSDT_a.parquet", candles(123, "1h", START_MS - 120 * HOUR_MS))
     market = opened(tmp_path)
     (before,) = [i for i in market.warm_up() if isinstance(i, ReferenceHoursArrived)]
-    assert (len(before.closes), before.closes[-1][0]) == (HOURS_KEPT, START_MS)
+    assert (len(before.hours), before.hours[-1][0]) == (HOURS_KEPT, START_MS)
     during = [(due, i) for due, inputs in market.feed() for i in inputs if isinstance(i, ReferenceHoursArrived)]
     assert [due for due, _ in during] == [START_MS + HOUR_MS, START_MS + 2 * HOUR_MS]
-    assert [i.closes[0][0] for _, i in during] == [due for due, _ in during]
+    assert [i.hours[0][0] for _, i in during] == [due for due, _ in during]
     assert [note for note in market.went_without if "USDT: no hourly" in note] == [
         "ETHUSDT: no hourly candles, so the market trend goes without it"
     ]
