@@ -24,7 +24,7 @@ from domain.strategies.ict import (
     win_of,
 )
 from domain.values import Side
-from tests.domain.bar_series import FRAMES_MS, any_candles, flat_bars, mirrored, read, walk_bars
+from tests.domain.bar_series import FRAMES_MS, any_candles, bar, flat_bars, mirrored, read, walk_bars
 
 
 def vector(side: Side = Side.LONG, **values: float) -> Features:
@@ -196,7 +196,7 @@ def test_strict_mode_leaves_out_what_only_the_relaxed_rules_allow():
 
 
 def test_a_market_that_swings_without_direction_has_too_low_an_adx():
-    swinging = flat_bars([0.01 * (i % 2) for i in range(400)], reach=0.0)
+    swinging = [bar(i, x - 0.001, x + 0.001, x, x) for i, x in enumerate([0.0, 0.01] * 200)]
     said = propose(view_of(swinging, RISE, RISE))
     assert isinstance(said, Pass)
     assert said.reason == "ADX_TOO_LOW"
