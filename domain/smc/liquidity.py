@@ -69,7 +69,7 @@ def is_institutional(tail: Tail) -> bool:
     return shares[-1] > 2.0 * math.sqrt(sum(share * share for share in shares) / 20.0)
 
 
-class Reversal(msgspec.Struct):
+class Reversal(msgspec.Struct, array_like=True):
     """Signs that a move is over, each as the side that price should take next, 0 for none.
 
     `trap`: within three bars price went more than 1 % beyond the 20-bar extreme before them, and the newest close is
