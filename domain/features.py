@@ -56,6 +56,8 @@ NAMES = (
 SIGNED = ("market_structure", "order_flow", "swing_high_distance")
 """The features that are multiplied by the side: positive speaks for it (8: price beyond the swing)."""
 
+_PLACES = {name: place for place, name in enumerate(NAMES)}
+
 DEFAULTS = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.5, 0.5)
 
 FULL_DEPTH = 10_000.0
@@ -102,7 +104,7 @@ class Features(msgspec.Struct, frozen=True):
 
     def __getitem__(self, name: str) -> float:
         """Give one feature by its name."""
-        return self.values[NAMES.index(name)]
+        return self.values[_PLACES[name]]
 
     def pairs(self) -> tuple[tuple[str, float], ...]:
         """Give (name, value) in order, as events store facts."""
@@ -137,7 +139,7 @@ def features(view: IctView, side: Side) -> Features:
     missing += [name for name, lacks in partly if lacks and name not in missing]
     # `+ 0.0` makes the -0.0 of a short side a 0.0: equal vectors shall have equal bytes
     filled = [default if value is None else value + 0.0 for value, default in zip(values, DEFAULTS, strict=True)]
-    return Features(side, tuple(filled), tuple(sorted(missing, key=NAMES.index)))
+    return Features(side, tuple(filled), tuple(sorted(missing, key=_PLACES.__getitem__)))
 
 
 def swing_distance(view: IctView, side: Side) -> float | None:

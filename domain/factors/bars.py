@@ -1,7 +1,7 @@
 """The closed bars of one interval as factors see them: ln(price), turnover in USDT, and who took it.
 
-Why turnover and not volume: k times the price at a k-th of the base volume is the same market, and so is its mirror. The taker's
-share is taken from quote volumes where both are known, else from base volumes.
+Why turnover and not volume: k times the price at a k-th of the base volume is the same market, and so is its mirror.
+The taker's share is taken from quote volumes where both are known, else from base volumes.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from domain.market import Candle
 
 FRAMES = ("15m", "1h", "4h", "1d")
 DAY_RETURNS = 288
+FIVE_MS = 300_000
 
 
 class FactorTracks(msgspec.Struct, array_like=True):
@@ -112,6 +113,13 @@ class FactorState:
     def swings(self) -> Swings:
         """The zig-zag of the 1h bars."""
         return self._tracks.swings
+
+    @property
+    def last(self) -> float:
+        """ln of the newest close, of a 5m bar if there is a newer one than the last 1h bar's. There must be a bar."""
+        tracks, hour = self._tracks, self._tracks.hour
+        five_is_newer = tracks.five_last_ms + FIVE_MS >= hour.last_open_ms + HOUR_MS
+        return tracks.five_close if tracks.five_last_ms >= 0 and five_is_newer else hour.close[-1]
 
     @property
     def volatility_1h(self) -> float:

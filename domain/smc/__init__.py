@@ -17,7 +17,7 @@ What the old program did wrong (`selflearningtrader.md` §2) and what is done he
 | A block stood for ever once price had closed through it | it is dropped |
 | Labels of the gaps swapped; a stated window of 30 bars unused; a tick was a gap | side, 30 bars, 0.1 % |
 | A bar that jumped right across a gap did not touch it | it fills it |
-| Missing candles made gaps and blocks | three bars in a row are needed (four for a block) |
+| Missing candles made gaps and blocks | bars in a row: three for a gap, four for a block, two for a counted one |
 | Grab and swing distance got neither price nor ATR: always 0 | they rest on the frame's own |
 | Trap: current price above *and* below the level | went beyond within three bars, closed back inside |
 | BOS fired at every bar beyond the level | a level breaks once |

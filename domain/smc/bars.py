@@ -49,7 +49,7 @@ def bar_of(candle: Candle) -> Bar:
     )  # fmt: skip
 
 
-class Tail(msgspec.Struct):
+class Tail(msgspec.Struct, array_like=True):
     """The newest `KEPT` bars, oldest first, and the columns that are read at every close. `seen` counts all bars."""
 
     seen: int = 0

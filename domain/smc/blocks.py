@@ -53,7 +53,7 @@ class OrderBlock(msgspec.Struct, gc=False, array_like=True):
         return bar.close < self.low if self.side > 0 else bar.close > self.high
 
 
-class Blocks(msgspec.Struct):
+class Blocks(msgspec.Struct, array_like=True):
     """The newest order blocks of one frame that still hold, oldest first, at most `KEPT_BLOCKS`."""
 
     held: list[OrderBlock] = msgspec.field(default_factory=list[OrderBlock])
@@ -85,7 +85,7 @@ class Candidate(msgspec.Struct, gc=False, array_like=True):
     verified: bool = False
 
 
-class Retested(msgspec.Struct):
+class Retested(msgspec.Struct, array_like=True):
     """Counts the plain blocks of the latest 50 bars that price came back to (the feature `order_blocks_count`).
 
     Bullish: a falling candle below the five lows before it, and the next bar rises above it; bearish mirrored. The

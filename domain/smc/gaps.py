@@ -34,7 +34,7 @@ class Gap(msgspec.Struct, gc=False, array_like=True):
             self.fill = min(1.0, max(self.fill, depth / (self.high - self.low)))
 
 
-class Gaps(msgspec.Struct):
+class Gaps(msgspec.Struct, array_like=True):
     """The gaps of one frame that are not filled, oldest first; at most one a bar of their life."""
 
     held: list[Gap] = msgspec.field(default_factory=list[Gap])

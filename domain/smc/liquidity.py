@@ -6,6 +6,7 @@ A `side` is the way that price should go after: +1 when liquidity *below* was ta
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 
 import msgspec
 
@@ -31,12 +32,12 @@ class Zone(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 def zones_of(tail: Tail) -> tuple[Zone, ...]:
     """Give the clusters of three or more highs (lows) within 0.2 % of the highest (lowest) of 20 bars."""
-    highs, lows = tail.highs[-ZONE_BARS:], tail.lows[-ZONE_BARS:]
+    highs, lows = sorted(tail.highs[-ZONE_BARS:]), sorted(tail.lows[-ZONE_BARS:])
     if len(highs) < ZONE_BARS:
         return ()
-    top, bottom = max(highs), min(lows)
-    near_top = sum(top - high <= ZONE_WIDTH for high in highs)
-    near_bottom = sum(low - bottom <= ZONE_WIDTH for low in lows)
+    top, bottom = highs[-1], lows[0]
+    near_top = ZONE_BARS - bisect_left(highs, top - ZONE_WIDTH)
+    near_bottom = bisect_right(lows, bottom + ZONE_WIDTH)
     found = (Zone(-1, top, near_top), Zone(1, bottom, near_bottom))
     return tuple(zone for zone in found if zone.strength >= ZONE_MIN)
 
@@ -68,7 +69,7 @@ def is_institutional(tail: Tail) -> bool:
     return shares[-1] > 2.0 * math.sqrt(sum(share * share for share in shares) / 20.0)
 
 
-class Reversal(msgspec.Struct):
+class Reversal(msgspec.Struct, array_like=True):
     """Signs that a move is over, each as the side that price should take next, 0 for none.
 
     `trap`: within three bars price went more than 1 % beyond the 20-bar extreme before them, and the newest close is

@@ -20,7 +20,7 @@ MIN_BARS = 10
 _LOOK_BACK = 10
 
 
-class Averages(msgspec.Struct):
+class Averages(msgspec.Struct, array_like=True):
     """EMA 20 and 50, ATR 14 and ADX 14 of ln(price); None while warming up."""
 
     short: EMA = msgspec.field(default_factory=lambda: EMA(20))
@@ -36,7 +36,7 @@ class Averages(msgspec.Struct):
         self.direction.update_hlc(bar.high, bar.low, bar.close)
 
 
-class Structure(msgspec.Struct):
+class Structure(msgspec.Struct, array_like=True):
     """What one frame's closed candles say about structure, all of it as of the newest close, in ln(price).
 
     A plain struct: `msgspec` writes it into a checkpoint and reads it back to the last bit. Fields that end an update:

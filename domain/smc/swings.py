@@ -43,7 +43,7 @@ class Break(msgspec.Struct, frozen=True, gc=False, array_like=True):
     open_ms: int
 
 
-class Swings(msgspec.Struct):
+class Swings(msgspec.Struct, array_like=True):
     """The newest swing highs and lows (three each, oldest first), and what they say.
 
     `code` is +1 if these highs and lows all rise, -1 if all fall, else 0; it needs two of each. `high_taken` and
