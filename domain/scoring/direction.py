@@ -72,7 +72,7 @@ def _bonus(scores: Scores, weights: Weights, present: float) -> float:
 
 
 def quality_of(scores: Scores, d: float, coverage: float, bars_1h: int) -> float:
-    """Give Qf, at least 0.6: 0.85 below 100 1h bars, 0.7 + 0.3 · coverage, 0.85 if three factors do not support the side.
+    """Give Qf (at least 0.6) as a product: 0.85 below 100 1h bars, 0.7 + 0.3 · coverage, 0.85 if three do not support.
 
     V41 counted scores near zero on either side, so that a factor moving toward the side could lower P; here only
     support counts, and P_long never falls when a factor rises. Its discount for short open interest is in the coverage.

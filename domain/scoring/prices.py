@@ -22,7 +22,7 @@ TP2_RISKS_MIN, TP2_RISKS_FREE, TP2_RISKS_MAX = 1.25, 1.8, 2.5
 
 
 class Levels(msgspec.Struct, frozen=True, gc=False):
-    """Prices in USDT, and how long the unfilled signal lives. `entry` is the middle, `room_atr` the way to the extreme."""
+    """Prices in USDT, and how long the unfilled signal lives. `entry` is the middle, `room_atr` is to the extreme."""
 
     entry_low: float
     entry_high: float

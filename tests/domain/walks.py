@@ -81,9 +81,7 @@ def joined(candles: Sequence[Candle], count: int, interval: str) -> list[Candle]
         quote = None if part[0].quote_volume is None else math.fsum(c.quote_volume or 0.0 for c in part)
         taker = None if part[0].taker_buy_volume is None else math.fsum(c.taker_buy_volume or 0.0 for c in part)
         taker_quote = (
-            None
-            if part[0].taker_buy_quote_volume is None
-            else math.fsum(c.taker_buy_quote_volume or 0.0 for c in part)
+            None if part[0].taker_buy_quote_volume is None else math.fsum(c.taker_buy_quote_volume or 0.0 for c in part)
         )
         out.append(
             Candle(
