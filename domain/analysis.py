@@ -30,12 +30,13 @@ from domain.scoring.gates import GateReport, Measured, judge
 from domain.scoring.prices import Levels
 from domain.scoring.publication import Publication, Tier, advance
 from domain.scoring.verdict import Strength, strength_of
-from domain.strategies import Pass, Proposal, hybrid, ict
+from domain.strategies import Pass, Proposal, View, hybrid, ict
 from domain.strategies.factors import proposal_of
 from domain.values import Side
 
 NAMES: Final = ("factors", "ict", "hybrid")
 """The strategies that rest on the full analysis."""
+_TIERS: Final[tuple[Tier, ...]] = ("none", "watch", "prime")
 FLOW_BARS: Final = 3
 """How many 5m bars the order flow of the features looks back: a quarter of an hour, as factor Q does."""
 
@@ -92,9 +93,10 @@ class _Judged(msgspec.Struct, frozen=True):
 def policy_of(config: Config) -> ScoringPolicy:
     """Give the thresholds of the scoring chain, with the costs and times that other settings say."""
     scoring, venue, strategy = config.scoring, config.venue, config.strategy
-    taken = ("profile", "watch_margin", "quality_open", "quality_hold", "stop_costs", "require_depth", "impact_bps_open",
-             "impact_bps_hold", "spread_bps_open", "spread_bps_hold", "imbalance_open", "imbalance_hold",
-             "room_atr_open", "room_atr_hold", "probability_hold", "confirm_bars", "confirm_of")  # fmt: skip
+    taken = ("profile", "watch_margin", "quality_open", "quality_hold", "stop_costs", "require_depth",
+             "impact_bps_open", "impact_bps_hold", "spread_bps_open", "spread_bps_hold", "imbalance_open",
+             "imbalance_hold", "room_atr_open", "room_atr_hold", "probability_hold", "confirm_bars",
+             "confirm_of")  # fmt: skip
     return ScoringPolicy(
         **{name: getattr(scoring, name) for name in taken},
         min_score=scoring.min_score if scoring.min_score >= 0.0 else None,
@@ -104,6 +106,11 @@ def policy_of(config: Config) -> ScoringPolicy:
         holding_ms=strategy.time_stop_minutes * 60_000,
         publication_cooldown_ms=strategy.cooldown_minutes * 60_000,
     )
+
+
+def unasked(_: View) -> Pass:
+    """Stand for a built-in strategy where it can't be analysed: without 5m candles there is nothing to rest on."""
+    return Pass("NEEDS_5M_CANDLES")
 
 
 def analyse(moment: Moment, ways: Ways, gates: GateState, publication: PublicationState) -> Analysis:
@@ -130,21 +137,30 @@ def _judged(
     if ways.strategy == "factors":
         return of_factors
     ranked = _ranked(found, ways.tables["ict"])
-    outcome = ranked if ways.strategy == "ict" else hybrid.combine(of_factors.outcome, ranked)
+    prime = of_factors.outcome if verdict.tier == "prime" else Pass(verdict.reasons[0])
+    outcome = ranked if ways.strategy == "ict" else hybrid.combine(prime, ranked)
     if isinstance(outcome, Pass):
         if ways.strategy == "hybrid" and outcome.reason != "CONFLICT":
             return of_factors
         none = Strength(0.0, 0.0, 0.0, 1.0)
         return replace(of_factors, outcome=outcome, side=0, strength=none, tier="none", reasons=(outcome.reason,),
                        levels=None)  # fmt: skip
-    if outcome is of_factors.outcome:
+    if outcome is prime:
         return of_factors
-    return _weighed(moment, ways, gates, verdict, outcome)
+    alone = _weighed(moment, ways, gates, verdict, outcome)
+    return of_factors if ways.strategy == "hybrid" and _is_more(of_factors.tier, alone.tier) else alone
+
+
+def _is_more(tier: Tier, than: Tier) -> bool:
+    return _TIERS.index(tier) > _TIERS.index(than)
 
 
 def _of_verdict(verdict: Verdict, after: GateState) -> _Judged:
+    watched = proposal_of(replace(verdict, tier="prime")) if verdict.tier == "watch" else None
+    if isinstance(watched, Proposal):
+        watched = replace(watched, reasons=("WATCH", *watched.reasons[1:]))
     return _Judged(
-        outcome=proposal_of(verdict) if verdict.tier == "prime" else Pass(verdict.reasons[0]),
+        outcome=watched or proposal_of(verdict),
         side=verdict.side,
         strength=verdict.strength,
         needed=verdict.prime_strength,

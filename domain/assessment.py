@@ -1,7 +1,7 @@
 """What one analysis found, as it stands in `SymbolAnalyzed`: enough to see why, and to learn from it, in under 1 kB.
 
-Fields that are only shown are whole hundredths (`…_centi`): decisions rested on the unrounded numbers. Features, levels,
-probabilities and thresholds are the very numbers that were used.
+Fields that are only shown are whole hundredths (`…_centi`): decisions rested on the unrounded numbers. Features,
+levels, probabilities and thresholds are the very numbers that were used.
 """
 
 from __future__ import annotations

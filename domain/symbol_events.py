@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from domain.assessment import Assessment
 from domain.base import Event
 from domain.deal import Plan
 from domain.instrument import Instrument
@@ -72,7 +73,9 @@ class MarketSeen(Event, frozen=True, gc=False):
 class SymbolAnalyzed(Event, frozen=True, gc=False):
     """One analysis: what the strategy said, and the numbers that it rested on.
 
-    `verdict` is LONG, SHORT or NONE; `reasons` are the strategy's own; `facts` name the values it looked at.
+    `verdict` is LONG, SHORT or NONE; `reasons` are the strategy's own; `facts` name the values it looked at. The
+    built-in strategies `factors`, `ict` and `hybrid` tell all of it in `assessment`; then `reasons` are all reasons
+    why the verdict is not Prime, or is not published, and `facts` are empty.
     """
 
     time_ms: int
@@ -84,6 +87,7 @@ class SymbolAnalyzed(Event, frozen=True, gc=False):
     facts: tuple[tuple[str, float], ...] = ()
     confidence: float | None = None
     win: float | None = None
+    assessment: Assessment | None = None
 
 
 class SignalRaised(Event, frozen=True, gc=False):

@@ -11,7 +11,11 @@ from domain.context import Context
 from domain.instrument import Instrument
 from domain.market import MINUTE_MS, Candle, Quote
 from domain.reading import FrozenReading, Reading
+from domain.scoring import GateState, PublicationState
+from domain.scoring.gates import data_quality
 from domain.values import Side
+
+QUALITY_WINDOW_MS = 5 * MINUTE_MS
 
 
 class Attached(msgspec.Struct, frozen=True):
@@ -20,6 +24,15 @@ class Attached(msgspec.Struct, frozen=True):
     position: str
     side: Side
     account: str
+
+
+class Defect(msgspec.Struct, frozen=True, array_like=True):
+    """How many candles were missing, came out of order or did not match another one of their time, at `time_ms`."""
+
+    time_ms: int
+    missing: int
+    out_of_order: int
+    mismatched: int
 
 
 class Facts(msgspec.Struct):
@@ -36,6 +49,28 @@ class Facts(msgspec.Struct):
     candles: int = 0
     rejected: int = 0
     gaps: int = 0
+    defects: tuple[Defect, ...] = ()
+    gate_state: GateState = GateState()
+    publication: PublicationState = PublicationState()
+
+    def found(self, time_ms: int, missing: int, out_of_order: int, mismatched: int) -> None:
+        """Note what was wrong with the candles around `time_ms`; forget what is too old to count."""
+        fresh = tuple(defect for defect in self.defects if defect.time_ms > time_ms - QUALITY_WINDOW_MS)
+        self.defects = (*fresh, Defect(time_ms, missing, out_of_order, mismatched))
+
+    def data_quality(self, time_ms: int, base_ms: int) -> float:
+        """Give how good the candles of the last 5 minutes were, 0 … 1 (`scoring.gates.data_quality`)."""
+        if not self.defects:
+            return 1.0
+        span_ms = max(QUALITY_WINDOW_MS, base_ms)
+        recent = [defect for defect in self.defects if defect.time_ms > time_ms - span_ms]
+        expected = span_ms / base_ms
+        missing = sum(defect.missing for defect in recent)
+        out_of_order = sum(defect.out_of_order for defect in recent)
+        mismatched = sum(defect.mismatched for defect in recent)
+        shares = (min(1.0, count / expected) for count in (missing, out_of_order, mismatched))
+        missing_share, order_share, match_share = shares
+        return data_quality(missing_share, order_share, 0.0, match_share)
 
 
 class SymbolState:

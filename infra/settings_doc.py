@@ -7,7 +7,7 @@ from typing import Final
 DOCUMENTATION: Final = {
     "base_interval": "Interval of the candles that come in; every larger one is built from them.",
     "strategy": "Which ideas are proposed. Recorded with the run; a replay uses what was in force.",
-    "strategy.name": "A built-in strategy (hybrid, factors, ict, trend), or the path of your own .py file with propose(view).",
+    "strategy.name": "hybrid, factors, ict, trend, or the path of your own .py file with propose(view).",
     "strategy.analysis_interval": "A symbol is analysed whenever a candle of this interval closes.",
     "strategy.cooldown_minutes": "After a signal, none is raised in the same symbol for so long. 0: off.",
     "strategy.time_stop_minutes": "A position, real or virtual, is closed after so long.",

@@ -10,7 +10,7 @@ import math
 
 import msgspec
 
-from domain.strategies import Facts
+from domain.values import Facts
 
 
 class FactorScore(msgspec.Struct, frozen=True, gc=False):

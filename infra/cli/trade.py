@@ -17,6 +17,7 @@ from rich.live import Live
 
 from domain.errors import HindsightError, InvalidInput
 from domain.operations import SessionStarted
+from domain.sizing import usual_notional
 from infra import backtest, moments
 from infra.cli import options
 from infra.cli.output import err, out, print_facts, progress
@@ -25,7 +26,7 @@ from infra.code_version import code_version, strategy_named, strategy_sha256
 from infra.market.catalogue import Catalogue
 from infra.market.recorded import RecordedMarket
 from infra.memory import MemoryJournal
-from infra.settings import Resolved
+from infra.settings import Resolved, Settings
 
 SWITCH_INTERVAL_S = 0.0005
 """The writer's thread must not wait 5 ms for the interpreter lock: architecture.md, "Mind the interpreter lock"."""
@@ -161,7 +162,7 @@ def backtest_command(
     settings = resolved.settings
     strategy_named(settings.strategy.name)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    market = _recorded(data, symbols, since, until, settings.base_interval)
+    market = _recorded(data, symbols, since, until, settings)
     started = SessionStarted(
         config=settings.config,
         code_version=code_version(),
@@ -187,15 +188,15 @@ def backtest_command(
 
 
 def _recorded(
-    data: Path, symbols: str | None, since: str | None, until: str | None, base_interval: str
+    data: Path, symbols: str | None, since: str | None, until: str | None, settings: Settings
 ) -> RecordedMarket:
-    catalogue = Catalogue.open(data)
+    catalogue, base_interval = Catalogue.open(data), settings.base_interval
     names = catalogue.symbols(base_interval) if symbols is None else _listed(symbols)
     if not names:
         catalogue.candle_files("", base_interval)  # says what there is instead
     start_ms = None if since is None else moments.time_ms(since, "--from")
     end_ms = None if until is None else moments.time_ms(until, "--to")
-    return RecordedMarket(catalogue, names, base_interval, start_ms, end_ms)
+    return RecordedMarket(catalogue, names, base_interval, start_ms, end_ms, usual_notional(settings.config))
 
 
 def _listed(symbols: str) -> tuple[str, ...]:
