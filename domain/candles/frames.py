@@ -127,6 +127,11 @@ class Frames:
         return None if self.last is None else self.last.open_time_ms
 
     @property
+    def held(self) -> int:
+        """How many candles all frames hold together."""
+        return sum(len(frame.window) for frame in self._frames)
+
+    @property
     def skipped(self) -> dict[str, int]:
         """How many buckets of each interval above the base were never given, because a part was missing."""
         return {name: builder.skipped for name, builder in zip(self._names[1:], self._builders, strict=True)}
