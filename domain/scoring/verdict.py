@@ -87,7 +87,7 @@ def judge_scores(
     modulation = modulation_of(side, scores["F"].value, coherent, market_trend)
     probability = probability_of(direction, modulation)
     p = probability.of(side)
-    confidence = calibration.confidence(direction.raw) if side else 0.0
+    confidence = calibration.confidence(direction.score) if side else 0.0
     strength = strength_of(confidence, p, modulation.strength)
     maturity = maturity_of(context.onboard_ms, view.time_ms)
     levels = levels_of(bars, side, maturity.ttl_ms, state.last) if bars.seen and side else None
