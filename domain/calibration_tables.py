@@ -4,7 +4,7 @@
 15m close of BTC, ETH, SOL (2025-01 … 06), BNB, XRP (2025-05 … 06, from 1m) with funding, market trend and independence;
 and of AVAX, LINK, NEAR (2026-02, from 1m) with taker volumes instead. Prime are 2.0 % of these 63,484 analyses: 1.4 %
 to 2.0 % of each of the first five symbols, 2.9 % to 6.4 % of the other three, whose month had the longer trends.
-Won have 41 % of all and 48 % of the 308 independent Prime ones (net of 14 bps, within 2 h, at SL, TP2 or time); over
+Looked at hourly (net of 14 bps, within 2 h, at SL, TP2 or time), 41 % of all won and 48 % of the 308 Prime ones; over
 the ranks the share hardly changes, and the Brier score of P is 0.30, worse than a coin's 0.25. So confidence is a
 strength by the rules and no proven edge, and P is too sure of itself: hence the model that learns from outcomes.
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 from walks import joined
 
-from domain.calibration import Calibration, HitRate, Sample, brier, knots_of, prime_strength_of, rebuild
+from domain.calibration import Calibration, HitRate, Sample, brier, knots_of, prime_strength_of, rebuild, strengths
 from domain.calibration_tables import SHIPPED
 from domain.errors import InvalidInput
 from domain.factors import FactorState, FactorView, MarketContext
@@ -34,7 +35,7 @@ def test_a_table_is_linear_between_its_knots_and_flat_beyond() -> None:
 
 def test_confidence_is_the_rank_among_the_recorded_scores() -> None:
     recorded = samples(2_000)
-    table = rebuild("toy", "2", recorded, lambda table: [100 * table.confidence(s.raw) for s in recorded])
+    table = rebuild("toy", "2", recorded)
     below = sum(sample.raw < 25.0 for sample in recorded) / len(recorded)
     assert table.confidence(25.0) == pytest.approx(below, abs=0.02)
     assert (table.strategy, table.version, table.samples) == ("toy", "2", 2_000)
@@ -45,29 +46,24 @@ def test_confidence_is_the_rank_among_the_recorded_scores() -> None:
 
 @pytest.mark.parametrize("share", [0.01, 0.02, 0.03])
 def test_the_prime_strength_lets_the_wanted_share_through(share: float) -> None:
-    recorded = samples(5_000)
-
-    def strengths(table: Calibration) -> list[float]:
-        return [100 * table.confidence(sample.raw) for sample in recorded]
-
-    table = rebuild("toy", "2", recorded, strengths, share)
-    through = sum(strength >= table.prime_strength for strength in strengths(table)) / len(recorded)
+    recorded = [replace(s, p=0.7, barred=at % 10 == 0) for at, s in enumerate(samples(5_000))]
+    table = rebuild("toy", "2", recorded, sideless=500, prime_share=share)
+    through = sum(strength >= table.prime_strength for strength in strengths(table, recorded)) / 5_500
     assert through == pytest.approx(share, abs=0.004)
 
 
 def test_outcomes_are_counted_a_tenth_of_confidence_each() -> None:
     recorded = [Sample(5.0, 0.5, won=True)] * 10 + [Sample(50.0, 0.9, won=False)] * 10 + [Sample(30.0)] * 200
-    table = rebuild("toy", "2", recorded, lambda _: [])
+    table = rebuild("toy", "2", recorded)
     assert table.hit_rates[0] == HitRate(0.0, 10, 1.0)
     assert sum(rate.samples for rate in table.hit_rates) == 20
     assert table.brier == pytest.approx((0.25 + 0.81) / 2)
     assert brier([Sample(1.0)]) is None
-    assert table.prime_strength == 100.0
 
 
 def test_too_few_samples_are_refused() -> None:
     with pytest.raises(InvalidInput, match="at least 200 recorded analyses"):
-        rebuild("toy", "2", samples(199), lambda _: [])
+        rebuild("toy", "2", samples(199))
 
 
 def test_equal_scores_share_one_knot() -> None:

@@ -18,9 +18,9 @@ from domain.scoring.direction import direction_of
 from domain.scoring.maturity import CLASSES, maturity_of
 from domain.scoring.probability import modulation_of
 from domain.scoring.publication import PublicationState, advance
-from domain.scoring.verdict import strength_of
 from domain.strategies import Pass
 from domain.strategies.factors import proposal_of
+from domain.strength import strength_of
 from domain.weights import weights_of
 
 WEIGHTS = weights_of("balanced", "normal")
