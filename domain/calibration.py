@@ -10,12 +10,13 @@ The Prime strength is then the one that lets the wanted share (2 %) of recorded 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from domain.errors import InvalidInput
 from domain.factors.context import percentile
+from domain.strength import strength_of
 
 RANKS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 SAMPLES_MIN = 200
@@ -25,11 +26,18 @@ PRIME_SHARE = 0.02
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One recorded analysis: its raw score (0 … 100), P of its side, and whether it won (None: nobody knows)."""
+    """One recorded analysis that had a side.
+
+    `raw` is its raw score (0 … 100; of `factors` it is `Direction.score`), `p` P of the side, `won` its outcome (None:
+    nobody knows), `multiplier` what frames and market did to the strength. `barred` says that something else than the
+    strength kept it from being Prime.
+    """
 
     raw: float
     p: float = 0.5
     won: bool | None = None
+    multiplier: float = 1.0
+    barred: bool = False
 
 
 class HitRate(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -67,23 +75,30 @@ def rebuild(
     strategy: str,
     version: str,
     samples: Sequence[Sample],
-    strengths: Callable[[Calibration], Sequence[float]],
+    sideless: int = 0,
     prime_share: float = PRIME_SHARE,
 ) -> Calibration:
     """Rebuild a strategy's table and Prime strength.
 
-    `samples` are all recorded analyses that had a side. `strengths(table)` gives, under a new table, the strength of
-    every recorded analysis, 0 for those that something else than strength keeps from being Prime: so the share counts
-    analyses, not candidates. Raises `InvalidInput` below 200 samples.
+    `samples` are the recorded analyses that had a side, `sideless` counts those that had none: the wanted share is one
+    of all analyses, not of candidates. Raises `InvalidInput` below 200 samples.
     """
     if len(samples) < SAMPLES_MIN:
         found, hint = f"{len(samples)} of {strategy}", "Record longer, or keep the shipped table."
         raise InvalidInput("calibration", f"at least {SAMPLES_MIN} recorded analyses with a side", found, hint)
     table = Calibration(strategy, version, knots_of([sample.raw for sample in samples]), 100.0, len(samples))
-    ranked = sorted(strengths(table))
+    ranked = sorted([*strengths(table, samples), *[0.0] * sideless])
     prime_strength = prime_strength_of(ranked, prime_share)
     rated = hit_rates(table, samples)
     return msgspec.structs.replace(table, prime_strength=prime_strength, hit_rates=rated, brier=brier(samples))
+
+
+def strengths(table: Calibration, samples: Sequence[Sample]) -> list[float]:
+    """Give each sample's strength under a table; 0 for those that are barred anyway."""
+    return [
+        0.0 if sample.barred else strength_of(table.confidence(sample.raw), sample.p, sample.multiplier).value
+        for sample in samples
+    ]
 
 
 def knots_of(raws: Sequence[float]) -> tuple[tuple[float, float], ...]:

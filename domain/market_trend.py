@@ -24,7 +24,8 @@ NEUTRAL_COHERENCE = 50.0
 def trend_of(bars: Bars) -> float | None:
     """Give one leg (BTC or ETH) -100 … 100 from its closed 1h bars; None below 30 of them.
 
-    ±40 for the order of EMA 5 and 20 over 6 bars, and 60 · tanh(slope of 12 closes / ATR / 0.25).
+    ±40 for the order of EMA 5 and 20 over 6 bars, and 60 · tanh(slope of 12 closes / ATR / 0.25). V41's scale of 0.05
+    was saturated by any slope at all, so that every second hour counted as a strong trend.
     """
     if bars.seen < LEG_BARS_MIN:
         return None

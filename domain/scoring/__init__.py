@@ -4,7 +4,7 @@
                      direction.py  probability.py  prices.py  gates.py  verdict.py               publication.py
 
 - `policy.py`: every threshold, with its default; `maturity.py`: what a contract's age demands
-- `reasons.py`: the table of all rejection reasons
+- `reasons.py`: the table of all rejection reasons; `whole.py`: the slow twin of `assess`
 - `verdict.py`: `assess(view, policy, gates)` runs the whole chain
 
 Everything is a pure function over frozen values: gates and publication take their state and give the next one.

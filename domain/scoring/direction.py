@@ -8,6 +8,8 @@ A missing factor's weight goes to the others. S, L and I have no side: V41 added
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from domain.factors import DIRECTIONAL, QUALITY, Scores
@@ -36,6 +38,11 @@ class Direction(msgspec.Struct, frozen=True, gc=False):
     def side(self) -> int:
         """+1 long, -1 short, 0 neutral or unknown."""
         return 0 if not self.d else 1 if self.d > 0.0 else -1
+
+    @property
+    def score(self) -> float:
+        """The raw confidence discounted by quality, 0 … 100: what the confidence table ranks."""
+        return self.raw * self.quality
 
     @property
     def edge(self) -> float:
@@ -72,17 +79,18 @@ def _bonus(scores: Scores, weights: Weights, present: float) -> float:
 
 
 def quality_of(scores: Scores, d: float, coverage: float, bars_1h: int) -> float:
-    """Give Qf (at least 0.6) as a product: 0.85 below 100 1h bars, 0.7 + 0.3 · coverage, 0.85 if three do not support.
+    """Give Qf (at least 0.6) as a product: 0.85 below 100 1h bars, √coverage, 0.85 if three factors do not support.
 
     V41 counted scores near zero on either side, so that a factor moving toward the side could lower P; here only
-    support counts, and P_long never falls when a factor rises. Its discount for short open interest is in the coverage.
+    support counts, and P_long never falls when a factor rises. Its .90 for missing open interest is √coverage
+    now (.92): a mean over fewer factors scatters the wider, about as 1/√coverage, without being any surer.
     """
     side = 1.0 if d > 0.0 else -1.0
     idle = 0
     for name in DIRECTIONAL:
         value = scores[name].value
         idle += value is not None and value * side < SUPPORT_MIN
-    quality = 0.7 + 0.3 * coverage
+    quality = math.sqrt(coverage)
     if bars_1h < BARS_FULL:
         quality *= 0.85
     if idle >= UNSUPPORTED_MAX:

@@ -21,7 +21,7 @@ class ScoringPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     profile: str = "balanced"
     min_score: float | None = None
-    watch_margin: float = 10.0
+    watch_margin: float = 5.0
     quality_open: float = 0.90
     quality_hold: float = 0.88
     gate_cooldown_ms: int = 10 * MINUTE_MS

@@ -6,8 +6,7 @@ import msgspec
 
 from domain.calibration import Calibration
 from domain.factors import FactorView, Scores, score_all
-from domain.factors.base import clip
-from domain.market_trend import coherence
+from domain.market_trend import Confirmation, coherence, confirm
 from domain.scoring.direction import Direction, direction_of
 from domain.scoring.gates import GateReport, GateState, Measured, judge
 from domain.scoring.maturity import Maturity, maturity_of
@@ -15,23 +14,15 @@ from domain.scoring.policy import ScoringPolicy
 from domain.scoring.prices import Levels, levels_of
 from domain.scoring.probability import Modulation, Probability, modulation_of, probability_of
 from domain.scoring.publication import Tier
+from domain.strength import Strength, strength_of
 from domain.weights import Regime, Weights, regime_of, weights_of
-
-CONFIDENCE_SHARE, PROBABILITY_SHARE = 60.0, 40.0
-PROBABILITY_FLOOR, PROBABILITY_SPAN = 0.60, 0.15
-
-
-class Strength(msgspec.Struct, frozen=True, gc=False):
-    """The Prime strength, 0 … 100, and what it is made of."""
-
-    value: float
-    by_confidence: float
-    by_probability: float
-    multiplier: float
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """One analysis: what every step said, the tier, and all reasons why it is not Prime (none if it is)."""
+    """One analysis: what every step said, the tier, and all reasons why it is not Prime (none if it is).
+
+    `confirmation` by the last 15m bars is reported and decides nothing, as in the older system.
+    """
 
     scores: Scores
     regime: Regime
@@ -39,6 +30,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     direction: Direction
     confidence: float
     coherence: float
+    confirmation: Confirmation | None
     modulation: Modulation
     probability: Probability
     strength: Strength
@@ -85,9 +77,10 @@ def judge_scores(
     direction = direction_of(scores, weights, bars.seen)
     side = direction.side
     modulation = modulation_of(side, scores["F"].value, coherent, market_trend)
+    confirmation = confirm(state.quarter, bars, side) if side else None
     probability = probability_of(direction, modulation)
     p = probability.of(side)
-    confidence = calibration.confidence(direction.raw) if side else 0.0
+    confidence = calibration.confidence(direction.score) if side else 0.0
     strength = strength_of(confidence, p, modulation.strength)
     maturity = maturity_of(context.onboard_ms, view.time_ms)
     levels = levels_of(bars, side, maturity.ttl_ms, state.last) if bars.seen and side else None
@@ -97,22 +90,9 @@ def judge_scores(
     reasons = _reasons(direction, short, strength.value, prime_strength, modulation, report)
     tier = _tier(reasons, side, strength.value, prime_strength - policy.watch_margin)
     return Verdict(
-        scores, regime, weights, direction, confidence, coherent, modulation, probability, strength, levels, report,
+        scores, regime, weights, direction, confidence, coherent, confirmation, modulation, probability, strength, levels, report,
         maturity, prime_strength, tier, reasons,
     ), after  # fmt: skip
-
-
-def strength_of(confidence: float, p: float, multiplier: float) -> Strength:
-    """60 · confidence + 40 · clip((P - .60) / .15), then the multiplier of frames and market.
-
-    A multiplier of 1.10 closes a tenth of the gap to 100. Multiplied and capped, as in V41, every twentieth analysis of
-    the reference data had exactly 100, and nothing told them apart.
-    """
-    by_confidence = CONFIDENCE_SHARE * confidence
-    by_probability = PROBABILITY_SHARE * clip((p - PROBABILITY_FLOOR) / PROBABILITY_SPAN, 0.0, 1.0)
-    plain = by_confidence + by_probability
-    value = plain * multiplier if multiplier <= 1.0 else plain + (100.0 - plain) * (multiplier - 1.0)
-    return Strength(value, by_confidence, by_probability, multiplier)
 
 
 def _reasons(

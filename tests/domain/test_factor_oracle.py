@@ -11,9 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from walks import HOUR, fed, joined, reference, some_context, view_of, walk
 
+from domain.calibration_tables import SHIPPED
 from domain.factors import NAMES, FactorState, MarketContext, score_all
 from domain.factors.whole import whole_scores
 from domain.market import Candle
+from domain.scoring import GateState, ScoringPolicy, assess
+from domain.scoring.whole import assess_windows
 
 DATA = Path(os.environ.get("HINDSIGHT_DATA", Path(__file__).parents[2] / "../shared/data")) / "market"
 
@@ -74,3 +77,21 @@ def test_the_slow_twin_needs_no_context() -> None:
     assert [name for name in NAMES if scores[name].value is None] == ["O", "L", "B", "Q", "I"]
     with_leads = MarketContext(btc=reference(hours), eth=reference(walk(6, 60)))
     assert whole_scores(hours, quarters, [], with_leads)["I"].value is not None
+
+
+def test_the_whole_chain_has_a_slow_twin() -> None:
+    quarters = walk(8, 4 * 210, interval="15m", sigma=0.004)
+    state = fed(FactorState(), quarters)
+    windows = {"15m": quarters, **{name: joined(quarters, n, name) for name, n in (("1h", 4), ("4h", 16), ("1d", 96))}}
+    interest = [(candle.open_time_ms + HOUR, 1e8 + at**2) for at, candle in enumerate(windows["1h"])]
+    for sample in interest:
+        state.add_open_interest(*sample)
+    view = view_of(state, some_context(8, state.hour.last_open_ms))
+    policy, gates, table = ScoringPolicy(min_score=0.0), GateState(), SHIPPED["factors"]
+    fast, _ = assess(view, policy, gates, table)
+    slow, _ = assess_windows(windows, interest, view.context, policy, gates, table, view.time_ms)
+    assert slow.probability.p_long == pytest.approx(fast.probability.p_long)
+    assert slow.strength.value == pytest.approx(fast.strength.value)
+    assert (slow.tier, slow.reasons, slow.levels, slow.coherence) == (
+        fast.tier, fast.reasons, fast.levels, fast.coherence
+    )  # fmt: skip
