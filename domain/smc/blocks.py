@@ -125,7 +125,8 @@ def _holds(block: OrderBlock, bar: Bar, now_ms: int) -> bool:
     inside = bar.low <= block.high and bar.high >= block.low
     block.tests += inside and not block.inside
     block.inside = inside
-    return not block.broken_by(bar) and block.decay(now_ms) > 0.0
+    worn = block.tests >= TESTS_MAX or now_ms - block.created_ms >= WORN_MS
+    return not worn and not block.broken_by(bar)
 
 
 def _confirmed(tail: Tail, interval_ms: int) -> OrderBlock | None:

@@ -59,9 +59,9 @@ def grab_of(tail: Tail, swings: Swings, atr: float | None) -> tuple[bool, int]:
 
 def is_institutional(tail: Tail) -> bool:
     """Say whether the newest bar is mostly body (> 0.7 of its range) on an amount of z-score > 2 within 20 bars."""
-    amounts = tail.amounts[-20:]
     if len(tail.bars) <= 20 or tail.bars[-1].body <= 0.7:
         return False
+    amounts = tail.amounts[-20:]
     mean = sum(amounts) / 20.0
     if not 0.0 < mean < math.inf:
         return False
@@ -105,10 +105,11 @@ class Reversal(msgspec.Struct, array_like=True):
         return sum(score for score, sign in zip(_SCORES, signs, strict=True) if sign == -side)
 
     def _diverging(self, closes: list[float]) -> int:
-        if len(self.strengths) < 15:
+        now = self.strengths[-1]
+        if len(self.strengths) < 15 or -0.5 <= now <= 0.5:
             return 0
         before, after = self.strengths[:10], self.strengths[10:]
-        old, new, now = closes[-15:-5], closes[-5:], self.strengths[-1]
+        old, new = closes[-15:-5], closes[-5:]
         if now > 0.5 and max(new) > max(old) and max(after) < max(before):
             return -1
         if now < -0.5 and min(new) < min(old) and min(after) > min(before):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import msgspec
@@ -12,7 +13,7 @@ from domain.smc.bars import LOG_NOISE, Bar, Tail, bar_of
 from domain.smc.blocks import Blocks, Retested
 from domain.smc.gaps import Gaps
 from domain.smc.liquidity import Reversal, Zone, grab_of, is_institutional, zones_of
-from domain.smc.swings import Break, Swings
+from domain.smc.swings import Break, Swing, Swings
 
 MIN_BARS = 10
 """Fewer bars than this say nothing about structure."""
@@ -78,7 +79,7 @@ class Structure(msgspec.Struct, array_like=True):
         tail, interval_ms = self.tail, self.interval_ms
         tail.append(bar)
         self.averages.update(bar)
-        self.broke = self.swings.update(tail)
+        self.broke = self.swings.update(tail, self.closes_trend)
         self.blocks.update(tail, interval_ms)
         self.retested.update(tail, interval_ms)
         self.gaps.update(tail, interval_ms)
@@ -88,6 +89,31 @@ class Structure(msgspec.Struct, array_like=True):
         self.zones = zones_of(tail)
         self.trend = _trend(bar.close, self.averages)
         self.closes_trend = _closes_trend(tail.closes)
+
+    def describe(self) -> dict[str, object]:
+        """Say what is held, in JSON types; levels are prices again."""
+        exp, broke = math.exp, self.swings.last_break
+        return {
+            "code": self.code,
+            "trend": self.trend,
+            "closes_trend": self.closes_trend,
+            "swing_highs": _prices(self.swings.highs),
+            "swing_lows": _prices(self.swings.lows),
+            "last_break": None
+            if broke is None
+            else {"kind": broke.kind, "side": broke.side, "level": exp(broke.level), "open_ms": broke.open_ms},
+            "order_blocks": [
+                {"side": b.side, "low": exp(b.low), "high": exp(b.high), "quality": b.quality, "tests": b.tests,
+                 "decay": b.decay(self.closed_ms)} for b in self.blocks.held
+            ],
+            "gaps": [
+                {"side": g.side, "low": exp(g.low), "high": exp(g.high), "fill": g.fill} for g in self.gaps.held
+            ],
+            "zones": [{"side": z.side, "level": exp(z.level), "strength": z.strength} for z in self.zones],
+            "grab": self.grab_side if self.grabbed else None,
+            "reversal_against_long": self.reversal.against(1),
+            "reversal_against_short": self.reversal.against(-1),
+        }  # fmt: skip
 
     @property
     def ready(self) -> bool:
@@ -119,6 +145,10 @@ class Structure(msgspec.Struct, array_like=True):
     def adx(self) -> float | None:
         """Average directional index of ln(price), 0 … 100."""
         return self.averages.direction.value
+
+
+def _prices(swings: list[Swing]) -> list[float]:
+    return [math.exp(swing.level) for swing in swings]
 
 
 def _trend(close: float, averages: Averages) -> int | None:

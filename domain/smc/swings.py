@@ -31,7 +31,7 @@ class Swing(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Break(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The first bar beyond a swing: `BOS` goes on with the structure, `CHOCH` turns against it.
+    """The first bar beyond a swing: `BOS` goes on with the trend of structure, `CHOCH` turns it.
 
     `side` is +1 upward, -1 downward; `level` is ln of the swing's price, `strength` how far beyond (ln) the bar went.
     """
@@ -57,9 +57,12 @@ class Swings(msgspec.Struct, array_like=True):
     low_taken: int = -1
     last_break: Break | None = None
 
-    def update(self, tail: Tail) -> Break | None:
-        """Take the newest bar of the tail: give the break that it makes, and learn the swing that it confirms."""
-        found = self._break(tail.bars[-1])
+    def update(self, tail: Tail, trend: int) -> Break | None:
+        """Take the newest bar of the tail: give the break that it makes, and learn the swing that it confirms.
+
+        `trend` is the structure trend of the closes before this bar: what the break goes on with, or turns.
+        """
+        found = self._break(tail.bars[-1], trend)
         if len(tail.bars) > 2 * REACH:
             self._learn(tail)
         return found
@@ -84,7 +87,7 @@ class Swings(msgspec.Struct, array_like=True):
         if changed:
             self.code = structure_code([swing.level for swing in self.highs], [swing.level for swing in self.lows])
 
-    def _break(self, bar: Bar) -> Break | None:
+    def _break(self, bar: Bar, trend: int) -> Break | None:
         high = self.highs[-1] if self.highs and self.highs[-1].at != self.high_taken else None
         low = self.lows[-1] if self.lows and self.lows[-1].at != self.low_taken else None
         over = bar.high - high.level if high is not None and bar.high > high.level else 0.0
@@ -93,7 +96,7 @@ class Swings(msgspec.Struct, array_like=True):
             self.high_taken = high.at
         if low is not None and under > 0.0:
             self.low_taken = low.at
-        kind, side = break_of(self.code, over, under)
+        kind, side = break_of(trend, over, under)
         if kind is None:
             return None
         taken = high if side > 0 else low

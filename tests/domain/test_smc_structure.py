@@ -245,6 +245,15 @@ def test_everything_said_about_sound_candles_is_finite(candles):
         assert all(map(math.isfinite, numbers(said(structure))))
 
 
+def test_a_structure_describes_itself_in_json_and_in_prices():
+    structure = Structure.of(STEP_MS, [candle_of(one) for one in walk_bars(5, 400)])
+    told = msgspec.json.decode(msgspec.json.encode(structure.describe()))
+    assert told["code"] == structure.code
+    assert told["swing_highs"] == [pytest.approx(math.exp(swing.level)) for swing in structure.swings.highs]
+    assert {block["tests"] for block in told["order_blocks"]} <= {0, 1, 2}
+    assert told["last_break"]["kind"] in {"BOS", "CHOCH"}
+
+
 def test_state_stays_small_however_long_the_market_lasts():
     structure = read(walk_bars(5, 3000))
     assert len(structure.tail.bars) == len(structure.tail.highs) == len(structure.tail.amounts) == 24

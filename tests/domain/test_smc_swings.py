@@ -90,7 +90,7 @@ def with_peaks(bars: list[Bar]) -> list[Bar]:
 
 @pytest.mark.parametrize("mirror", [list, mirrored])
 def test_rising_swings_make_a_rising_structure_whose_next_high_is_a_bos_and_whose_next_low_turns_it(mirror):
-    bars = mirror(with_peaks(zigzag([*RISING, 50.0])))
+    bars = mirror(with_peaks(zigzag([*RISING, 50.0, 60.0])))
     structure, breaks = read([]), []
     for one in bars:
         structure.update_bar(one)
@@ -100,7 +100,7 @@ def test_rising_swings_make_a_rising_structure_whose_next_high_is_a_bos_and_whos
     assert structure.code == sign
     assert [(b.kind, b.side) for b in breaks[-2:]] == [("BOS", sign)] * 2
     assert breaks[-1].level == sign * 41.0
-    (low,) = mirror([Bar(bars[-1].open_ms + 1, 50.0, 50.0, 20.0, 30.0, 1.0)])
+    (low,) = mirror([Bar(bars[-1].open_ms + 1, 60.0, 60.0, 20.0, 30.0, 1.0)])
     structure.update_bar(low)
     assert structure.broke is not None
     assert (structure.broke.kind, structure.broke.side) == ("CHOCH", -sign)
