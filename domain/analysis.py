@@ -19,24 +19,23 @@ from msgspec.structs import replace
 
 from domain import assessment as record
 from domain.calibration import Calibration
+from domain.calibration_tables import SHIPPED
 from domain.config import Config
 from domain.factors import FactorView, MarketContext
 from domain.features import Book, Features, IctView, features
 from domain.market import Candle
-from domain.market_trend import confirm
 from domain.reading import Reading
 from domain.scoring import GateState, PublicationState, ScoringPolicy, Verdict, assess
 from domain.scoring.gates import GateReport, Measured, judge
 from domain.scoring.prices import Levels
 from domain.scoring.publication import Publication, Tier, advance
-from domain.scoring.verdict import Strength, strength_of
 from domain.strategies import Pass, Proposal, View, hybrid, ict
 from domain.strategies.factors import proposal_of
+from domain.strength import Strength, strength_of
 from domain.values import Side
 
 NAMES: Final = ("factors", "ict", "hybrid")
 """The strategies that rest on the full analysis."""
-_TIERS: Final[tuple[Tier, ...]] = ("none", "watch", "prime")
 FLOW_BARS: Final = 3
 """How many 5m bars the order flow of the features looks back: a quarter of an hour, as factor Q does."""
 
@@ -61,8 +60,9 @@ class Ways(msgspec.Struct, frozen=True):
     tables: dict[str, Calibration]
 
     @classmethod
-    def of(cls, config: Config, tables: dict[str, Calibration]) -> Ways:
-        """Take the settings."""
+    def of(cls, config: Config) -> Ways:
+        """Take the settings; their tables go before the shipped ones."""
+        tables = {**SHIPPED, **{table.strategy: table for table in config.scoring.tables}}
         return cls(config.strategy.name, config.strategy.relaxed, policy_of(config), tables)
 
 
@@ -81,6 +81,8 @@ class _Judged(msgspec.Struct, frozen=True):
 
     outcome: Proposal | Pass
     side: int
+    p: float
+    raw: float | None
     strength: Strength
     needed: float
     tier: Tier
@@ -136,23 +138,31 @@ def _judged(
     of_factors = _of_verdict(verdict, after)
     if ways.strategy == "factors":
         return of_factors
-    ranked = _ranked(found, ways.tables["ict"])
+    ranked = found if isinstance(found, Pass) else _ranked(found, ways.tables["ict"])
     prime = of_factors.outcome if verdict.tier == "prime" else Pass(verdict.reasons[0])
     outcome = ranked if ways.strategy == "ict" else hybrid.combine(prime, ranked)
     if isinstance(outcome, Pass):
         if ways.strategy == "hybrid" and outcome.reason != "CONFLICT":
-            return of_factors
+            return replace(of_factors, raw=None)
         none = Strength(0.0, 0.0, 0.0, 1.0)
-        return replace(of_factors, outcome=outcome, side=0, strength=none, tier="none", reasons=(outcome.reason,),
-                       levels=None)  # fmt: skip
-    if outcome is prime:
-        return of_factors
-    alone = _weighed(moment, ways, gates, verdict, outcome)
-    return of_factors if ways.strategy == "hybrid" and _is_more(of_factors.tier, alone.tier) else alone
+        return replace(of_factors, outcome=outcome, side=0, p=0.5, raw=None, strength=none, tier="none",
+                       reasons=(outcome.reason,), levels=None)  # fmt: skip
+    if ways.strategy == "ict":
+        assert isinstance(found, Proposal), "a pass stays a pass"
+        return _weighed(moment, ways, gates, verdict, outcome, 100.0 * found.confidence)
+    joined = _of_hybrid(moment, ways, gates, verdict, outcome)
+    if joined.tier == "prime":
+        return joined
+    if isinstance(prime, Proposal) and outcome is not prime:
+        # where both agree, but the nearer levels of the rules don't carry the costs, the factors stand alone
+        alone = _of_hybrid(moment, ways, gates, verdict, prime)
+        return alone if alone.tier == "prime" else joined
+    return replace(of_factors, raw=None) if of_factors.tier == "watch" and joined.tier == "none" else joined
 
 
-def _is_more(tier: Tier, than: Tier) -> bool:
-    return _TIERS.index(tier) > _TIERS.index(than)
+def _of_hybrid(moment: Moment, ways: Ways, gates: GateState, verdict: Verdict, outcome: Proposal) -> _Judged:
+    raw = 100.0 * outcome.confidence
+    return _weighed(moment, ways, gates, verdict, _ranked(outcome, ways.tables["hybrid"]), raw)
 
 
 def _of_verdict(verdict: Verdict, after: GateState) -> _Judged:
@@ -162,6 +172,8 @@ def _of_verdict(verdict: Verdict, after: GateState) -> _Judged:
     return _Judged(
         outcome=watched or proposal_of(verdict),
         side=verdict.side,
+        p=verdict.p,
+        raw=verdict.direction.score if verdict.side else None,
         strength=verdict.strength,
         needed=verdict.prime_strength,
         tier=verdict.tier,
@@ -172,15 +184,13 @@ def _of_verdict(verdict: Verdict, after: GateState) -> _Judged:
     )
 
 
-def _ranked(found: Proposal | Pass, table: Calibration) -> Proposal | Pass:
-    """Make the rules' confidence comparable with other strategies'."""
-    if isinstance(found, Pass):
-        return found
+def _ranked(found: Proposal, table: Calibration) -> Proposal:
+    """Make a confidence comparable with other strategies'."""
     return replace(found, confidence=table.confidence(100.0 * found.confidence))
 
 
-def _weighed(moment: Moment, ways: Ways, gates: GateState, verdict: Verdict, proposal: Proposal) -> _Judged:
-    """Weigh a proposal of the `ict` rules, alone or joined with the factors': strength, gates, tier."""
+def _weighed(moment: Moment, ways: Ways, gates: GateState, verdict: Verdict, proposal: Proposal, raw: float) -> _Judged:
+    """Weigh a proposal of the `ict` rules, of the factors, or of both: strength, gates, tier."""
     policy, side = ways.policy, proposal.side.sign
     strength = strength_of(proposal.confidence, proposal.win, verdict.strength.multiplier)
     table = ways.tables[ways.strategy]
@@ -193,11 +203,14 @@ def _weighed(moment: Moment, ways: Ways, gates: GateState, verdict: Verdict, pro
     reasons = (*short, *weak, *report.reasons)
     watched = strength.value >= needed - policy.watch_margin and not short
     tier: Tier = "prime" if not reasons else "watch" if watched else "none"
-    return _Judged(proposal, side, strength, needed, tier, reasons, levels, report, after)
+    return _Judged(proposal, side, proposal.win, raw, strength, needed, tier, reasons, levels, report, after)
 
 
 def _levels(proposal: Proposal, verdict: Verdict, reading: Reading) -> Levels:
-    """Give a proposal's levels as the gates want them: the way to the first target is that to the stop."""
+    """Give a proposal's levels as the gates want them. Those of the rules have no zone; TP1 is one risk away."""
+    known = verdict.levels
+    if known is not None and known.entry == proposal.entry and known.stop == proposal.stop:
+        return known
     hour, sign = reading.factors.hour, proposal.side.sign
     risk = abs(math.log(proposal.entry / proposal.stop))
     extreme = max(hour.high[-72:], default=0.0) if sign > 0 else min(hour.low[-72:], default=0.0)
@@ -231,8 +244,11 @@ def _recorded(
             strength.value,
             record.centi(strength.by_confidence),
             record.centi(strength.by_probability),
-            record.centi(strength.multiplier),
+            strength.multiplier,
             judged.needed,
+            judged.side,
+            judged.p,
+            judged.raw,
         ),
         chain=_chain(moment, verdict),
         maturity=verdict.maturity.name,
@@ -249,8 +265,7 @@ def _recorded(
 
 def _chain(moment: Moment, verdict: Verdict) -> record.Chain:
     scores, qualities = record.scores_centi(verdict.scores)
-    direction, modulation, factors = verdict.direction, verdict.modulation, moment.reading.factors
-    confirmed = confirm(factors.quarter, factors.hour, verdict.side) if verdict.side else None
+    direction, modulation, confirmed = verdict.direction, verdict.modulation, verdict.confirmation
     return record.Chain(
         scores_centi=scores,
         qualities_centi=qualities,

@@ -23,14 +23,18 @@ Centi: TypeAlias = int
 class Strength(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """How strong the verdict is, 0 … 100: its parts by confidence and by probability, times a multiplier.
 
-    `needed` is the Prime strength: calibrated, or `scoring.min_score`.
+    `needed` is the Prime strength: calibrated, or `scoring.min_score`. `side` (+1, -1, 0) and `p` are the verdict's.
+    `raw` (0 … 100) is the strategy's score before its table made a confidence of it; None where it had none to rank.
     """
 
     value: float
     by_confidence_centi: Centi
     by_probability_centi: Centi
-    multiplier_centi: Centi
+    multiplier: float
     needed: float
+    side: int
+    p: float
+    raw: float | None
 
 
 class Chain(msgspec.Struct, frozen=True, gc=False, array_like=True):

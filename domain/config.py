@@ -9,6 +9,8 @@ from decimal import Decimal
 
 import msgspec
 
+from domain.calibration import Calibration
+
 
 class AccountConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One paper account and its limits. Amounts in USDT, shares as fractions of equity."""
@@ -41,7 +43,8 @@ class ScoringConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a verdict demands: the thresholds of `domain/scoring/policy.py`, which says what each means.
 
     `min_score` is the Prime strength, 0 … 100; below 0 it is the calibrated one. Costs are those of the venue, the
-    expected holding time is the time stop, and the pause between two publications is the strategy's cooldown.
+    expected holding time is the time stop, and the pause between two publications is the strategy's cooldown. `tables`
+    replace the shipped calibration of their strategies; `run.py calibrate` makes them.
     """
 
     profile: str = "balanced"
@@ -63,6 +66,7 @@ class ScoringConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probability_hold: float = 0.01
     confirm_bars: int = 3
     confirm_of: int = 2
+    tables: tuple[Calibration, ...] = ()
 
 
 class ScanConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,7 +19,6 @@ from domain import sizing
 from domain.analysis import FLOW_BARS, Moment, Ways, analyse
 from domain.analysis import NAMES as BUILT_IN
 from domain.base import event_id
-from domain.calibration_tables import SHIPPED
 from domain.config import Config
 from domain.deal import VIRTUAL
 from domain.errors import Refused
@@ -41,7 +40,7 @@ class Signals(msgspec.Struct, frozen=True):
     def of(cls, config: Config, strategy: Strategy) -> Signals:
         """Find out which kind of strategy it is. The full analysis needs the 5m frame."""
         built_in = config.strategy.name in BUILT_IN and INTERVALS_MS[config.base_interval] <= INTERVALS_MS["5m"]
-        return cls(config, strategy, Ways.of(config, SHIPPED) if built_in else None)
+        return cls(config, strategy, Ways.of(config) if built_in else None)
 
     def analyze(self, state: SymbolState, time_ms: int) -> tuple[SymbolEvent, ...]:
         """Give the analysis of the close at `time_ms`, and what follows from it."""

@@ -20,6 +20,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from domain.calibration_tables import SHIPPED
 from domain.config import (
     AccountConfig,
     Config,
@@ -279,6 +280,13 @@ def _check_together(settings: Settings) -> None:
 
 def _check_scoring(scoring: ScoringConfig) -> None:
     """A gate stays open down to a limit that is looser than the one at which it opens, or it would flap."""
+    for table in scoring.tables:
+        ranks = [rank for _, rank in table.knots]
+        if table.strategy not in SHIPPED or not ranks or not 0.0 <= table.prime_strength <= 100.0:
+            expected = f"tables of {', '.join(SHIPPED)} with knots and a Prime strength of 0 to 100"
+            raise InvalidInput("scoring.tables", expected, f"{table.strategy}, {len(ranks)} knots")
+        if list(table.knots) != sorted(table.knots) or not all(0.0 <= rank <= 1.0 for rank in ranks):
+            raise InvalidInput("scoring.tables", "ascending knots with ranks of 0 to 1", f"{table.knots}")
     if scoring.confirm_of > scoring.confirm_bars:
         expected = f"at most scoring.confirm_bars ({scoring.confirm_bars})"
         raise InvalidInput("scoring.confirm_of", expected, str(scoring.confirm_of))
@@ -372,4 +380,7 @@ def _toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in cast("Sequence[object]", value)) + "]"
+    if isinstance(value, dict):
+        pairs = cast("dict[str, object]", value).items()
+        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in pairs if item is not None) + "}"
     return f'"{value}"' if isinstance(value, str) else str(value)

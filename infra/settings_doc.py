@@ -33,6 +33,7 @@ DOCUMENTATION: Final = {
     "scoring.probability_hold": "Gate 4 stays open while P is at most so far below what the contract's age demands.",
     "scoring.confirm_bars": "A tier is confirmed by the last so many closed 15m bars,",
     "scoring.confirm_of": "if so many of them agree.",
+    "scoring.tables": "Calibration of your own, in place of the shipped one: what `run.py calibrate` prints.",
     "scan": "The periodic summary of all symbols' analyses. Recorded with the run.",
     "scan.interval_seconds": "Market seconds between two summaries. 0: none.",
     "scan.named": "How many near misses and rejections a summary names.",

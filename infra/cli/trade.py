@@ -162,7 +162,7 @@ def backtest_command(
     settings = resolved.settings
     strategy_named(settings.strategy.name)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    market = _recorded(data, symbols, since, until, settings)
+    market = recorded_market(data, symbols, since, until, settings)
     started = SessionStarted(
         config=settings.config,
         code_version=code_version(),
@@ -187,9 +187,10 @@ def backtest_command(
     return 0
 
 
-def _recorded(
+def recorded_market(
     data: Path, symbols: str | None, since: str | None, until: str | None, settings: Settings
 ) -> RecordedMarket:
+    """Open the recorded candles that a command's options name. Raises `InvalidInput`."""
     catalogue, base_interval = Catalogue.open(data), settings.base_interval
     names = catalogue.symbols(base_interval) if symbols is None else _listed(symbols)
     if not names:
