@@ -8,9 +8,9 @@ Looked at hourly (net of 14 bps, within 2 h, at SL, TP2 or time), 41 % of all wo
 the ranks the share hardly changes, and the Brier score of P is 0.30, worse than a coin's 0.25. So confidence is a
 strength by the rules and no proven edge, and P is too sure of itself: hence the model that learns from outcomes.
 
-`ict` was made with `run.py calibrate` from 23,040 analyses of the same five symbols (2025-05-20 to 06-05, every 5m
-close). Nearly all of its proposals are barred by costs: two ATR of 5m are less than four round trips away. So the
-share of 2 % decides nothing, and Prime takes at least what full confidence gives without any probability, 60.
+`ict` and `hybrid` were made with `run.py calibrate` from 23,040 analyses of the same five symbols (2025-05-20 to 06-05,
+every 5m close). Nearly all proposals of the rules are barred by costs: two ATR of 5m are less than four round trips
+away. So the share of 2 % decides nothing, and Prime takes at least what full confidence gives without any probability.
 """
 
 from domain.calibration import Calibration
@@ -24,8 +24,13 @@ _ICT_KNOTS = (
     (38.14, 0.8), (42.89, 0.9), (48.56, 0.95), (55.16, 0.98), (57.61, 0.99), (78.76, 1.0),
 )  # fmt: skip
 
+_HYBRID_KNOTS = (
+    (0.0, 0.0), (10.61, 0.1), (20.34, 0.2), (30.01, 0.3), (39.79, 0.4), (49.19, 0.5), (57.12, 0.6), (66.94, 0.7),
+    (79.56, 0.8), (89.78, 0.9), (94.64, 0.95), (97.93, 0.98), (98.81, 0.99), (100.0, 1.0),
+)  # fmt: skip
+
 SHIPPED: dict[str, Calibration] = {
     "factors": Calibration("factors", "2025-06.1", _KNOTS, prime_strength=97.8, samples=63_484),
     "ict": Calibration("ict", "2025-06.1", _ICT_KNOTS, prime_strength=60.0, samples=15_334),
-    "hybrid": Calibration("hybrid", "identity.1", ((0.0, 0.0), (100.0, 1.0)), prime_strength=100.0),
+    "hybrid": Calibration("hybrid", "2025-06.1", _HYBRID_KNOTS, prime_strength=60.0, samples=12_591),
 }
