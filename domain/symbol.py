@@ -42,6 +42,9 @@ from domain.market import (
 )
 from domain.market_view import HOURS_KEPT, REFERENCES, JoinMarket, ReportHours, SeeHours
 from domain.market_view import STREAM as MARKET
+from domain.scan import row_of
+from domain.scanning import STREAM as SCAN
+from domain.scanning import EnlistSymbol, ReportAnalysis
 from domain.strategies import Strategy
 from domain.symbol_events import (
     CandleClosed,
@@ -212,8 +215,11 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
             if not facts.attached and len(state.closed) == 1 and config.strategy.analysis_interval not in state.closed:
                 return ()
             return _candle_closed(state, candle, config)
+        case SymbolAnalyzed():
+            report = ReportAnalysis(row_of(facts.symbol, event), state.frames.held, facts.candles)
+            return (Tell(SCAN, report),)
         case SymbolListed():
-            return (Tell(MARKET, JoinMarket(facts.symbol)),)
+            return Tell(MARKET, JoinMarket(facts.symbol)), Tell(SCAN, EnlistSymbol(facts.symbol))
         case HistoryLoaded(interval, candles) if interval == "1h" and facts.symbol in REFERENCES:
             return (Tell(MARKET, ReportHours(facts.symbol, tuple(map(_hour, candles[-HOURS_KEPT:])))),)
         case SignalRaised(number, _, strategy, proposal) if facts.instrument is not None:

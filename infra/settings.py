@@ -228,9 +228,18 @@ def _from_text(key: str, text: str) -> object:
     """Read what environment and command line can only give as text."""
     if key == "market.symbols":
         return int(text) if text.isdecimal() else [name.strip().upper() for name in text.split(",") if name.strip()]
+    if key == "scoring.tables":
+        return _toml_value(key, text)
     if text.lower() in {"true", "false"}:
         return text.lower() == "true"
     return text
+
+
+def _toml_value(key: str, text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(key, "a TOML array", repr(text)) from error
 
 
 def _expected(what: str) -> str:
