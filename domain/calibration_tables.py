@@ -19,7 +19,7 @@ _KNOTS = (
 )  # fmt: skip
 
 SHIPPED: dict[str, Calibration] = {
-    "factors": Calibration("factors", "2025-06.2", _KNOTS, prime_strength=97.8, samples=63_484),
+    "factors": Calibration("factors", "2025-06.1", _KNOTS, prime_strength=97.8, samples=63_484),
     "ict": Calibration("ict", "identity.1", ((0.0, 0.0), (100.0, 1.0)), prime_strength=100.0),
     "hybrid": Calibration("hybrid", "identity.1", ((0.0, 0.0), (100.0, 1.0)), prime_strength=100.0),
 }
