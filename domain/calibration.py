@@ -115,8 +115,14 @@ def knots_of(raws: Sequence[float]) -> tuple[tuple[float, float], ...]:
 
 
 def prime_strength_of(ascending: Sequence[float], share: float) -> float:
-    """Give the strength that `share` of the analyses reach, in tenths; 100 if there are none."""
-    return round(percentile(ascending, 1.0 - share), 1) if ascending else 100.0
+    """Give the strength that `share` of the analyses reach, in tenths; 100 if nothing could be Prime at all.
+
+    Where fewer than that share may be Prime, it is the lowest strength that may: all of them, and nothing more.
+    """
+    possible = next((strength for strength in ascending if strength > 0.0), None)
+    if possible is None:
+        return 100.0
+    return round(max(possible, percentile(ascending, 1.0 - share)), 1)
 
 
 def hit_rates(table: Calibration, samples: Sequence[Sample]) -> tuple[HitRate, ...]:

@@ -119,7 +119,7 @@ def confirm(quarter: Bars, hour: Bars, side: int) -> Confirmation | None:
     level = sum(turnover[-20:]) / 20.0
     recent = sum(turnover[-3:]) / 3.0 / level if level > 0.0 else 1.0
     spike = abs(turnover[-1] - level) / level if level > 0.0 else 0.0
-    right = sum((price - quarter.ema10.level) * side > 0.0 for price in close[-8:])
+    right = sum(above * side > 0.0 for above in quarter.above10)
     end = max(quarter.high[-9:-1]) if side > 0 else min(quarter.low[-9:-1])
     tests = (
         ("ABOVE_EMA10" if side > 0 else "BELOW_EMA10", right >= 6),

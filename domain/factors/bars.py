@@ -34,7 +34,8 @@ class Bars(msgspec.Struct, gc=False):
 
     `bought` is the net taker flow of a bar in USDT (bought minus sold), nan where unknown; `estimated` counts the
     newest bars in a row whose turnover was taken as volume times close, because the source lacks it. `atr` is Wilder's
-    over 14 bars of ln(price). `order` holds the signs of EMA 5 - EMA 20 of the last 6 bars.
+    over 14 bars of ln(price). `order` holds the signs of EMA 5 - EMA 20 of the last 6 bars,
+    `above10` those of close - EMA 10 of the last 8.
     """
 
     capacity: int
@@ -47,6 +48,7 @@ class Bars(msgspec.Struct, gc=False):
     turnover: list[float] = msgspec.field(default_factory=list[float])
     bought: list[float] = msgspec.field(default_factory=list[float])
     order: list[float] = msgspec.field(default_factory=list[float])
+    above10: list[float] = msgspec.field(default_factory=list[float])
     true_range: ATR = msgspec.field(default_factory=lambda: ATR(14))
     ema5: Average = msgspec.field(default_factory=lambda: Average(5))
     ema10: Average = msgspec.field(default_factory=lambda: Average(10))
@@ -70,7 +72,7 @@ class Bars(msgspec.Struct, gc=False):
         push(self.bought, bought_of(candle, turnover), capacity)
         self.true_range.update_hlc(high, low, close)
         push(self.order, sign(self.ema5.add(close) - self.ema20.add(close)), 6)
-        self.ema10.add(close)
+        push(self.above10, sign(close - self.ema10.add(close)), 8)
         self.ema30.add(close)
         return True
 

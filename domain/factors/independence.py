@@ -44,7 +44,7 @@ def mapped(beta_btc: float, beta_eth: float, quality: float = 1.0) -> FactorScor
 def joined(reference: Reference, last_ms: int) -> list[float]:
     """Give up to 24 returns that end with the bar opened at `last_ms`; none if that is too far back."""
     behind = (reference.last_open_ms - last_ms) // HOUR_MS
-    closes = reference.ln_close[: len(reference.ln_close) - behind]
+    closes = reference.ln_close[: max(0, len(reference.ln_close) - behind)]
     return returns(closes, min(RETURNS, len(closes) - 1)) if len(closes) > 1 else []
 
 

@@ -56,8 +56,7 @@ def assess(
     view: FactorView, policy: ScoringPolicy, gates: GateState, calibration: Calibration
 ) -> tuple[Verdict, GateState]:
     """Run the chain; give the verdict and the gates' next state."""
-    state, context = view.state, view.context
-    return judge_scores(score_all(view), coherence(state), view, policy, gates, calibration, context.market_trend)
+    return judge_scores(score_all(view), coherence(view.state), view, policy, gates, calibration)
 
 
 def judge_scores(
@@ -67,16 +66,15 @@ def judge_scores(
     policy: ScoringPolicy,
     gates: GateState,
     calibration: Calibration,
-    market_trend: float | None,
 ) -> tuple[Verdict, GateState]:
     """Run the chain from given scores on; `assess` without the computing of factors."""
     state, context = view.state, view.context
     bars = state.hour
-    regime = regime_of(market_trend, state.volatility_1h)
+    regime = regime_of(context.market_trend, state.volatility_1h)
     weights = weights_of(policy.profile, regime)
     direction = direction_of(scores, weights, bars.seen)
     side = direction.side
-    modulation = modulation_of(side, scores["F"].value, coherent, market_trend)
+    modulation = modulation_of(side, scores["F"].value, coherent, context.market_trend)
     confirmation = confirm(state.quarter, bars, side) if side else None
     probability = probability_of(direction, modulation)
     p = probability.of(side)
@@ -90,8 +88,8 @@ def judge_scores(
     reasons = _reasons(direction, short, strength.value, prime_strength, modulation, report)
     tier = _tier(reasons, side, strength.value, prime_strength - policy.watch_margin)
     return Verdict(
-        scores, regime, weights, direction, confidence, coherent, confirmation, modulation, probability, strength, levels, report,
-        maturity, prime_strength, tier, reasons,
+        scores, regime, weights, direction, confidence, coherent, confirmation, modulation, probability, strength,
+        levels, report, maturity, prime_strength, tier, reasons,
     ), after  # fmt: skip
 
 

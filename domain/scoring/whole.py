@@ -30,4 +30,4 @@ def assess_windows(
             state.close(interval, candle)
     scores = whole_scores(windows["1h"], windows["15m"], interest, context)
     view = FactorView("", time_ms, state, context)
-    return judge_scores(scores, coherence(state), view, policy, gates, calibration, context.market_trend)
+    return judge_scores(scores, coherence(state), view, policy, gates, calibration)

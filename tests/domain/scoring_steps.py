@@ -62,6 +62,4 @@ def judged(
     context = context or MarketContext(onboard_ms=LISTED_LONG_AGO)
     at_ms = state.hour.last_open_ms + HOUR if time_ms is None else time_ms
     view = FactorView("BTCUSDT", at_ms, state, context)
-    return judge_scores(
-        given, coherent, view, policy or ScoringPolicy(), gates or GateState(), calibration, context.market_trend
-    )
+    return judge_scores(given, coherent, view, policy or ScoringPolicy(), gates or GateState(), calibration)

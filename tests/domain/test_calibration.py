@@ -69,6 +69,12 @@ def test_too_few_samples_are_refused() -> None:
 def test_equal_scores_share_one_knot() -> None:
     assert knots_of([7.0] * 300) == ((7.0, 1.0),)
     assert Calibration("toy", "2", knots_of([7.0] * 300), 1.0).confidence(3.0) == 1.0
+
+
+def test_where_too_few_may_be_prime_all_of_them_are_and_nothing_more() -> None:
+    assert prime_strength_of([0.0] * 995 + [40.0] * 5, 0.02) == 40.0
+    assert prime_strength_of([0.0] * 900 + [40.0] * 80 + [90.0] * 20, 0.01) == 90.0
+    assert prime_strength_of([0.0] * 900, 0.02) == 100.0
     assert prime_strength_of([], 0.02) == 100.0
 
 

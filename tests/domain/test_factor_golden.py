@@ -11,7 +11,7 @@ own docstring (S300 is the appendix's series; all on ln(price)):
 | M, S300 | -66 | +36.40 | EMA 3 - EMA 5 is .26775 of its mean size, its 6-bar change 1.15040 of its own: |
 |   |   |   | 60·tanh(.26775/1.5) + 40·tanh(1.15040/1.5) |
 | C, S300 | +100 | +65.81 | slope over 7 sums is 1.57904 of the mean slope, r² 1.0: 100·tanh(1.57904/2), uncrowded |
-| V, S300 | -19 | -12.44 | V_raw = 60·tanh((.89508-1)/.3) + 40·tanh(.010647/.3) = -18.749, times move5/.5 % = .66368 |
+| V, S300 | -19 | -7.67 | V_raw = 60·tanh((.89508-1)/.5) + 40·tanh(.010647/.5) = -11.558, times move5/.5 % = .66368 |
 | O, S300 | -14 | -15.33 | +0.97126 % a day (V41: as a fraction), 7 of 12 hours money in along the fall: |
 |   |   |   | O_raw = 70·tanh(.97126/3) + 30·tanh(7/4) = 50.144, times move12/1 % = -.30563 |
 | E, S300 | -20 | -20 | CHOP 74.57, room 4.80 (ATR is Wilder's now; both parts are clipped) |
@@ -64,7 +64,7 @@ def test_the_mapping_is_symmetric_unrounded_and_unclipped() -> None:
         ("T", 100 * math.tanh(-0.105913835 * (0.7 + 0.3 * 0.164160071) / 0.48 - 0.3)),
         ("M", 60 * math.tanh(0.267749857 / 1.5) + 40 * math.tanh(1.150400570 / 1.5)),
         ("C", 100 * math.tanh(1.579038834 / 2)),
-        ("V", (60 * math.tanh((0.895083083 - 1) / 0.3) + 40 * math.tanh(0.010646576 / 0.3)) * 0.0033184170 / 0.005),
+        ("V", (60 * math.tanh((0.895083083 - 1) / 0.5) + 40 * math.tanh(0.010646576 / 0.5)) * 0.0033184170 / 0.005),
         ("O", (70 * math.tanh(0.971258742 / 3) + 30 * math.tanh(7 / 4)) * -0.0030562768 / 0.01),
         ("E", -20.0),
     ],

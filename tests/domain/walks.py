@@ -19,7 +19,7 @@ START = 1_700_006_400_000
 def walk(
     seed: int, bars: int, *, sigma: float = 0.006, wicks: bool = True, interval: str = "1h", price: float = 100.0
 ) -> list[Candle]:
-    """A driftless random walk of ln(price) with lognormal turnover and a random taker share."""
+    """A driftless random walk of ln(price) with very uneven turnover and a random taker share."""
     dice, step = random.Random(seed), INTERVALS_MS[interval]
     close, candles = math.log(price), list[Candle]()
     for at in range(bars):
@@ -28,7 +28,7 @@ def walk(
         for _ in range(12 if wicks else 1):
             inner.append(inner[-1] + dice.gauss(0.0, sigma / math.sqrt(12 if wicks else 1)))
         close = inner[-1]
-        quote = 1e6 * math.exp(dice.gauss(0.0, 0.6))
+        quote = 1e6 * math.exp(dice.gauss(0.0, 1.0))
         share = min(0.95, max(0.05, dice.gauss(0.5, 0.08)))
         low, high = math.exp(min(inner)), math.exp(max(inner))
         base = quote / math.exp(close)
