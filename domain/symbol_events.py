@@ -91,12 +91,16 @@ class SymbolAnalyzed(Event, frozen=True, gc=False):
 
 
 class SignalRaised(Event, frozen=True, gc=False):
-    """The symbol's verdict changed to a side, and nothing stood against saying so. `number` counts its signals."""
+    """The symbol's verdict changed to a side, and nothing stood against saying so. `number` counts its signals.
+
+    `strength` (0 … 100) is that of the built-in strategies' assessment.
+    """
 
     number: int
     time_ms: int
     strategy: str
     proposal: Proposal
+    strength: float | None = None
 
 
 class SignalDeclined(Event, frozen=True, gc=False):
@@ -105,6 +109,7 @@ class SignalDeclined(Event, frozen=True, gc=False):
     time_ms: int
     side: Side
     reasons: tuple[str, ...]
+    strength: float | None = None
 
 
 class PositionAttached(Event, frozen=True, gc=False):
@@ -122,12 +127,17 @@ class PositionDetached(Event, frozen=True, gc=False):
 
 
 class VirtualPositionPlanned(Event, frozen=True, gc=False):
-    """A signal that is not traded is followed virtually. `replaces` is the opposite one that it closes, or ""."""
+    """A signal that is not traded is followed virtually. `replaces` is the opposite one that it closes, or "".
+
+    Where it was watched and no signal at all, `reasons` are all reasons why, and `strength` (0 … 100) is what it had.
+    """
 
     position: str
     plan: Plan
     why: str
     replaces: str
+    reasons: tuple[str, ...] = ()
+    strength: float | None = None
 
 
 EVENTS = (

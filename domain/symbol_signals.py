@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain import sizing
-from domain.analysis import FLOW_BARS, Moment, Ways, analyse
+from domain.analysis import FLOW_BARS, Analysis, Moment, Ways, analyse
 from domain.analysis import NAMES as BUILT_IN
 from domain.base import event_id
 from domain.config import Config
@@ -105,28 +105,33 @@ class Signals(msgspec.Struct, frozen=True):
             said.assessment,
         )
         proposal = replace(outcome, facts=())
+        strength = said.assessment.strength.value
         if said.publication.publish:
             reasons = self._objections(facts, time_ms)
             if not reasons:
-                return analyzed, SignalRaised(facts.signals + 1, time_ms, config.name, proposal)
-            return analyzed, SignalDeclined(time_ms, outcome.side, reasons)
+                return analyzed, SignalRaised(facts.signals + 1, time_ms, config.name, proposal, strength)
+            return analyzed, SignalDeclined(time_ms, outcome.side, reasons, strength)
         if said.tier == "prime":
             held = said.publication.reason == "UNCHANGED"
-            return (analyzed,) if held else (analyzed, SignalDeclined(time_ms, outcome.side, said.reasons))
+            return (analyzed,) if held else (analyzed, SignalDeclined(time_ms, outcome.side, said.reasons, strength))
         if said.tier == "watch" and config.follow_watched:
             signal_id = event_id(f"symbol:{facts.symbol}", facts.version + 1)
-            return analyzed, *self._watched(state, proposal, signal_id, said.reasons)
+            return analyzed, *self._watched(state, proposal, signal_id, said)
         return (analyzed,)
 
     def _watched(
-        self, state: SymbolState, proposal: Proposal, signal_id: str, reasons: tuple[str, ...]
+        self, state: SymbolState, proposal: Proposal, signal_id: str, said: Analysis
     ) -> tuple[SymbolEvent, ...]:
         """Follow what is watched virtually, if nothing of that side is followed or traded already."""
         facts = state.facts
         if facts.instrument is None or any(attached.side is proposal.side for attached in facts.attached):
             return ()
-        followed = self.follow(state, proposal, signal_id, facts.signals + 1, reasons[0])
-        return tuple(event for event in followed if isinstance(event, VirtualPositionPlanned))
+        followed = self.follow(state, proposal, signal_id, facts.signals + 1, said.reasons[0])
+        return tuple(
+            replace(event, reasons=said.reasons, strength=said.assessment.strength.value)
+            for event in followed
+            if isinstance(event, VirtualPositionPlanned)
+        )
 
     def _objections(self, facts: Facts, time_ms: int) -> tuple[str, ...]:
         cooldown_ms = 0 if self.ways else self.config.strategy.cooldown_minutes * 60_000  # publication has its own

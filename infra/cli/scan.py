@@ -12,6 +12,7 @@ from domain.errors import InvalidInput
 from domain.scan import ScanRow, ScanSummary
 from infra.cli import options
 from infra.cli.output import err, out, print_json, print_rows, progress
+from infra.cli.trade import MinScore
 from infra.clock import wall_ms
 from infra.code_version import strategy_named
 
@@ -19,9 +20,6 @@ TEST_SYMBOLS = 10
 
 Data = Annotated[Path | None, typer.Option("--data", help="Recorded candles, each symbol at its own last one.")]
 Test = Annotated[bool, typer.Option("--test", help="Ten symbols only.")]
-MinScore = Annotated[
-    float | None, typer.Option("--min-score", help="Strength (0 to 100) from which a verdict is Prime.")
-]
 Strategy = Annotated[str | None, typer.Option("--strategy", help="hybrid, factors, ict, trend, or your own .py file.")]
 
 

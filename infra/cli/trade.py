@@ -36,6 +36,8 @@ Duration = Annotated[float | None, typer.Option("--duration", help="Stop cleanly
 Speed = Annotated[float | None, typer.Option("--speed", help="Market seconds a real second.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Which synthetic market.")]
 Test = Annotated[bool, typer.Option("--test", help="Ten symbols only.")]
+ScanInterval = Annotated[int | None, typer.Option("--interval", help="Market seconds between two scan summaries.")]
+MinScore = Annotated[float | None, typer.Option("--min-score", help="Strength (0 to 100) that makes a verdict Prime.")]
 NoDashboard = Annotated[bool, typer.Option("--no-dashboard", help="Don't draw the live view.")]
 Data = Annotated[Path, typer.Option("--data", help="Directory of recorded candles (see the README).")]
 From = Annotated[str | None, typer.Option("--from", help="Start of the range (ISO 8601, UTC).")]
@@ -56,6 +58,8 @@ def run_command(
     speed: Speed = None,
     seed: Seed = None,
     duration: Duration = None,
+    interval: ScanInterval = None,
+    min_score: MinScore = None,
     strategy: Strategy = None,
     no_dashboard: NoDashboard = False,
     given: options.Set = None,
@@ -76,6 +80,8 @@ def run_command(
         options.override("market.symbols", "10" if test and symbols is None else symbols),
         options.override("market.speed", speed),
         options.override("market.seed", seed),
+        options.override("scan.interval_seconds", interval),
+        options.override("scoring.min_score", min_score),
         options.override("strategy.name", strategy),
     )
     strategy_named(resolved.settings.strategy.name)
