@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from domain.factors import (
@@ -73,6 +74,7 @@ def whole_scores(
     """Give all scores from at least 36 closed 1h candles, 15m candles and hourly open interest."""
     h = hours_of(hours)
     quarter = np.log(np.array([c.close for c in quarters], dtype=np.float64))
+    deltas = _deltas(h)
     growths, r2 = _growths([notional for _, notional in interest])
     behind = (h.last_open_ms + HOUR_MS - interest[-1][0]) // HOUR_MS if interest else 0
     context_only = {
@@ -83,13 +85,13 @@ def whole_scores(
     return {
         "T": _trend(h),
         "M": _momentum(h),
-        "C": _flow(h),
+        "C": _flow(h, deltas),
         "S": _structure(h, quarter),
         "V": _volume(h),
         "O": _open_interest(h, interest, growths, r2, behind),
         **context_only,
         "I": _independence(h, context),
-        "F": _funds(h, growths[-1] if growths else None),
+        "F": _funds(h, deltas, growths[-1] if growths else None),
         "E": _environment(h),
     }
 
@@ -104,21 +106,14 @@ def ema(values: Column, n: int) -> Column:
     return out
 
 
-def fit(y: Column) -> tuple[float, float]:
-    """Slope and r² by numpy's polynomial fit and correlation."""
-    x = np.arange(len(y), dtype=np.float64)
-    centred: Column = y - float(y[0])
-    if np.ptp(centred) == 0.0:
-        return 0.0, 0.0
-    return float(np.polyfit(x, centred, 1)[0]), float(np.corrcoef(x, centred)[0, 1] ** 2)
-
-
 def _trend(h: Hours) -> FactorScore:
-    slope, r2 = fit(h.close[-12:])
+    slopes, r2 = fits(h.close[-12:], 12)
     signs = np.sign(ema(h.close, 5) - ema(h.close, 20))[-6:]
     order = float(signs[-1]) if abs(signs.sum()) == 6 else 0.0
     moves = np.diff(h.close[-49:])
-    return trend.mapped(slope, r2, order, float(np.sqrt(np.mean(moves**2))), min(1.0, len(h.close) / 49))
+    return trend.mapped(
+        float(slopes[0]), float(r2[0]), order, float(np.sqrt(np.mean(moves**2))), min(1.0, len(h.close) / 49)
+    )
 
 
 def _momentum(h: Hours) -> FactorScore:
@@ -128,34 +123,42 @@ def _momentum(h: Hours) -> FactorScore:
     return momentum.mapped(float(speeds[-1]), float(changes[-1]), *usual, min(1.0, len(h.close) / 100))
 
 
+def fits(y: Column, width: int) -> tuple[Column, Column]:
+    """Slope and r² of every window of a column, by the sums of products."""
+    windows = sliding_window_view(y, width)
+    x = np.arange(width) - (width - 1) / 2.0
+    centred = windows - windows.mean(axis=1, keepdims=True)
+    sxy, spread = centred @ x, np.sum(centred**2, axis=1)
+    flat = spread == 0.0
+    return sxy / np.sum(x**2), np.where(flat, 0.0, sxy**2 / np.where(flat, 1.0, spread * np.sum(x**2)))
+
+
 def _deltas(h: Hours) -> Column:
+    """Net taker flow, halved where the turnover was outside Tukey's fences of the bars up to then."""
     out = h.bought.copy()
     for at in range(19, len(out)):
-        window = h.turnover[max(0, at + 1 - CAPACITY) : at + 1]
-        low, high = np.percentile(window, [25, 75])
+        window = np.sort(h.turnover[max(0, at + 1 - CAPACITY) : at + 1])
+        low, high = np.interp((0.25 * (len(window) - 1), 0.75 * (len(window) - 1)), np.arange(len(window)), window)
         reach = 1.5 * (high - low)
         if not low - reach <= h.turnover[at] <= high + reach:
             out[at] *= 0.5
     return out
 
 
-def _flow(h: Hours) -> FactorScore:
-    known = h.bought[-1] == h.bought[-1] and not np.isnan(h.bought).any()
-    if not known or len(h.close) < 6 + SLOPES_MIN:
+def _flow(h: Hours, deltas: Column) -> FactorScore:
+    if np.isnan(h.bought).any() or len(h.close) < 6 + SLOPES_MIN:
         return missing("NO_TAKER_VOLUME", "")
-    sums = np.cumsum(_deltas(h))
-    fits = [fit(sums[at - 6 : at + 1]) for at in range(6, len(sums))]
-    slopes = np.array([slope for slope, _ in fits])
+    slopes, r2 = fits(np.cumsum(deltas), 7)
     usual = float(np.mean(np.abs(slopes[-CAPACITY:])))
-    changes = _changes(h)[-CAPACITY:]
+    changes = _changes(deltas)
     crowded = bool(changes[-1] > 0.0 and changes[-1] >= np.percentile(changes, 95))
     pace = float(slopes[-1]) / usual if usual > 0.0 else 0.0
-    return flow.mapped(pace, fits[-1][1], crowded=crowded, quality=min(1.0, min(len(slopes), CAPACITY) / 100))
+    return flow.mapped(pace, float(r2[-1]), crowded=crowded, quality=min(1.0, min(len(slopes), CAPACITY) / 100))
 
 
-def _changes(h: Hours) -> Column:
-    deltas = _deltas(h)
-    return np.array([abs(math.fsum(deltas[at - 5 : at + 1])) for at in range(6, len(deltas))])
+def _changes(deltas: Column) -> Column:
+    """Sizes of the net flows of 6 bars, the newest 300."""
+    return np.abs(sliding_window_view(deltas[1:], 6).sum(axis=1))[-CAPACITY:]
 
 
 def _swings(h: Hours) -> tuple[list[tuple[int, float]], int, tuple[int, float]]:
@@ -202,15 +205,24 @@ def _volume(h: Hours) -> FactorScore:
 
 
 def _growths(notional: Sequence[float]) -> tuple[list[float], float]:
-    values, out, r2 = np.array(notional, dtype=np.float64), list[float](), 0.0
-    for at in range(OI_FIT_SAMPLES - 1, len(values)):
-        window = values[at + 1 - OI_FIT_SAMPLES : at + 1]
-        low, high = np.percentile(window, [25, 75])
-        reach = 1.5 * (high - low)
-        sound = np.flatnonzero((window >= low - reach) & (window <= high + reach))
-        slope, r2 = fit(np.interp(np.arange(OI_FIT_SAMPLES), sound, window[sound]))
-        median = float(np.median(values[max(0, at + 1 - OI_MEDIAN_SAMPLES) : at + 1]))
-        out.append(100.0 * slope * 24.0 / median)
+    values = np.array(notional, dtype=np.float64)
+    if len(values) < OI_FIT_SAMPLES:
+        return [], 0.0
+    windows = sliding_window_view(values, OI_FIT_SAMPLES).copy()
+    low, high = np.percentile(windows, [25, 75], axis=1)
+    reach = 1.5 * (high - low)
+    sound = (windows >= (low - reach)[:, None]) & (windows <= (high + reach)[:, None])
+    for at in np.flatnonzero(~sound.all(axis=1)):
+        kept = np.flatnonzero(sound[at])
+        windows[at] = np.interp(np.arange(OI_FIT_SAMPLES), kept, windows[at][kept])
+    x = np.arange(OI_FIT_SAMPLES) - (OI_FIT_SAMPLES - 1) / 2.0
+    centred = windows - windows.mean(axis=1, keepdims=True)
+    slopes = centred @ x / np.sum(x**2)
+    ends = range(OI_FIT_SAMPLES, len(values) + 1)
+    medians = np.array([np.median(values[max(0, end - OI_MEDIAN_SAMPLES) : end]) for end in ends])
+    out: list[float] = (100.0 * slopes * 24.0 / medians).tolist()
+    spread = float(np.sum(centred[-1] ** 2))
+    r2 = float(slopes[-1]) ** 2 * float(np.sum(x**2)) / spread if spread > 0.0 else 0.0
     return out[-OI_CAPACITY:], r2
 
 
@@ -246,11 +258,11 @@ def _independence(h: Hours, context: MarketContext) -> FactorScore:
     return independence.mapped(float(solved[1]), float(solved[2]))
 
 
-def _funds(h: Hours, growth: float | None) -> FactorScore:
+def _funds(h: Hours, deltas: Column, growth: float | None) -> FactorScore:
     if np.isnan(h.bought).any() or len(h.close) < funds.BARS_MIN:
         return missing("NO_TAKER_FLOW", "")
-    usual = float(np.mean(_changes(h)[-CAPACITY:]))
-    pressure = math.fsum(_deltas(h)[-6:]) / (2.0 * usual) if usual > 0.0 else 0.0
+    usual = float(np.mean(_changes(deltas)))
+    pressure = math.fsum(deltas[-6:]) / (2.0 * usual) if usual > 0.0 else 0.0
     day = 100.0 * float(h.close[-1] - h.close[-25])
     slope = float((h.close[-1] - ema(h.close, 30)[-1]) * (2.0 / 31.0) / h.atr[-1])
     return funds.mapped(growth, _busyness(h)[0], pressure, day, slope)
