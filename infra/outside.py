@@ -186,4 +186,4 @@ def _held(population: Population, symbol: str) -> Held:
     state = actor.state
     frames = state.frames
     filled = tuple(name for name in CANDLES if name not in frames.intervals or len(frames.frame(name).window))
-    return Held(symbol, frames.last_open_ms, filled, bool(state.context.open_interest))
+    return Held(symbol, frames.last_open_ms, filled, state.reading.factors.interest.last_ms)

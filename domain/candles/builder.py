@@ -94,6 +94,8 @@ def _joined(open_time_ms: int, parts: Sequence[Candle]) -> Candle:
         last.open_interest,
         last.depth,
         last.flow,
+        last.bid_quantity,
+        last.ask_quantity,
         _total(part.liquidated_long for part in parts),
         _total(part.liquidated_short for part in parts),
     )

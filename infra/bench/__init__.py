@@ -8,6 +8,7 @@
     backtest    candles of a backtest, everything on              the same without a database
     latency     candle received → order released                  one bare INSERT and commit
     indicators  closes through the six indicators                 TA-Lib over a window
+    analysis    full analyses of one symbol                       the same from the whole windows
 
 `measure.py` says how figures are taken, `context.py` where; `histories.py` and `storing.py` make what is measured.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from infra.bench.analysis import bench_analysis
 from infra.bench.append import bench_append
 from infra.bench.backtest import bench_backtest, bench_replay
 from infra.bench.context import BenchContext
@@ -36,6 +38,7 @@ BENCHMARKS: Final[dict[str, Callable[[BenchContext], list[Measure]]]] = {
     "backtest": bench_backtest,
     "latency": bench_latency,
     "indicators": bench_indicators,
+    "analysis": bench_analysis,
 }
 """Every benchmark by its name."""
 

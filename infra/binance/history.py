@@ -31,6 +31,7 @@ from infra.binance.wire.market_bodies import OpenInterestPoint
 CANDLES: Final[Mapping[str, int]] = {"1d": 100, "4h": 200, "1h": 300, "15m": 300, "5m": 300, "1m": 300}
 """How many closed candles a symbol starts with (product.md §2), the longest interval first."""
 OPEN_INTEREST_HOURS: Final = 200
+HOUR_MS: Final = INTERVALS_MS["1h"]
 CALL_MAX: Final = 1_500
 GAP_MINUTES_MAX: Final = 7 * 24 * 60
 """A longer absence is not filled whole: its newest part is, and the symbol's own stream says what is missing."""
@@ -39,12 +40,15 @@ Deliver = Callable[[Input], Awaitable[object]]
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What history already knows of a symbol: the newest base candle, the intervals that are filled, open interest."""
+    """What history already knows of a symbol: the newest base candle, the intervals that are filled.
+
+    `open_interest_ms` is the newest full hour of which the open interest is known, 0 if none is.
+    """
 
     symbol: str
     last_open_ms: int | None = None
     intervals: tuple[str, ...] = ()
-    open_interest: bool = False
+    open_interest_ms: int = 0
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -107,7 +111,7 @@ def plan(held: Iterable[Held], now_ms: int, *, candles: bool = True) -> Plan:
     for known in held:
         if candles:
             asks += _asks(known, now_ms)
-        if not known.open_interest:
+        if known.open_interest_ms < now_ms - now_ms % HOUR_MS - HOUR_MS:
             interest.append(known.symbol)
     return Plan(now_ms, tuple(asks), tuple(interest))
 
@@ -192,19 +196,18 @@ class Loader:
         return tuple(candle for candle in found if ask.start_ms <= candle.open_time_ms < ask.end_ms)
 
     async def _open_interest(self, symbol: str, now_ms: int) -> tuple[tuple[int, float], ...]:
-        hour_ms = INTERVALS_MS["1h"]
-        end_ms = now_ms - now_ms % hour_ms
+        end_ms = now_ms - now_ms % HOUR_MS
         try:
             async with self._slots:
                 points = await self._source.open_interest_history(
-                    symbol, "1h", end_ms - OPEN_INTEREST_HOURS * hour_ms, end_ms, OPEN_INTEREST_HOURS
+                    symbol, "1h", end_ms - OPEN_INTEREST_HOURS * HOUR_MS, end_ms, OPEN_INTEREST_HOURS
                 )
         except HindsightError as error:
             self._failed.append(f"{symbol} open interest: {error}")
             return ()
         finally:
             self._done()
-        return tuple((point.time_ms, point.open_interest) for point in points)
+        return tuple((point.time_ms, point.open_interest_value) for point in points)
 
     def _done(self) -> None:
         self._counts["done"] += 1

@@ -34,8 +34,8 @@ from infra.places import Place
 from infra.session import begin
 from infra.settings import Settings
 
-HISTORY: Final = {"1h": 300, "15m": 300, "5m": 300, "1m": 300}
-"""How many closed candles of each interval a symbol starts with (product.md §2)."""
+HISTORY: Final = {"4h": 75, "1h": 300, "15m": 300, "5m": 300, "1m": 300}
+"""How many closed candles of each interval a symbol starts with (product.md §2): at most 12.5 days have to be made."""
 
 
 class RunSummary(msgspec.Struct, frozen=True):

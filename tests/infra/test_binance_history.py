@@ -73,13 +73,13 @@ def test_a_cold_symbol_asks_for_every_interval_once_as_of_one_moment() -> None:
 def test_a_warm_symbol_that_misses_nothing_asks_for_nothing() -> None:
     last_ms = NOW_MS - NOW_MS % MINUTE_MS - MINUTE_MS
     past = Past()
-    result, delivered, _ = load(past, [Held("BTCUSDT", last_ms, WARM, open_interest=True)])
+    result, delivered, _ = load(past, [Held("BTCUSDT", last_ms, WARM, open_interest_ms=NOW_MS)])
     assert (result.candle_calls, delivered, past.asked) == (0, [], [])
 
 
 def test_a_gap_is_filled_minute_by_minute_in_the_order_of_time_over_all_symbols() -> None:
     last_ms = NOW_MS - NOW_MS % MINUTE_MS - 3 * MINUTE_MS
-    held = [Held(name, last_ms, WARM, open_interest=True) for name in ("BTCUSDT", "ADAUSDT")]
+    held = [Held(name, last_ms, WARM, open_interest_ms=NOW_MS) for name in ("BTCUSDT", "ADAUSDT")]
     result, delivered, _ = load(Past(), held)
     arrived = [
         (each.candle.open_time_ms - last_ms, each.symbol) for each in delivered if isinstance(each, CandleArrived)
@@ -92,7 +92,7 @@ def test_a_gap_is_filled_minute_by_minute_in_the_order_of_time_over_all_symbols(
 def test_a_long_gap_is_asked_for_in_pieces_and_a_longer_one_is_cut() -> None:
     past = Past()
     last_ms = NOW_MS - NOW_MS % MINUTE_MS - (GAP_MINUTES_MAX + 500) * MINUTE_MS
-    result, delivered, _ = load(past, [Held("BTCUSDT", last_ms, WARM, open_interest=True)])
+    result, delivered, _ = load(past, [Held("BTCUSDT", last_ms, WARM, open_interest_ms=NOW_MS)])
     assert len(delivered) == GAP_MINUTES_MAX
     assert max(limit for _, _, limit in past.asked) == CALL_MAX
     assert result.candle_calls == -(-GAP_MINUTES_MAX // CALL_MAX)
@@ -100,7 +100,7 @@ def test_a_long_gap_is_asked_for_in_pieces_and_a_longer_one_is_cut() -> None:
 
 def test_an_interval_that_failed_last_time_is_asked_for_as_of_what_is_held() -> None:
     last_ms = NOW_MS - NOW_MS % MINUTE_MS - 5 * MINUTE_MS
-    held = Held("BTCUSDT", last_ms, tuple(name for name in WARM if name != "1m"), open_interest=True)
+    held = Held("BTCUSDT", last_ms, tuple(name for name in WARM if name != "1m"), open_interest_ms=NOW_MS)
     asks = plan([held], NOW_MS).asks
     assert [(ask.interval, ask.end_ms, ask.gap) for ask in asks] == [
         ("1m", last_ms + MINUTE_MS, False),
