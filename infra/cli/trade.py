@@ -17,6 +17,7 @@ from rich.live import Live
 
 from domain.errors import HindsightError, InvalidInput
 from domain.operations import SessionStarted
+from domain.sizing import usual_notional
 from infra import backtest, moments
 from infra.cli import options
 from infra.cli.output import err, out, print_facts, progress
@@ -25,16 +26,22 @@ from infra.code_version import code_version, strategy_named, strategy_sha256
 from infra.market.catalogue import Catalogue
 from infra.market.recorded import RecordedMarket
 from infra.memory import MemoryJournal
-from infra.settings import Resolved
+from infra.places import place_of, require_durable
+from infra.settings import Resolved, Settings
 
 SWITCH_INTERVAL_S = 0.0005
 """The writer's thread must not wait 5 ms for the interpreter lock: architecture.md, "Mind the interpreter lock"."""
 FRAME_S = 0.25
+WARM_UP_FRAME_S = 0.05
 
+Venue = Annotated[str | None, typer.Option("--venue", help="sim, binance, binance-testnet or synthetic (in process).")]
+Real = Annotated[bool, typer.Option("--live", help="Place real orders; needs keys and TRADING_ENABLED=true.")]
 Duration = Annotated[float | None, typer.Option("--duration", help="Stop cleanly after so many seconds.", min=0.0)]
 Speed = Annotated[float | None, typer.Option("--speed", help="Market seconds a real second.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Which synthetic market.")]
 Test = Annotated[bool, typer.Option("--test", help="Ten symbols only.")]
+ScanInterval = Annotated[int | None, typer.Option("--interval", help="Market seconds between two scan summaries.")]
+MinScore = Annotated[float | None, typer.Option("--min-score", help="Strength (0 to 100) that makes a verdict Prime.")]
 NoDashboard = Annotated[bool, typer.Option("--no-dashboard", help="Don't draw the live view.")]
 Data = Annotated[Path, typer.Option("--data", help="Directory of recorded candles (see the README).")]
 From = Annotated[str | None, typer.Option("--from", help="Start of the range (ISO 8601, UTC).")]
@@ -52,9 +59,13 @@ def register(app: typer.Typer) -> None:
 def run_command(
     symbols: options.Symbols = None,
     test: Test = False,
+    venue: Venue = None,
+    live: Real = False,
     speed: Speed = None,
     seed: Seed = None,
     duration: Duration = None,
+    interval: ScanInterval = None,
+    min_score: MinScore = None,
     strategy: Strategy = None,
     no_dashboard: NoDashboard = False,
     given: options.Set = None,
@@ -63,7 +74,7 @@ def run_command(
     config: options.ConfigFile = None,
     as_json: options.Json = False,
 ) -> int:
-    """Run the whole system on paper over the built-in synthetic market, until Ctrl-C. This is the default command.
+    """Run the whole system against the simulated exchange, or on Binance, until Ctrl-C. This is the default command.
 
     Example: run.py --duration 60 --symbols 20 --speed 60
     """
@@ -73,16 +84,23 @@ def run_command(
         store,
         home,
         options.override("market.symbols", "10" if test and symbols is None else symbols),
+        options.override("market.venue", venue),
         options.override("market.speed", speed),
         options.override("market.seed", seed),
+        options.override("scan.interval_seconds", interval),
+        options.override("scoring.min_score", min_score),
         options.override("strategy.name", strategy),
     )
+    place = place_of(resolved.settings, resolved.origins, live=live)
     strategy_named(resolved.settings.strategy.name)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     draw = resolved.settings.screen.dashboard and not no_dashboard and not as_json and out.is_terminal
     with _stop_signal() as stop, _stored(resolved) as url:
         began = time.perf_counter()
-        with opened(url, resolved.settings) as system:
+        if live:
+            require_durable(url)
+        with opened(url, resolved.settings, place) as system:
+            _warm_up(system, stop)
             _watch(system, stop, duration, draw=draw)
         summary = system.summary(time.perf_counter() - began)
     print_facts(summary, "the run", as_json=as_json)
@@ -115,6 +133,16 @@ def _stop_signal() -> Generator[threading.Event]:
             signal.signal(number, handler)
 
 
+def _warm_up(system: System, stop: threading.Event) -> None:
+    """Wait until every history that can be had is there."""
+    with progress("history", None) as report:
+        while not (system.warm or stop.is_set() or system.ended):
+            report(*system.warming)
+            stop.wait(WARM_UP_FRAME_S)
+    for line in system.not_loaded:
+        err.print(f"Not loaded: {line}", soft_wrap=True)
+
+
 def _watch(system: System, stop: threading.Event, duration: float | None, *, draw: bool) -> None:
     """Let the system run until somebody or something stops it, and draw it meanwhile."""
     deadline = None if duration is None else time.monotonic() + duration
@@ -126,6 +154,8 @@ def _watch(system: System, stop: threading.Event, duration: float | None, *, dra
             if left <= 0:
                 break
             stop.wait(left)
+            if system.look_after():
+                err.print("The simulated exchange had died; it was started again.")
             if live is not None:
                 live.update(system.draw(), refresh=True)
     if system.stalled:
@@ -161,7 +191,7 @@ def backtest_command(
     settings = resolved.settings
     strategy_named(settings.strategy.name)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    market = _recorded(data, symbols, since, until, settings.base_interval)
+    market = recorded_market(data, symbols, since, until, settings)
     started = SessionStarted(
         config=settings.config,
         code_version=code_version(),
@@ -186,16 +216,17 @@ def backtest_command(
     return 0
 
 
-def _recorded(
-    data: Path, symbols: str | None, since: str | None, until: str | None, base_interval: str
+def recorded_market(
+    data: Path, symbols: str | None, since: str | None, until: str | None, settings: Settings
 ) -> RecordedMarket:
-    catalogue = Catalogue.open(data)
+    """Open the recorded candles that a command's options name. Raises `InvalidInput`."""
+    catalogue, base_interval = Catalogue.open(data), settings.base_interval
     names = catalogue.symbols(base_interval) if symbols is None else _listed(symbols)
     if not names:
         catalogue.candle_files("", base_interval)  # says what there is instead
     start_ms = None if since is None else moments.time_ms(since, "--from")
     end_ms = None if until is None else moments.time_ms(until, "--to")
-    return RecordedMarket(catalogue, names, base_interval, start_ms, end_ms)
+    return RecordedMarket(catalogue, names, base_interval, start_ms, end_ms, usual_notional(settings.config))
 
 
 def _listed(symbols: str) -> tuple[str, ...]:
