@@ -184,7 +184,9 @@ def test_every_number_has_a_range_and_outside_of_it_is_refused(key: str, place: 
 
 
 def test_every_number_has_a_range() -> None:
-    numbers = {key for key, value, _ in Resolved(Settings(), {}).table() if value.strip('"-').replace(".", "").isdigit()}
+    numbers = {
+        key for key, value, _ in Resolved(Settings(), {}).table() if value.strip('"-').replace(".", "").isdigit()
+    }
     assert numbers == set(RANGES)
 
 
