@@ -141,8 +141,10 @@ def test_why_tells_one_of_each_tier_as_a_chain(tier: str) -> None:
     told = [link.event for link in chain]
     steps = ["CandleArrived", "scores", "direction", "probability"]
     assert told[:4] == steps
-    assert ["strength", "gates", "anti-jitter"] == [
-        name for name in told if name in {"strength", "gates", "anti-jitter"}
+    assert [name for name in told if name in {"strength", "gates", "anti-jitter"}] == [
+        "strength",
+        "gates",
+        "anti-jitter",
     ]
     assert "SymbolAnalyzed" in told
     said = " ".join(link.says for link in chain)
