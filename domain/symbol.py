@@ -215,7 +215,7 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
             if not facts.attached and len(state.closed) == 1 and config.strategy.analysis_interval not in state.closed:
                 return ()
             return _candle_closed(state, candle, config)
-        case SymbolAnalyzed():
+        case SymbolAnalyzed() if facts.instrument is not None:  # who is listed is counted
             report = ReportAnalysis(row_of(facts.symbol, event), state.frames.held, facts.candles)
             return (Tell(SCAN, report),)
         case SymbolListed():

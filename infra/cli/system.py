@@ -18,8 +18,9 @@ from actors.runner import Runner
 from domain.base import Input
 from domain.market import MINUTE_MS, HistoryArrived
 from domain.operations import SessionStarted
+from domain.scanning import ScanSummarized
 from domain.symbol_state import SymbolState
-from infra.cli.view import Footing, LiveView
+from infra.cli.view import Footing, LiveView, scan_line
 from infra.clock import ScaledClock, wall_ms
 from infra.code_version import code_version, strategy_named, strategy_sha256
 from infra.door import DoorKeeper
@@ -27,6 +28,8 @@ from infra.durability import DurableJournal
 from infra.live import LiveSystem
 from infra.market.synthetic import SyntheticMarket
 from infra.memory import MemoryJournal
+from infra.moments import iso
+from infra.network_calls import NetworkCalls
 from infra.patient_history import PatientHistory
 from infra.session import begin
 from infra.settings import Settings
@@ -129,8 +132,11 @@ class System:
 
 
 @contextmanager
-def opened(url: str | None, settings: Settings) -> Generator[System]:
-    """Open the live run (in memory if there is no URL) and start the system; the block stops it."""
+def opened(url: str | None, settings: Settings, announce: Callable[[str], None] | None = None) -> Generator[System]:
+    """Open the live run (in memory if there is no URL) and start the system; the block stops it.
+
+    `announce` is told each scan summary in a line, with the network calls that were measured since the last one.
+    """
     with ExitStack() as stack:
         started = SessionStarted(
             config=settings.config,
@@ -145,8 +151,10 @@ def opened(url: str | None, settings: Settings) -> Generator[System]:
         before = Beginning(reader.head(), journal.commits())
         start_ms = before.head.at_ms or wall_ms() // MINUTE_MS * MINUTE_MS
         on_step: Callable[[Step], None] = view.take
+        if announce is not None:
+            on_step = _both(on_step, _Announcing(announce, stack.enter_context(NetworkCalls())).take)
         if door is not None:
-            on_step = _both(view.take, door.note)
+            on_step = _both(on_step, door.note)
         runner = begin(
             journal, reader, strategy_named, started, start_ms, on_step=on_step, history=PatientHistory(journal)
         )
@@ -158,6 +166,23 @@ def opened(url: str | None, settings: Settings) -> Generator[System]:
         live = LiveSystem(runner, journal, clock, source, ingress, door=door, follow=follow)
         live.start()
         yield System(live, runner, journal, view, ingress, before, f"{VENUE}, {len(market.symbols)} symbols")
+
+
+class _Announcing:
+    """Tells each scan summary in a line."""
+
+    def __init__(self, announce: Callable[[str], None], calls: NetworkCalls) -> None:
+        self._announce = announce
+        self._calls = calls
+        self._counted = 0
+
+    def take(self, step: Step) -> None:
+        for recorded in step.events:
+            if isinstance(recorded.event, ScanSummarized):
+                made, self._counted = self._calls.count - self._counted, self._calls.count
+                self._announce(
+                    f"{iso(recorded.event.time_ms)} {scan_line(recorded.event.summary)}; {made} network calls"
+                )
 
 
 def _stored(

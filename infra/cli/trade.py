@@ -89,7 +89,7 @@ def run_command(
     draw = resolved.settings.screen.dashboard and not no_dashboard and not as_json and out.is_terminal
     with _stop_signal() as stop, _stored(resolved) as url:
         began = time.perf_counter()
-        with opened(url, resolved.settings) as system:
+        with opened(url, resolved.settings, None if draw else err.print) as system:
             _watch(system, stop, duration, draw=draw)
         summary = system.summary(time.perf_counter() - began)
     print_facts(summary, "the run", as_json=as_json)

@@ -21,7 +21,7 @@ from infra.cli import bench
 DATA = Path(os.environ.get("HINDSIGHT_DATA", Path(__file__).parents[2] / "../shared/data")) / "market"
 NEEDS_DATA = {"backtest", "replay"}
 TWO_BASELINES = {"append", "fold", "kernel", "latency"}
-NAMES = {"append", "fold", "kernel", "replay", "rebuild", "backtest", "latency", "indicators"}
+NAMES = {"append", "fold", "kernel", "replay", "rebuild", "backtest", "latency", "indicators", "analysis"}
 
 
 @pytest.fixture
