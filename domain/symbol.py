@@ -189,7 +189,7 @@ def _found(state: SymbolState, event: CandleRejected | CandleGapFound) -> None:
             facts.found(at_ms, 0, int(late), int(not late))
         case CandleGapFound(first_ms, last_ms):
             facts.gaps, facts.last_gap_ms = facts.gaps + 1, last_ms
-            facts.found(last_ms + base_ms, (last_ms - first_ms) // base_ms + 1, 0, 0)
+            facts.found(last_ms + 2 * base_ms, (last_ms - first_ms) // base_ms + 1, 0, 0)  # as the next one closes
 
 
 def _learn(state: SymbolState, event: HistoryLoaded | OpenInterestLoaded | MarketSeen) -> None:

@@ -173,11 +173,21 @@ class Signals(msgspec.Struct, frozen=True):
 
 
 def _order_flow(state: SymbolState) -> float | None:
-    """Give (taker buy - taker sell) / total of the newest 5m candles, -1 … 1; None where takers are not known."""
+    """Give (taker buy - taker sell) / total of the newest 5m candles, -1 … 1; None where takers are not known.
+
+    The candles weigh by their turnover in USDT: in base volume a mirrored market would get another answer.
+    """
     window = state.frames.frame("5m").window
-    volume = float(window.volume[-FLOW_BARS:].sum())
-    bought = float(window.taker_buy_volume[-FLOW_BARS:].sum())
-    return 2.0 * bought / volume - 1.0 if volume > 0.0 and not math.isnan(bought) else None
+    bought = total = 0.0
+    rows = (window.volume, window.quote_volume, window.taker_buy_volume, window.close)
+    for volume, quote, taker, close in zip(*(column[-FLOW_BARS:].tolist() for column in rows), strict=True):
+        if math.isnan(taker):
+            return None
+        if volume > 0.0:
+            turnover = volume * close if math.isnan(quote) else quote
+            bought += turnover * (2.0 * taker / volume - 1.0)
+            total += turnover
+    return bought / total if total > 0.0 else None
 
 
 def _storable(outcome: Proposal | Pass) -> Proposal | Pass:
