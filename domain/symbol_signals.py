@@ -29,6 +29,10 @@ from domain.symbol_events import SignalDeclined, SignalRaised, SymbolAnalyzed, S
 from domain.symbol_state import Facts, SymbolState
 
 
+_NO_ANSWER_YET = ("UNCHANGED", "BETWEEN_BARS")
+"""A Prime that is published already, or waits for its 15m bar to close, is neither raised nor declined."""
+
+
 class Signals(msgspec.Struct, frozen=True):
     """The settings, the strategy, and by what a built-in one analyses; None for a user's own."""
 
@@ -112,8 +116,9 @@ class Signals(msgspec.Struct, frozen=True):
                 return analyzed, SignalRaised(facts.signals + 1, time_ms, config.name, proposal, strength)
             return analyzed, SignalDeclined(time_ms, outcome.side, reasons, strength)
         if said.tier == "prime":
-            held = said.publication.reason == "UNCHANGED"
-            return (analyzed,) if held else (analyzed, SignalDeclined(time_ms, outcome.side, said.reasons, strength))
+            if said.publication.reason in _NO_ANSWER_YET:
+                return (analyzed,)
+            return analyzed, SignalDeclined(time_ms, outcome.side, said.reasons, strength)
         if said.tier == "watch" and config.follow_watched:
             signal_id = event_id(f"symbol:{facts.symbol}", facts.version + 1)
             return analyzed, *self._watched(state, proposal, signal_id, said)
