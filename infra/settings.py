@@ -22,14 +22,8 @@ import msgspec
 
 from domain.calibration_tables import SHIPPED
 from domain.config import (
-    AccountConfig,
-    Config,
-    ScanConfig,
-    ScoringConfig,
-    StrategyConfig,
-    SupervisionConfig,
-    VenueConfig,
-)
+    AccountConfig, Config, ScanConfig, ScoringConfig, StrategyConfig, SupervisionConfig, VenueConfig,
+)  # fmt: skip
 from domain.errors import InvalidInput
 from domain.weights import PROFILES
 from infra.binance import settings as binance
