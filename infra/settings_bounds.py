@@ -1,4 +1,4 @@
-"""What each setting may be: the choices of the named ones, the range of every number (both ends included)."""
+"""Which values a setting may have: choices and ranges, by key."""
 
 from __future__ import annotations
 

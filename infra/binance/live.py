@@ -46,12 +46,16 @@ Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What is to be followed: `wanted` as the user said it, the symbols that were found, what is known of each."""
+    """What is to be followed: `wanted` as the user said it, the symbols that were found, what is known of each.
+
+    `known_hours` says of a reference contract when its newest known hour closed.
+    """
 
     wanted: int | tuple[str, ...]
     symbols: tuple[str, ...]
     held: tuple[Held, ...]
     source: str = "exchange"
+    known_hours: Mapping[str, int] = {}
 
 
 class LiveExchange:
@@ -164,7 +168,8 @@ class LiveExchange:
     async def _load_and_follow(self, rest: Rest, feed: MarketFeed) -> None:
         now_ms = self._clock.now_ms()
         candles = not self._settings.disable_rest_fallback
-        wanted = plan(self._wish.held, now_ms, candles=candles)
+        references = {name: self._wish.known_hours.get(name, 0) for name in feed.references}
+        wanted = plan(self._wish.held, now_ms, candles=candles, references=references)
         for held in self._wish.held:
             known_ms = None if held.last_open_ms is None else held.last_open_ms + MINUTE_MS
             feed.begin((held.symbol,), now_ms - now_ms % MINUTE_MS if candles or known_ms is None else known_ms)

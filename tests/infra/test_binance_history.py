@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from domain.base import Input
 from domain.errors import Unavailable
 from domain.market import INTERVALS_MS, MINUTE_MS, Candle, CandleArrived, HistoryArrived, OpenInterestArrived
+from domain.market_view import ReferenceHoursArrived
 from infra.binance.history import CALL_MAX, CANDLES, GAP_MINUTES_MAX, PARALLEL, Held, Loaded, Loader, contiguous, plan
 from infra.binance.wire.market_bodies import OpenInterestPoint
 
@@ -133,3 +134,19 @@ def test_only_the_newest_candles_without_a_gap_are_used() -> None:
     candles = [Candle(minute * MINUTE_MS, 1.0, 1.0, 1.0, 1.0, 1.0) for minute in (0, 1, 3, 4)]
     assert contiguous(candles, "1m") == tuple(candles[2:])
     assert contiguous([], "1m") == ()
+
+
+def test_the_hours_of_a_reference_are_asked_for_from_the_newest_known_one_on() -> None:
+    hour_ms = 3_600_000
+    now_hour = NOW_MS - NOW_MS % hour_ms
+    known = {"BTCUSDT": 0, "ETHUSDT": now_hour - 2 * hour_ms, "XRPUSDT": now_hour}
+    wanted = plan([], NOW_MS, references=known)
+    assert [(ask.symbol, ask.count) for ask in wanted.references] == [("BTCUSDT", 100), ("ETHUSDT", 2)]
+    delivered: list[Input] = []
+
+    async def deliver(input_: Input) -> None:
+        delivered.append(input_)
+
+    asyncio.run(Loader(Past(), deliver).load(wanted))
+    told = {arrived.reference: arrived.hours for arrived in delivered if isinstance(arrived, ReferenceHoursArrived)}
+    assert [hour[0] for hour in told["ETHUSDT"]] == [now_hour - hour_ms, now_hour]
