@@ -17,73 +17,10 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from domain.exchange.listing import Bracket, Level, Listing, Mark, Print
 from domain.market import Candle
 
-Level: TypeAlias = tuple[Decimal, Decimal]
-"""Price and quantity of one level of a book."""
-
-
-class Bracket(msgspec.Struct, frozen=True):
-    """One leverage bracket: up to `notional_cap` (USDT) at most `leverage`, with this maintenance margin."""
-
-    number: int
-    leverage: int
-    notional_floor: Decimal
-    notional_cap: Decimal
-    maintenance_rate: Decimal
-    cumulative: Decimal
-
-
-class Listing(msgspec.Struct, frozen=True):
-    """One contract as the exchange lists it: its filters, its brackets, its funding interval."""
-
-    symbol: str
-    base: str
-    onboard_ms: int
-    tick: Decimal
-    step: Decimal
-    market_step: Decimal
-    min_price: Decimal
-    max_price: Decimal
-    min_quantity: Decimal
-    max_quantity: Decimal
-    max_market_quantity: Decimal
-    min_notional: Decimal
-    multiplier_up: Decimal
-    multiplier_down: Decimal
-    market_take_bound: Decimal
-    trigger_protect: Decimal
-    liquidation_fee: Decimal
-    price_precision: int
-    quantity_precision: int
-    funding_interval_hours: int
-    brackets: tuple[Bracket, ...]
-    status: str = "TRADING"
-    max_orders: int = 200
-    max_conditional_orders: int = 200
-    maker_fee: Decimal = Decimal("0.0002")
-    taker_fee: Decimal = Decimal("0.0005")
-
-
-class Print(msgspec.Struct, frozen=True):
-    """One anonymous trade. `buyer_is_maker`: a taker sold."""
-
-    symbol: str
-    time_ms: int
-    price: Decimal
-    quantity: Decimal
-    buyer_is_maker: bool
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """Mark and index price, the funding rate that is in force, and when it is paid next."""
-
-    symbol: str
-    time_ms: int
-    mark: Decimal
-    index: Decimal
-    funding_rate: Decimal
-    next_funding_ms: int
+__all__ = ["ApiError", "Bracket", "Call", "Handler", "Level", "Listing", "Mark", "Market", "Print", "Route", "Security"]
 
 
 class Market(Protocol):

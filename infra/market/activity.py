@@ -73,9 +73,12 @@ class Activity:
         """Give by what fraction the mark price stands above the index price, at times in ms."""
         return _PREMIUM_MAX * smooth(self._keys[_FOR_PREMIUM], times, _PREMIUM_PERIOD_MS)
 
-    def funding_rate(self, times: Indices) -> Floats:
-        """Give the rate of the first funding at or after each time (ms UTC), a multiple of 1e-8."""
-        due = -(-times // FUNDING_INTERVAL_MS) * FUNDING_INTERVAL_MS
+    def funding_rate(self, times: Indices, interval_ms: int | Indices = FUNDING_INTERVAL_MS) -> Floats:
+        """Give the rate of the first funding at or after each time (ms UTC), a multiple of 1e-8.
+
+        `interval_ms` is the time from one funding to the next, or a column of such times, one a contract.
+        """
+        due = -(-times // interval_ms) * interval_ms
         rate = _BASE_FUNDING_RATE * (1.0 + 3.0 * smooth(self._keys[_FOR_FUNDING], due, _FUNDING_PERIOD_MS))
         return np.rint(rate * 1e8) / 1e8
 

@@ -41,7 +41,6 @@ _BOUNDS = np.cumsum([chance for chance, _ in _REGIMES.values()])[:-1]
 _SCALES = np.array([scales for _, scales in _REGIMES.values()])
 
 _JUMP_LEVEL = 14
-_JUMP_SLOT = 2**_JUMP_LEVEL
 _JUMP_CHANCE = 0.25
 _JUMP_SIGMAS = (50.0, 160.0)
 """A quarter of all slots of 4.6 h has a jump, of 50 to 160 `sigma`, which fades to nothing in another 4.6 h."""
@@ -52,22 +51,27 @@ _FOR_REGIME, _FOR_JUMP, _FOR_JUMP_NODE, _FOR_JUMP_SIZE = range(TOP + 1, TOP + 5)
 class PricePaths:
     """The paths of some names, computed together.
 
-    `keys` and `sigma` have the shape (names, 1); `sigma` is the deviation of the log-price over one node.
+    `keys` and `sigma` have the shape (names, 1); `sigma` is the deviation of the log-price over one node. With `coarser`
+    a node is 2^`coarser` times as long, and regimes, jumps and the reach of prices last as long as they did.
     """
 
-    def __init__(self, keys: Keys, sigma: Floats) -> None:
+    def __init__(self, keys: Keys, sigma: Floats, coarser: int = 0) -> None:
         self._keys = [derived(keys, purpose) for purpose in range(_FOR_JUMP_SIZE + 1)]
         self._sigma = sigma
+        self._top, self._reverting = TOP - coarser, _REVERTING_LEVEL - coarser
+        self._regime_level, self._jump_level = _REGIME_LEVEL - coarser, _JUMP_LEVEL - coarser
+        self._jump_scale = math.sqrt(2**coarser)
 
     def nodes(self, first: int, last: int) -> Floats:
         """Give the log-price, relative to the start price, at the nodes `first` to `last`, both included.
 
         Shape (names, nodes). Node n stands at n·`NODE_MS` after 1970. The work grows with the number of nodes only.
         """
-        left, right = first >> TOP, (last >> TOP) + 1
-        values = _TOP_SIGMAS * self._sigma * normal(self._keys[TOP], np.arange(left, right + 1))
+        top = self._top
+        left, right = first >> top, (last >> top) + 1
+        values = _TOP_SIGMAS / self._jump_scale * self._sigma * normal(self._keys[TOP], np.arange(left, right + 1))
         scales = self._regime_scales(first, last)
-        for level in range(TOP, 0, -1):
+        for level in range(top, 0, -1):
             cells = np.arange(left, right)
             deviation = self._deviation(level, cells, scales)
             middles = (values[:, :-1] + values[:, 1:]) * 0.5 + deviation * normal(self._keys[level - 1], cells)
@@ -82,31 +86,32 @@ class PricePaths:
 
     def _regime_scales(self, first: int, last: int) -> Floats:
         """Give the scales of every regime block in a window: shape (kinds of cell, names, blocks)."""
-        blocks = np.arange(first >> _REGIME_LEVEL, (last >> _REGIME_LEVEL) + 1)
+        blocks = np.arange(first >> self._regime_level, (last >> self._regime_level) + 1)
         regimes: NDArray[np.intp] = np.searchsorted(_BOUNDS, uniform(self._keys[_FOR_REGIME], blocks), side="right")
         return _SCALES.T[:, regimes]
 
     def _deviation(self, level: int, cells: Indices, scales: Floats) -> Floats:
         """Give the deviation of the displacement in the middle of cells of 2^level nodes."""
-        plain = self._sigma * (0.5 * math.sqrt(2 ** min(level, _REVERTING_LEVEL)))
-        if level > _REGIME_LEVEL:
+        plain = self._sigma * (0.5 * math.sqrt(2 ** min(level, self._reverting)))
+        if level > self._regime_level:
             return plain
-        by_block = plain * scales[min(_REGIME_LEVEL - level, len(scales) - 1)]
-        shift, first = _REGIME_LEVEL - level, int(cells[0])
+        by_block = plain * scales[min(self._regime_level - level, len(scales) - 1)]
+        shift, first = self._regime_level - level, int(cells[0])
         starts = np.arange(first >> shift, (first >> shift) + len(by_block[0]) + 1) * 2**shift
         places = np.clip(starts - first, 0, len(cells))
         return np.repeat(by_block, places[1:] - places[:-1], axis=1)
 
     def _add_jumps(self, path: Floats, first: int, last: int) -> None:
-        slots = np.arange((first >> _JUMP_LEVEL) - 1, (last >> _JUMP_LEVEL) + 1)
+        length = 2**self._jump_level
+        slots = np.arange((first >> self._jump_level) - 1, (last >> self._jump_level) + 1)
         jumps = uniform(self._keys[_FOR_JUMP], slots) < _JUMP_CHANCE
-        places = slots * _JUMP_SLOT + (uniform(self._keys[_FOR_JUMP_NODE], slots) * _JUMP_SLOT).astype(np.int64)
+        places = slots * length + (uniform(self._keys[_FOR_JUMP_NODE], slots) * length).astype(np.int64)
         draws = 2.0 * uniform(self._keys[_FOR_JUMP_SIZE], slots) - 1.0
         smallest, largest = _JUMP_SIGMAS
-        sizes = self._sigma * np.copysign(smallest + (largest - smallest) * np.abs(draws), draws)
+        sizes = self._sigma / self._jump_scale * np.copysign(smallest + (largest - smallest) * np.abs(draws), draws)
         for name, slot in np.argwhere(jumps).tolist():
             place = int(places[name, slot])
-            start, end = max(place, first), min(place + _JUMP_SLOT, last + 1)
+            start, end = max(place, first), min(place + length, last + 1)
             if start < end:
-                fading = 1.0 - np.arange(start - place, end - place) * (1.0 / _JUMP_SLOT)
+                fading = 1.0 - np.arange(start - place, end - place) * (1.0 / length)
                 path[name, start - first : end - first] += sizes[name, slot] * fading

@@ -1,0 +1,90 @@
+"""Binance's codes and texts for wishes that the exchange refuses (specs/binance.md §4)."""
+
+from __future__ import annotations
+
+from domain.errors import ExchangeRejected
+
+TEXTS = {
+    -1102: "Mandatory parameter '{}' was not sent, was empty/null, or malformed.",
+    -1106: "Parameter '{}' sent when not required.",
+    -1111: "Precision is over the maximum defined for this asset.",
+    -1115: "Invalid timeInForce.",
+    -1116: "Invalid orderType.",
+    -1121: "Invalid symbol.",
+    -1128: "Combination of optional parameters invalid.",
+    -1130: "Data sent for parameter '{}' is not valid.",
+    -2007: "Invalid callBackRate.",
+    -2011: "Unknown order sent.",
+    -2013: "Order does not exist.",
+    -2018: "Balance is insufficient.",
+    -2019: "Margin is insufficient.",
+    -2021: "Order would immediately trigger.",
+    -2022: "ReduceOnly Order is rejected.",
+    -2025: "Reach max open order limit.",
+    -2027: "Exceeded the maximum allowable position at current leverage.",
+    -2028: "Leverage is smaller than permitted: insufficient margin balance.",
+    -4001: "Price less than 0.",
+    -4002: "Price greater than max price.",
+    -4003: "Quantity less than or equal to zero.",
+    -4004: "Quantity less than min quantity.",
+    -4005: "Quantity greater than max quantity.",
+    -4006: "Stop price less than zero.",
+    -4007: "Stop price greater than max price.",
+    -4013: "Price less than min price.",
+    -4014: "Price not increased by tick size.",
+    -4015: "Client order id is not valid.",
+    -4016: "Limit price can't be higher than {}.",
+    -4023: "Qty not increased by step size.",
+    -4024: "Limit price can't be lower than {}.",
+    -4028: "Leverage {} is not valid",
+    -4045: "Reach max stop order limit.",
+    -4046: "No need to change margin type.",
+    -4047: "Margin type cannot be changed if there exists open orders.",
+    -4048: "Margin type cannot be changed if there exists position.",
+    -4049: "Add margin only support for isolated position.",
+    -4050: "Cross balance insufficient.",
+    -4051: "Isolated balance insufficient.",
+    -4054: "Cannot add position margin: position is 0.",
+    -4055: "Amount must be positive.",
+    -4059: "No need to change position side.",
+    -4060: "Invalid position side.",
+    -4061: "Order's position side does not match user's setting.",
+    -4062: "Invalid or improper reduceOnly value.",
+    -4067: "Position side cannot be changed if there exists open orders.",
+    -4068: "Position side cannot be changed if there exists position.",
+    -4109: "Inactive account",
+    -4116: "clientOrderId is duplicated",
+    -4130: "An open stop or take profit order with GTE and closePosition in the direction is existing.",
+    -4131: "The counterparty's best price does not meet the PERCENT_PRICE filter limit",
+    -4135: "Invalid activation price",
+    -4137: "Quantity must be zero with closePosition equals true",
+    -4140: "Invalid symbol status for opening position",
+    -4141: "Symbol is closed",
+    -4161: "Leverage reduction is not supported in Isolated Margin Mode with open positions",
+    -4164: "Order's notional must be no smaller than {} (unless you choose reduce only).",
+    -4167: "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures under isolated-margin mode.",
+    -4168: "Unable to adjust to isolated-margin mode under the Multi-Assets mode.",
+    -4170: "Unable to adjust Multi-Assets Mode with open orders in USDⓈ-M Futures.",
+    -4171: "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.",
+    -4183: "Limit price can't be higher than {}.",
+    -4184: "Limit price can't be lower than {}.",
+    -5021: "Due to the order could not be filled immediately, the FOK order has been rejected."
+    " The order will not be recorded in the order history",
+    -5022: "Due to the order could not be executed as maker, the Post Only order will be rejected."
+    " The order will not be recorded in the order history",
+    -5024: "Symbol is not in trading status. Order amendment is not permitted.",
+    -5025: "Only limit order is supported.",
+    -5026: "Exceed maximum modify order limit.",
+    -5027: "No need to modify the order.",
+    -5029: "Order's notional must be no smaller than {}",
+    -5038: "Price match only supports order type: LIMIT, STOP AND TAKE_PROFIT",
+    -5040: "The goodTillDate timestamp must be greater than the current time plus 600 seconds"
+    " and smaller than 253402300799000 (UTC 9999-12-31 23:59:59)",
+    -5041: "No depth matches this BBO order",
+}
+"""Text of each code; `{}` stands for the number or the name that it speaks of."""
+
+
+def refusal(code: int, *details: object) -> ExchangeRejected:
+    """Make the error of a code, its text filled in with the details."""
+    return ExchangeRejected(code, TEXTS[code].format(*details))

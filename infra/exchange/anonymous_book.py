@@ -1,0 +1,114 @@
+"""The anonymous book of a contract: a function of (key, time), so that snapshot and stream can never disagree.
+
+Levels stand on fixed grids, every price step near the touch and coarser ones further out, so that a moving price finds
+the same levels again. What stands at a level changes every one to eight seconds, each level at its own times. Books are
+thin when the minute is wild, and lean against the takers.
+
+Everything is counted in ticks and lots. The top of the book is computed without the rest (`top`): it is asked for far
+more often.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from infra.market.noise import Indices
+
+_LEVELS_A_ZONE = 25
+_ZONES = (1, 8, 64, 512)
+_ZONE_SIZES = (1.0, 3.0, 9.0, 25.0)
+LEVELS = _LEVELS_A_ZONE * len(_ZONES)
+_SHARE_OF_MINUTE = 0.02
+"""A level near the touch holds a fiftieth of what trades in a usual minute."""
+_MASK = 2**64 - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+class Top(NamedTuple):
+    """Best bid and ask: ticks and lots."""
+
+    bid: int
+    bid_lots: int
+    ask: int
+    ask_lots: int
+
+
+class Mood(NamedTuple):
+    """What a moment does to a book: `size` scales all levels, `lean` those of the bids up and of the asks down."""
+
+    size: float
+    lean: float
+
+
+class BookShape:
+    """The books of one contract. `key` is its 64-bit name, `price` its usual price in ticks, `lots` near a level."""
+
+    def __init__(self, key: int, price: int, lots_a_minute: float) -> None:
+        self._key = key
+        self._grid = max(1, price // 200_000)
+        self._lots = lots_a_minute * _SHARE_OF_MINUTE
+
+    def touch(self, last: int, taker_bought: bool) -> tuple[int, int]:
+        """Give best bid and ask (ticks) after a trade: a buyer took the ask, a seller the bid."""
+        spread = 1 + (_mixed(self._key + last) % 5 == 0)
+        return (max(1, last - spread), last) if taker_bought else (last, last + spread)
+
+    def top(self, bid: int, ask: int, mood: Mood, time_ms: int) -> Top:
+        """Give the best level of each side."""
+        return Top(bid, self._lots_at(bid, mood.size * (1 + mood.lean), time_ms),
+                   ask, self._lots_at(ask, mood.size * (1 - mood.lean), time_ms))  # fmt: skip
+
+    def sides(self, bid: int, ask: int, mood: Mood, time_ms: int) -> tuple[dict[int, int], dict[int, int]]:
+        """Give all levels of bids and asks, best first, as ticks → lots."""
+        return (
+            self._side(bid, -1, mood.size * (1 + mood.lean), time_ms),
+            self._side(ask, 1, mood.size * (1 - mood.lean), time_ms),
+        )
+
+    def _side(self, best: int, way: int, size: float, time_ms: int) -> dict[int, int]:
+        ticks, sizes = self._grid_from(best, way)
+        hashed = _mixed_all(ticks.astype(np.uint64) * np.uint64(_GOLDEN) + np.uint64(self._key))
+        period = 1_000 + (hashed & np.uint64(7)).astype(np.int64) * 1_000
+        epoch = (time_ms + (hashed >> np.uint64(8)).astype(np.int64) % 8_000) // period
+        draw = _mixed_all(hashed + epoch.astype(np.uint64) * np.uint64(_GOLDEN))
+        share = (draw >> np.uint64(40)).astype(np.float64) * 2.0**-24
+        lots = np.maximum(1, (self._lots * size * sizes * (0.15 + share * share * 2.5)).astype(np.int64))
+        return dict(zip(ticks.tolist(), lots.tolist(), strict=True))
+
+    def _grid_from(self, best: int, way: int) -> tuple[Indices, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+        """Give the levels from the touch outward: the touch itself, then multiples of ever coarser steps."""
+        parts, sizes, at = [np.array([best])], [np.ones(1)], best
+        for coarser, size in zip(_ZONES, _ZONE_SIZES, strict=True):
+            step = self._grid * coarser
+            first = at // step * step + step if way > 0 else -(-at // step) * step - step
+            ticks = first + way * step * np.arange(_LEVELS_A_ZONE)
+            parts.append(ticks)
+            sizes.append(np.full(_LEVELS_A_ZONE, size))
+            at = int(ticks[-1])
+        ticks, weights = np.concatenate(parts)[:LEVELS], np.concatenate(sizes)[:LEVELS]
+        return ticks[ticks > 0], weights[ticks > 0]
+
+    def _lots_at(self, ticks: int, size: float, time_ms: int) -> int:
+        """The same as in `_side` for one level at the touch, in plain numbers."""
+        hashed = _mixed(ticks * _GOLDEN + self._key)
+        period = 1_000 + (hashed & 7) * 1_000
+        epoch = (time_ms + (hashed >> 8) % 8_000) // period
+        share = (_mixed(hashed + epoch * _GOLDEN) >> 40) * 2.0**-24
+        return max(1, int(self._lots * size * 1.0 * (0.15 + share * share * 2.5)))
+
+
+def _mixed(x: int) -> int:
+    """The output function of splitmix64, as in `infra/market/noise.py`, on one number."""
+    x &= _MASK
+    x = ((x ^ (x >> 30)) * _FIRST) & _MASK
+    x = ((x ^ (x >> 27)) * _SECOND) & _MASK
+    return x ^ (x >> 31)
+
+
+def _mixed_all(x: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(_FIRST)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(_SECOND)
+    return x ^ (x >> np.uint64(31))

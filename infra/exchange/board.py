@@ -1,0 +1,128 @@
+"""What everybody may see: prices, books and trades as of the last step of the market, in the exchange's own writing.
+
+The market moves in steps (`driver.py`). Everything public is shown as of the last step, so that a REST snapshot and the
+streams tell one story: their update ids are one sequence, a function of the step's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from infra.exchange.anonymous_book import Top
+from infra.exchange.bar import SPANS_MS, Bar, next_open
+from infra.exchange.ports import ApiError
+from infra.exchange.walked_market import WalkedMarket
+
+_UPDATES_A_MS = 8
+Sides = tuple[dict[int, int], dict[int, int]]
+
+
+class Board:
+    """The public face of the market. `overlay` says how clients' orders change a book; without it there are none."""
+
+    def __init__(self, market: WalkedMarket, now_ms: int) -> None:
+        self.market = market
+        self.now_ms = now_ms
+        self.row = market.row
+        self._digits = [contract.digits for contract in market.contracts]
+        self._lot_digits = [contract.lot_digits for contract in market.contracts]
+        self._tick_scale = [10.0**digits for digits in self._digits]
+        self._lot_scale = [10.0**digits for digits in self._lot_digits]
+        self._overlaid: dict[str, Sides] = {}
+        self._seen: dict[str, tuple[int, Sides]] = {}
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def price(self, row: int, ticks: int) -> str:
+        """Write a price."""
+        return f"{ticks / self._tick_scale[row]:.{self._digits[row]}f}"
+
+    def quantity(self, row: int, lots: int) -> str:
+        """Write a quantity."""
+        return f"{lots / self._lot_scale[row]:.{self._lot_digits[row]}f}"
+
+    def price_of(self, row: int, ticks: int) -> float:
+        """Give a price as a number."""
+        return ticks / self._tick_scale[row]
+
+    def kline(self, row: int, interval: str, bar: Bar) -> list[object]:
+        """Write a candle as REST does: 12 elements."""
+        digits, lots = self._digits[row], self._lot_digits[row]
+        ticks, scale = self._tick_scale[row], self._lot_scale[row]
+        end_ms = bar.open_ms + SPANS_MS[interval] if interval != "1M" else next_open(interval, bar.open_ms)
+        return [
+            bar.open_ms,
+            f"{bar.open / ticks:.{digits}f}",
+            f"{bar.high / ticks:.{digits}f}",
+            f"{bar.low / ticks:.{digits}f}",
+            f"{bar.close / ticks:.{digits}f}",
+            f"{bar.lots / scale:.{lots}f}",
+            end_ms - 1,
+            f"{bar.quote / 100.0:.5f}",
+            bar.trades,
+            f"{bar.taker_lots / scale:.{lots}f}",
+            f"{bar.taker_quote / 100.0:.5f}",
+            "0",
+        ]
+
+    def in_units(self, row: int, side: tuple[tuple[Decimal, Decimal], ...]) -> dict[int, int]:
+        """Turn decimal levels into ticks → lots."""
+        digits, lots = self._digits[row], self._lot_digits[row]
+        return {int(price.scaleb(digits)): int(quantity.scaleb(lots)) for price, quantity in side}
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def require(self, symbol: str) -> int:
+        """Give a symbol's row. Raises `ApiError` -1121 for one that is not listed (yet)."""
+        row = self.row.get(symbol)
+        if row is None or self.market.listings[row].onboard_ms > self.now_ms:
+            raise ApiError(-1121, "Invalid symbol.")
+        return row
+
+    def listed(self) -> Iterator[str]:
+        """Give the symbols that are listed by now."""
+        now_ms = self.now_ms
+        return (one.symbol for one in self.market.listings if one.onboard_ms <= now_ms)
+
+    @property
+    def update_id(self) -> int:
+        """Give the update id of all books as of the last step."""
+        return self.now_ms * _UPDATES_A_MS
+
+    def step(self, now_ms: int) -> None:
+        """Show the market as of `now_ms`."""
+        self.now_ms = now_ms
+
+    def overlay(self, symbol: str, sides: Sides | None) -> None:
+        """Show this book instead of the anonymous one: there are clients' orders in it. None: there are none any more."""
+        if sides is None:
+            self._overlaid.pop(symbol, None)
+        else:
+            self._overlaid[symbol] = sides
+
+    def sides(self, symbol: str) -> Sides:
+        """Give the book as of the last step: ticks → lots, best first."""
+        overlaid = self._overlaid.get(symbol)
+        if overlaid is not None:
+            return overlaid
+        seen = self._seen.get(symbol)
+        if seen is None or seen[0] != self.now_ms:
+            seen = self._seen[symbol] = (self.now_ms, self.market.sides(symbol, self.now_ms))
+        return seen[1]
+
+    def top(self, symbol: str) -> Top:
+        """Give the best levels as of the last step."""
+        overlaid = self._overlaid.get(symbol)
+        if overlaid is None:
+            return self.market.top(symbol, self.now_ms)
+        bids, asks = overlaid
+        bid, ask = next(iter(bids), 0), next(iter(asks), 0)
+        return Top(bid, bids.get(bid, 0), ask, asks.get(ask, 0))
+
+    def levels(self, row: int, side: dict[int, int], count: int) -> list[tuple[str, str]]:
+        """Write the best levels of one side."""
+        ticks, digits = self._tick_scale[row], self._digits[row]
+        scale, lots = self._lot_scale[row], self._lot_digits[row]
+        best = list(side.items())[:count]
+        return [(f"{t / ticks:.{digits}f}", f"{q / scale:.{lots}f}") for t, q in best]

@@ -1,0 +1,165 @@
+"""Serves one WebSocket connection: which streams its address names, and its control messages (specs/binance.md §7)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+from aiohttp import WSMessage, WSMsgType, web
+
+from infra.exchange.client import Client
+from infra.exchange.hub import Hub, acknowledged
+from infra.exchange.stream_names import StreamRoute
+
+MESSAGE_BYTES_MAX = 262_144
+_METHODS = frozenset({"SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY"})
+
+
+class Address(msgspec.Struct, frozen=True):
+    """What a path asks for."""
+
+    route: StreamRoute
+    combined: bool
+    streams: tuple[str, ...]
+    events: frozenset[str] = frozenset()
+
+
+def address_of(path: str, query: str) -> Address | None:
+    """Read `/market/ws/a/b`, `/stream?streams=a/b`, `/private/ws?listenKey=K&events=E/F`; None for other paths.
+
+    What stands behind /ws/ is taken as stream names; one that is none (ccxt counts its connections there) says nothing.
+    """
+    parts = [unquote(part) for part in path.split("/") if part]
+    route = StreamRoute.NONE
+    if parts and parts[0] in {StreamRoute.PUBLIC, StreamRoute.MARKET, StreamRoute.PRIVATE}:
+        route = StreamRoute(parts.pop(0))
+    if not parts or parts[0] not in {"ws", "stream"}:
+        return None
+    combined = parts[0] == "stream"
+    names = [] if combined else [name for name in parts[1:] if not name.isdecimal()]
+    events: set[str] = set()
+    for key, value in parse_qsl(query):
+        if key == "streams":
+            names += [name for name in value.split("/") if name]
+        elif key == "listenKey":
+            names.append(value)
+        elif key == "events":
+            events.update(name for name in value.split("/") if name)
+    return Address(route, combined, tuple(dict.fromkeys(names)), frozenset(events))
+
+
+async def serve(request: web.Request, address: Address, hub: Hub, wall_s: Callable[[], float]) -> web.StreamResponse:
+    """Serve a connection until one side has enough of it."""
+    socket = web.WebSocketResponse(autoping=False, autoclose=True, compress=False, max_msg_size=MESSAGE_BYTES_MAX)
+    await socket.prepare(request)
+    transport = request.transport
+    if transport is None:
+        return socket
+    client = Client(
+        cast("asyncio.WriteTransport", transport),
+        address.route,
+        request.remote or "127.0.0.1",
+        wall_s(),
+        combined=address.combined,
+    )
+    client.events = address.events
+    hub.join(client)
+    try:
+        for name in address.streams[: hub.rules.streams_max]:
+            hub.subscribe(client, name)
+        await _converse(socket, client, hub, wall_s)
+    finally:
+        hub.leave(client)
+        transport.abort() if client.close_code == 0 and client.closed.is_set() else None
+    return socket
+
+
+async def _converse(socket: web.WebSocketResponse, client: Client, hub: Hub, wall_s: Callable[[], float]) -> None:
+    """Read messages until the connection ends; a close that we decided on ends the reading too."""
+    goodbye = asyncio.ensure_future(client.closed.wait())
+    try:
+        while True:
+            message = asyncio.ensure_future(socket.receive())
+            await asyncio.wait({message, goodbye}, return_when=asyncio.FIRST_COMPLETED)
+            if not message.done():
+                message.cancel()
+                await asyncio.gather(message, return_exceptions=True)
+                return
+            if not await _heard(socket, client, hub, message.result(), wall_s()):
+                return
+    finally:
+        goodbye.cancel()
+
+
+async def _heard(socket: web.WebSocketResponse, client: Client, hub: Hub, message: WSMessage, now_s: float) -> bool:
+    """Act on a message; false if the connection is over."""
+    if message.type in {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}:
+        return False
+    if not client.may_say(now_s, hub.rules.messages_a_second):
+        client.close(1008, "Too many requests")
+        return False
+    if message.type is WSMsgType.PING:
+        await socket.pong(cast("bytes", message.data))
+    elif message.type is WSMsgType.PONG:
+        client.ponged_s = now_s
+    elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+        client.reply(control(client, hub, cast("str | bytes", message.data)))
+    return True
+
+
+def control(client: Client, hub: Hub, text: str | bytes) -> bytes:
+    """Obey a control message, and give the answer. Ids are numbers of any size, strings, or missing."""
+    try:
+        found: object = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _refused(3, f"Invalid JSON: {error}", None)
+    if not isinstance(found, dict):
+        return _refused(2, "Invalid request: request must be an object", None)
+    wish = cast("dict[str, object]", found)
+    request_id, method = wish.get("id"), wish.get("method")
+    if isinstance(request_id, bool | list | dict):
+        return _refused(2, "Invalid request: request ID must be an unsigned integer or a string", None)
+    if method not in _METHODS:
+        variants = ", ".join(f"`{name}`" for name in sorted(_METHODS))
+        return _refused(2, f"Invalid request: unknown variant `{method}`, expected one of {variants}", request_id)
+    params = wish.get("params")
+    if method == "LIST_SUBSCRIPTIONS":
+        return acknowledged(list(client.streams), request_id)
+    if not isinstance(params, list):
+        return _refused(2, "Invalid request: missing field `params`", request_id)
+    listed = cast("list[object]", params)
+    if method in {"SET_PROPERTY", "GET_PROPERTY"}:
+        return _property(client, listed, request_id, write=method == "SET_PROPERTY")
+    return _listen(client, hub, listed, request_id, on=method == "SUBSCRIBE")
+
+
+def _listen(client: Client, hub: Hub, params: list[object], request_id: object, *, on: bool) -> bytes:
+    names = [name for name in params if isinstance(name, str)]
+    if len(names) < len(params):
+        return _refused(2, "Invalid request: params must be strings", request_id)
+    if on and len({*client.streams, *names}) > hub.rules.streams_max:
+        return _refused(2, f"Invalid request: at most {hub.rules.streams_max} streams a connection", request_id)
+    for name in names:
+        (hub.subscribe if on else hub.unsubscribe)(client, name)
+    return acknowledged(None, request_id)
+
+
+def _property(client: Client, params: list[object], request_id: object, *, write: bool) -> bytes:
+    if not params or params[0] != "combined":
+        return _refused(0, "Unknown property", request_id)
+    if not write:
+        return acknowledged(client.combined, request_id)
+    if len(params) != 2 or not isinstance(params[1], bool):
+        return _refused(1, "Invalid value type: expected Boolean", request_id)
+    client.combined = params[1]
+    return acknowledged(None, request_id)
+
+
+def _refused(code: int, text: str, request_id: object) -> bytes:
+    """Write an error as the stream server does: flat for what it can't read, else with the id (no recording: a guess)."""
+    if request_id is None:
+        return msgspec.json.encode({"code": code, "msg": text})
+    return msgspec.json.encode({"error": {"code": code, "msg": text}, "id": request_id})

@@ -1,0 +1,99 @@
+"""The 1m candles of the synthetic exchange, for a whole history at a price of one node a minute.
+
+Opens and closes are nodes of the paths in `infra/market/price_path.py`, high and low are wicks of hashed length beyond
+them. So a candle costs one node instead of sixty, 1d candles of two years stay cheap, and what happens inside a minute
+(`walk.py`) is computed only for minutes at which somebody looks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from infra.market.activity import Activity, Traded
+from infra.market.bars import Bars, Counts, joined
+from infra.market.contracts import Contract
+from infra.market.noise import Floats, Indices, derived, exponential, keys_of, uniform
+from infra.market.price_path import PricePaths
+from infra.market.universe import MARKET_BPS
+
+COARSER = 6
+"""A node a minute: 2^6 seconds, nearly."""
+TRADES_MIN, TRADES_MAX = 12, 240
+"""How many prints a minute has: never more than 10 s without one, never more than 4 a second."""
+_FOR_UPPER, _FOR_LOWER = 200, 201
+_WICK = 0.55
+_WINDOW_MINUTES = 2**15
+_WINDOWS_KEPT = 24
+
+
+def _per_minute(bps: float) -> float:
+    return bps / 10_000.0 / math.sqrt(5.0)
+
+
+class MinuteBars:
+    """Contracts by row, on a market path that all share. Every value depends on (seed, symbol, minute) only."""
+
+    def __init__(self, seed: int, contracts: Sequence[Contract]) -> None:
+        def column(value: Callable[[Contract], float]) -> Floats:
+            return np.array([[value(contract)] for contract in contracts], np.float64)
+
+        self.contracts = tuple(contracts)
+        keys = keys_of(*((seed, "contract", contract.symbol) for contract in contracts))
+        self._upper, self._lower = derived(keys, _FOR_UPPER), derived(keys, _FOR_LOWER)
+        own = column(lambda c: _per_minute(c.own_bps))
+        self._beta = column(lambda c: c.beta)
+        self._start_ticks = column(lambda c: c.price * float(10**c.digits))
+        self._ticks_in_usdt = column(lambda c: float(10**c.digits))
+        self._lot = column(lambda c: 1.0 / float(10**c.lot_digits))
+        self._own = PricePaths(keys, own, COARSER)
+        usual = self._beta * _per_minute(MARKET_BPS)
+        self._usual_move = np.sqrt(usual * usual + own * own)
+        self.activity = Activity(keys, column(lambda c: 1_000.0 * c.turnover), column(lambda c: c.price))
+
+    def bars(self, first: int, market: Floats) -> Bars:
+        """Give the candles from minute `first` on; `market` holds the common path at their opens and the last close."""
+        count = market.shape[1] - 1
+        path = self._beta * market + self._own.nodes(first, first + count)
+        minutes = np.arange(first, first + count)
+        opening, closing = path[:, :-1], path[:, 1:]
+        high = np.maximum(opening, closing) + self._wick(self._upper, minutes)
+        low = np.minimum(opening, closing) - self._wick(self._lower, minutes)
+        ticks = self._ticks(path)
+        tops, bottoms = self._ticks(high), self._ticks(low)
+        moves = (closing - opening) / self._usual_move
+        traded = self.activity.traded(minutes, moves, (tops + bottoms) * 0.5 / self._ticks_in_usdt, self._lot)
+        return Bars(ticks[:, :-1], tops, bottoms, ticks[:, 1:], _bounded(traded))
+
+    def _ticks(self, path: Floats) -> Counts:
+        return np.maximum(np.rint(self._start_ticks * exponential(path)), 1.0).astype(np.int64)
+
+    def _wick(self, keys: np.ndarray[tuple[int, ...], np.dtype[np.uint64]], minutes: Indices) -> Floats:
+        draw = uniform(keys, minutes)
+        return self._usual_move * _WICK * draw * (0.3 + draw * draw)
+
+
+def _bounded(traded: Traded) -> Traded:
+    """Keep the number of trades within what is printed one by one, and the lots enough for them."""
+    trades = np.clip(traded.trades, TRADES_MIN, TRADES_MAX)
+    lots = np.maximum(traded.lots, 2 * trades)
+    taker_lots = np.clip(traded.taker_lots, trades // 8, lots - trades // 8)
+    return Traded(lots, np.maximum(traded.quote, 1), taker_lots, traded.taker_quote, trades)
+
+
+class MarketPath:
+    """The path that all contracts follow, in windows that are kept for the next one who asks."""
+
+    def __init__(self, seed: int) -> None:
+        self._path = PricePaths(keys_of((seed, "market")), np.array([[_per_minute(MARKET_BPS)]]), COARSER)
+        self.nodes = lru_cache(_WINDOWS_KEPT)(self._path.nodes)
+
+
+def bars_between(bars: MinuteBars, market: MarketPath, first: int, end: int) -> Bars:
+    """Give the candles of the minutes [first, end), computed a window at a time (2^15 minutes: 23 days)."""
+    cuts = [first, *range((first // _WINDOW_MINUTES + 1) * _WINDOW_MINUTES, end, _WINDOW_MINUTES), end]
+    parts = [bars.bars(left, market.nodes(left, right)) for left, right in zip(cuts, cuts[1:], strict=False)]
+    return joined(parts) if len(parts) > 1 else parts[0]

@@ -1,0 +1,121 @@
+"""Streams of prices over time: marks, tickers, liquidations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.market import MINUTE_MS
+from infra.exchange.board import Board
+from infra.exchange.feeds import Feed, FeedRoom, Liquidation
+from infra.exchange.stream_names import Kind, Stream
+from infra.exchange.walk import TRADE_IDS_A_MINUTE
+
+
+class MarkPrice(Feed):
+    """One contract's mark price."""
+
+    def __init__(self, room: FeedRoom, stream: Stream) -> None:
+        self._board, self._symbol = room.board, stream.symbol
+
+    def frames(self, now_ms: int) -> Sequence[bytes]:
+        """Push it."""
+        return (mark_price(self._board, self._symbol, now_ms).encode(),)
+
+
+class AllMarkPrices(Feed):
+    """Every contract's mark price, in one array."""
+
+    def __init__(self, room: FeedRoom) -> None:
+        self._board = room.board
+
+    def frames(self, now_ms: int) -> Sequence[bytes]:
+        """Push them."""
+        return (f"[{','.join([mark_price(self._board, one, now_ms) for one in self._board.listed()])}]".encode(),)
+
+
+def mark_price(board: Board, symbol: str, now_ms: int) -> str:
+    """Write a markPriceUpdate."""
+    row, marks = board.row[symbol], board.market.marks(now_ms)
+    mark, index = f"{marks.mark[row]:.8f}", f"{marks.index[row]:.8f}"
+    return (
+        f'{{"e":"markPriceUpdate","E":{now_ms},"s":"{symbol}","p":"{mark}","ap":"{mark}","P":"{index}","i":"{index}",'
+        f'"r":"{marks.funding_rate[row]:.8f}","T":{marks.next_funding_ms[row]},"st":1}}'
+    )
+
+
+class Ticker(Feed):
+    """One contract's rolling day, if there was a trade since."""
+
+    def __init__(self, room: FeedRoom, stream: Stream) -> None:
+        self._room, self._symbol = room, stream.symbol
+        self._mini = stream.kind is Kind.MINI_TICKER
+        self._shown_ms = 0
+
+    def frames(self, now_ms: int) -> Sequence[bytes]:
+        """Push it if it changed."""
+        traded_ms, _, _ = self._room.board.market.last(self._symbol, now_ms)
+        if traded_ms == self._shown_ms:
+            return ()
+        self._shown_ms = traded_ms
+        return (ticker(self._room, self._symbol, now_ms, mini=self._mini).encode(),)
+
+
+class AllTickers(Feed):
+    """The rolling days of the contracts that traded since, in one array."""
+
+    def __init__(self, room: FeedRoom, stream: Stream) -> None:
+        self._room = room
+        self._mini = stream.kind is Kind.MINI_TICKER
+        self._shown_ms: dict[str, int] = {}
+
+    def frames(self, now_ms: int) -> Sequence[bytes]:
+        """Push those that changed; no array if none did."""
+        found: list[str] = []
+        market = self._room.board.market
+        for symbol in self._room.board.listed():
+            traded_ms, _, _ = market.last(symbol, now_ms)
+            if self._shown_ms.get(symbol) != traded_ms:
+                self._shown_ms[symbol] = traded_ms
+                found.append(ticker(self._room, symbol, now_ms, mini=self._mini))
+        return (f"[{','.join(found)}]".encode(),) if found else ()
+
+
+def ticker(room: FeedRoom, symbol: str, now_ms: int, *, mini: bool) -> str:
+    """Write a 24hrMiniTicker or a 24hrTicker."""
+    board, day = room.board, room.day.of(symbol)
+    row = board.row[symbol]
+    price = board.price
+    prices = f'"o":"{price(row, day.open)}","h":"{price(row, day.high)}","l":"{price(row, day.low)}"'
+    volumes = f'"v":"{board.quantity(row, day.lots)}","q":"{day.quote / 100.0:.2f}"'
+    close = f'"c":"{price(row, day.close)}"'
+    if mini:
+        return f'{{"e":"24hrMiniTicker","E":{now_ms},"s":"{symbol}",{close},{prices},{volumes},"st":1}}'
+    walk = board.market.walk(symbol, now_ms // MINUTE_MS)
+    last = board.quantity(row, int(walk.lots[max(0, walk.until(now_ms) - 1)]))
+    return (
+        f'{{"e":"24hrTicker","E":{now_ms},"s":"{symbol}","p":"{price(row, day.close - day.open)}",'
+        f'"P":"{(day.close / day.open - 1.0) * 100.0:.3f}","w":"{room.day.average(row, day)}",{close},"Q":"{last}",'
+        f'{prices},{volumes},"O":{day.open_ms},"C":{now_ms},"F":{day.open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE},'
+        f'"L":{room.day.last_id(now_ms, day)},"n":{day.trades},"st":1}}'
+    )
+
+
+class ForceOrders(Feed):
+    """The largest liquidation of a contract in the second since the last push."""
+
+    must = True
+
+    def __init__(self, room: FeedRoom, stream: Stream) -> None:
+        self._room, self._symbol = room, stream.symbol
+        self._seen = room.liquidated
+
+    def frames(self, now_ms: int) -> Sequence[bytes]:
+        """Push what was liquidated since."""
+        del now_ms  # a liquidation says itself when it was
+        room, largest = self._room, dict[str, Liquidation]()
+        for found in list(room.liquidations)[-(room.liquidated - self._seen) :] if room.liquidated > self._seen else ():
+            before = largest.get(found.symbol)
+            if self._symbol in {"", found.symbol} and (before is None or found.notional > before.notional):
+                largest[found.symbol] = found
+        self._seen = room.liquidated
+        return [found.payload for found in largest.values()]

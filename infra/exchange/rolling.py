@@ -1,0 +1,70 @@
+"""The 24 hours up to now, of every contract: what the tickers say."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from domain.market import MINUTE_MS
+from infra.exchange.bar import DAY_MS, Bar
+from infra.exchange.board import Board
+from infra.exchange.walk import TRADE_IDS_A_MINUTE
+
+_DAY_MINUTES = DAY_MS // MINUTE_MS
+_KEPT = 1_024
+
+
+class RollingDay:
+    """Rolling days as of the board's last step: 1,439 closed minutes, read once a minute, and the running one."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._closed = lru_cache(_KEPT)(self._read)
+
+    def _read(self, symbol: str, minute: int) -> Bar | None:
+        first_ms = (minute - _DAY_MINUTES + 1) * MINUTE_MS
+        return self._board.market.stretch(symbol, first_ms, minute * MINUTE_MS)
+
+    def of(self, symbol: str) -> Bar:
+        """Give the day as one candle."""
+        board = self._board
+        closed = self._closed(symbol, board.now_ms // MINUTE_MS)
+        running = board.market.running(symbol, board.now_ms)
+        return running if closed is None else closed.then(running)
+
+    def rest(self, symbol: str) -> dict[str, object]:
+        """Give the body of GET ticker/24hr."""
+        board, day = self._board, self.of(symbol)
+        row = board.row[symbol]
+        price = board.price
+        walk = board.market.walk(symbol, board.now_ms // MINUTE_MS)
+        last_lots = int(walk.lots[max(0, walk.until(board.now_ms) - 1)])
+        return {
+            "symbol": symbol,
+            "priceChange": price(row, day.close - day.open),
+            "priceChangePercent": f"{(day.close / day.open - 1.0) * 100.0:.3f}",
+            "weightedAvgPrice": self.average(row, day),
+            "lastPrice": price(row, day.close),
+            "lastQty": board.quantity(row, last_lots),
+            "openPrice": price(row, day.open),
+            "highPrice": price(row, day.high),
+            "lowPrice": price(row, day.low),
+            "volume": board.quantity(row, day.lots),
+            "quoteVolume": f"{day.quote / 100.0:.2f}",
+            "openTime": day.open_ms,
+            "closeTime": board.now_ms,
+            "firstId": day.open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE,
+            "lastId": self.last_id(board.now_ms, day),
+            "count": day.trades,
+        }
+
+    def average(self, row: int, day: Bar) -> str:
+        """Write the volume-weighted average price."""
+        if not day.lots:
+            return self._board.price(row, day.close)
+        digits = self._board.market.contracts[row].digits
+        return f"{day.quote / 100.0 / float(self._board.quantity(row, day.lots)):.{digits}f}"
+
+    @staticmethod
+    def last_id(now_ms: int, day: Bar) -> int:
+        """Give the newest trade id: within the minute's ids, and never before the first one."""
+        return now_ms // MINUTE_MS * TRADE_IDS_A_MINUTE + min(day.trades, TRADE_IDS_A_MINUTE - 1)

@@ -1,0 +1,312 @@
+"""A market made of 1m candles: prints, books, marks and open interest, each a function of the moment.
+
+Where the candles come from is the business of `Minutes` (`synthetic_market.py`, `recorded_market.py`). Walks are drawn
+only for contracts and minutes that somebody asks about, and a few thousand of them are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from domain.market import MINUTE_MS, Candle
+from infra.exchange.anonymous_book import BookShape, Mood, Top
+from infra.exchange.bar import Bar, earlier_open, grouped, next_open, open_time, rows_of
+from infra.exchange.ports import Level, Listing, Mark, Print
+from infra.exchange.walk import Walk
+from infra.market.activity import Activity
+from infra.market.bars import Bars, Counts
+from infra.market.contracts import Contract
+from infra.market.noise import Floats, key_of, keys_of
+
+HOUR_MINUTES = 60
+_WALKS_KEPT = 2_048
+_MINUTES_AT_ONCE = 200_000
+"""Below that, marks of scattered moments are read from one stretch of minutes."""
+
+
+class Minutes(Protocol):
+    """Where candles come from. Minutes and hours are counted after 1970; a contract's row is its place in the list."""
+
+    contracts: tuple[Contract, ...]
+    listings: tuple[Listing, ...]
+    activity: Activity
+
+    def minute(self, row: int, minute: int) -> Bar:
+        """Give a 1m candle, whole."""
+        ...
+
+    def bars(self, row: int, first: int, end: int) -> Bars:
+        """Give the 1m candles of [first, end) in one row."""
+        ...
+
+    def hours(self, row: int, first: int, end: int) -> Bars:
+        """Give the 1h candles of [first, end) in one row."""
+        ...
+
+    def ends(self, minute: int) -> tuple[Counts, Counts]:
+        """Give opens and closes (ticks) of all contracts in a minute: shape (contracts,)."""
+        ...
+
+
+class Marks(NamedTuple):
+    """Mark and index prices of all contracts at one moment, with the funding that comes next. Columns by row."""
+
+    time_ms: int
+    mark: list[float]
+    index: list[float]
+    funding_rate: list[float]
+    next_funding_ms: list[int]
+
+
+class WalkedMarket:
+    """Candles, prints, books and marks over `Minutes`. Prices in ticks, quantities in lots, unless Decimal."""
+
+    def __init__(self, seed: int, minutes: Minutes) -> None:
+        self.listings = minutes.listings
+        self.symbols = tuple(listing.symbol for listing in self.listings)
+        self.row = {symbol: row for row, symbol in enumerate(self.symbols)}
+        self.contracts = minutes.contracts
+        self._minutes = minutes
+        self._walk_keys = [keys_of((seed, "walk", symbol)) for symbol in self.symbols]
+        self._shapes = [_shape(seed, contract) for contract in self.contracts]
+        self._ticks_in_usdt = np.array([float(10**contract.digits) for contract in self.contracts])
+        self._funding_ms = np.array([[one.funding_interval_hours * 3_600_000] for one in self.listings], np.int64)
+        self._walk = lru_cache(_WALKS_KEPT)(self._drawn)
+        self._marks = lru_cache(8)(self._marked)
+
+    # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def bars(self, symbol: str, interval: str, first_ms: int, end_ms: int, now_ms: int) -> list[Bar]:
+        """Give the candles that open in [first, end), on the interval's grid, the last one as far as it went by now."""
+        row = self.row[symbol]
+        listed = self.listings[row].onboard_ms
+        end_ms = min(end_ms, now_ms + 1)
+        starts: list[int] = []
+        at = max(first_ms, open_time(interval, listed))
+        while at < end_ms:
+            starts.append(at)
+            at = next_open(interval, at)
+        if not starts:
+            return []
+        running = starts[-1] if next_open(interval, starts[-1]) > now_ms else None
+        closed = starts if running is None else starts[:-1]
+        found = self._closed(row, closed, at if running is None else running, listed) if closed else []
+        if running is not None:
+            found += self._running(row, max(running, listed // MINUTE_MS * MINUTE_MS), running, now_ms)
+        return found
+
+    def latest(self, symbol: str, interval: str, count: int, now_ms: int, end_ms: int | None = None) -> list[Bar]:
+        """Give the last `count` candles that opened by `end_ms` (default: now)."""
+        newest = open_time(interval, now_ms if end_ms is None else min(now_ms, end_ms))
+        first = earlier_open(interval, newest, count - 1)
+        return self.bars(symbol, interval, first, newest + 1, now_ms)
+
+    def _closed(self, row: int, starts: Sequence[int], end_ms: int, listed_ms: int) -> list[Bar]:
+        """Fold closed candles from minutes, or from hours where their edges are on hours."""
+        hourly = not any(at % (HOUR_MINUTES * MINUTE_MS) for at in (*starts[:2], end_ms)) and starts[0] >= listed_ms
+        hourly = hourly and (len(starts) == 1 or starts[1] - starts[0] >= HOUR_MINUTES * MINUTE_MS)
+        unit = HOUR_MINUTES * MINUTE_MS if hourly else MINUTE_MS
+        first = -(-max(starts[0], listed_ms) // unit)
+        read = self._minutes.hours if hourly else self._minutes.bars
+        parts = read(row, first, end_ms // unit)
+        places = [max(0, at // unit - first) for at in starts]
+        return rows_of(grouped(parts, places), 0, starts)
+
+    def _running(self, row: int, from_ms: int, opened_ms: int, now_ms: int) -> list[Bar]:
+        """Fold the candle that is not closed yet: its closed minutes, and the prints of this one."""
+        minute = now_ms // MINUTE_MS
+        parts: list[Bar] = []
+        if from_ms < minute * MINUTE_MS:
+            parts += self._closed(row, [from_ms], minute * MINUTE_MS, from_ms)
+        walk = self._walk(row, minute)
+        count = walk.until(now_ms)
+        if count:
+            parts.append(walk.partial(count))
+        if not parts:
+            return [self.flat(row, opened_ms, minute)]
+        whole = parts[0] if len(parts) == 1 else parts[0].then(parts[1])
+        return [whole._replace(open_ms=opened_ms)]
+
+    def flat(self, row: int, opened_ms: int, minute: int) -> Bar:
+        """Give the candle of a minute in which nothing was traded yet: where the minute before ended."""
+        price = self._minutes.minute(row, minute - 1).close
+        return Bar(opened_ms, price, price, price, price, 0, 0, 0, 0, 0)
+
+    def stretch(self, symbol: str, from_ms: int, until_ms: int) -> Bar | None:
+        """Fold the closed minutes of [from, until), as far as the contract was listed; None if there are none."""
+        row = self.row[symbol]
+        listed = self.listings[row].onboard_ms
+        from_ms = max(from_ms, listed)
+        return self._closed(row, [from_ms], until_ms, listed)[0] if from_ms < until_ms else None
+
+    def running(self, symbol: str, now_ms: int) -> Bar:
+        """Give the minute that runs, as far as it went."""
+        row, opened_ms = self.row[symbol], now_ms // MINUTE_MS * MINUTE_MS
+        return self._running(row, opened_ms, opened_ms, now_ms)[0]
+
+    def whole(self, row: int, interval: str, open_ms: int) -> Bar:
+        """Give one closed candle."""
+        return self._closed(row, [open_ms], next_open(interval, open_ms), self.listings[row].onboard_ms)[0]
+
+    def minute(self, symbol: str, minute: int) -> Bar:
+        """Give a closed 1m candle."""
+        return self._minutes.minute(self.row[symbol], minute)
+
+    def candles(self, symbol: str, interval: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
+        """Give the candles that open in [start, end), the last one as far as it is known at `end_ms`."""
+        contract = self.contracts[self.row[symbol]]
+        first = next_open(interval, open_time(interval, start_ms - 1))
+        ticks, lots = float(10**contract.digits), float(10**contract.lot_digits)
+        return [
+            Candle(b.open_ms, b.open / ticks, b.high / ticks, b.low / ticks, b.close / ticks, b.lots / lots,
+                   b.quote / 100.0, b.trades, b.taker_lots / lots, b.taker_quote / 100.0)
+            for b in self.bars(symbol, interval, first, end_ms, end_ms)
+        ]  # fmt: skip
+
+    # ── prints ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _drawn(self, row: int, minute: int) -> Walk:
+        return Walk(self._walk_keys[row], self._minutes.minute(row, minute))
+
+    def walk(self, symbol: str, minute: int) -> Walk:
+        """Give the walk of a minute (after 1970), whole: what lies after now is the asker's to leave out."""
+        return self._walk(self.row[symbol], minute)
+
+    def walked(self, symbol: str, after_ms: int, until_ms: int) -> Iterator[tuple[Walk, int, int]]:
+        """Give the walks that touch (after, until], each with the places [from, to) of its prints in there."""
+        for minute in range(after_ms // MINUTE_MS, until_ms // MINUTE_MS + 1):
+            walk = self.walk(symbol, minute)
+            first, end = walk.until(after_ms), walk.until(until_ms)
+            if first < end:
+                yield walk, first, end
+
+    def prints(self, symbol: str, after_ms: int, until_ms: int) -> list[Print]:
+        """Give the anonymous trades in (after, until], in time order."""
+        contract = self.contracts[self.row[symbol]]
+        return [
+            Print(symbol, time_ms, Decimal(ticks).scaleb(-contract.digits), Decimal(lots).scaleb(-contract.lot_digits),
+                  not bought)
+            for walk, first, end in self.walked(symbol, after_ms, until_ms)
+            for time_ms, ticks, lots, bought in zip(
+                walk.times[first:end].tolist(), walk.prices[first:end].tolist(), walk.lots[first:end].tolist(),
+                walk.buys[first:end].tolist(), strict=True,
+            )
+        ]  # fmt: skip
+
+    def last(self, symbol: str, time_ms: int) -> tuple[int, int, bool]:
+        """Give the last trade by a moment: its time, its price in ticks, and whether a taker bought."""
+        row = self.row[symbol]
+        minute = time_ms // MINUTE_MS
+        walk = self._walk(row, minute)
+        count = walk.until(time_ms)
+        if count == 0:
+            walk = self._walk(row, minute - 1)
+            count = walk.count
+        return walk.last(count)
+
+    # ── books ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def top(self, symbol: str, time_ms: int) -> Top:
+        """Give best bid and ask of the anonymous book."""
+        row = self.row[symbol]
+        _, ticks, bought = self.last(symbol, time_ms)
+        shape = self._shapes[row]
+        return shape.top(*shape.touch(ticks, bought), self._mood(row, time_ms), time_ms)
+
+    def sides(self, symbol: str, time_ms: int) -> tuple[dict[int, int], dict[int, int]]:
+        """Give the anonymous book: ticks → lots, best first."""
+        row = self.row[symbol]
+        _, ticks, bought = self.last(symbol, time_ms)
+        shape = self._shapes[row]
+        return shape.sides(*shape.touch(ticks, bought), self._mood(row, time_ms), time_ms)
+
+    def book(self, symbol: str, time_ms: int) -> tuple[Sequence[Level], Sequence[Level]]:
+        """Give the anonymous bids and asks as of a moment, best first."""
+        contract = self.contracts[self.row[symbol]]
+        bids, asks = (
+            [(Decimal(t).scaleb(-contract.digits), Decimal(q).scaleb(-contract.lot_digits)) for t, q in side.items()]
+            for side in self.sides(symbol, time_ms)
+        )
+        return bids, asks
+
+    def _mood(self, row: int, time_ms: int) -> Mood:
+        bar = self._walk(row, time_ms // MINUTE_MS).bar
+        wildness = (bar.high - bar.low) / max(1, bar.close) * 1_500.0
+        return Mood(1.6 / (0.6 + min(wildness, 6.0)), 0.5 * (bar.taker_lots / max(1, bar.lots) - 0.5))
+
+    # ── marks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def marks(self, time_ms: int) -> Marks:
+        """Give the marks of all contracts."""
+        return self._marks(time_ms)
+
+    def _marked(self, time_ms: int) -> Marks:
+        minute, past = divmod(time_ms, MINUTE_MS)
+        opens, closes = self._minutes.ends(minute)
+        mark = (opens + (closes - opens) * (past / MINUTE_MS)) / self._ticks_in_usdt
+        times = np.array([time_ms])
+        activity = self._minutes.activity
+        index = mark / (1.0 + activity.premium(times)[:, 0])
+        rates = activity.funding_rate(times + 1, self._funding_ms)[:, 0]
+        due = (time_ms // self._funding_ms + 1) * self._funding_ms
+        columns: tuple[Floats | Counts, ...] = (mark, index, rates, due[:, 0])
+        return Marks(time_ms, *(column.tolist() for column in columns))
+
+    def mark(self, symbol: str, time_ms: int) -> Mark:
+        """Give mark, index and funding as of a moment."""
+        row, marks = self.row[symbol], self.marks(time_ms)
+        return Mark(
+            symbol,
+            time_ms,
+            Decimal(f"{marks.mark[row]:.8f}"),
+            Decimal(f"{marks.index[row]:.8f}"),
+            Decimal(f"{marks.funding_rate[row]:.8f}"),
+            marks.next_funding_ms[row],
+        )
+
+    def marks_of(self, symbol: str, times_ms: Sequence[int]) -> list[tuple[float, float]]:
+        """Give mark and index of one contract at several moments."""
+        if not times_ms:
+            return []
+        row = self.row[symbol]
+        first, end = min(times_ms) // MINUTE_MS, max(times_ms) // MINUTE_MS + 1
+        times = np.asarray(times_ms, np.int64)
+        places, past = np.divmod(times, MINUTE_MS)
+        if end - first <= _MINUTES_AT_ONCE:
+            bars = self._minutes.bars(row, first, end)
+            opens, closes = bars.open[0, places - first], bars.close[0, places - first]
+        else:
+            single = [self._minutes.bars(row, minute, minute + 1) for minute in places.tolist()]
+            opens, closes = (np.array([getattr(bar, name)[0, 0] for bar in single]) for name in ("open", "close"))
+        mark = (opens + (closes - opens) * (past / MINUTE_MS)) / self._ticks_in_usdt[row]
+        index = mark / (1.0 + self._minutes.activity.premium(times)[row])
+        return list(zip(mark.tolist(), index.tolist(), strict=True))
+
+    def fundings(self, symbol: str, times_ms: Sequence[int]) -> list[tuple[int, float, float]]:
+        """Give time, rate and mark of fundings at these times."""
+        if not times_ms:
+            return []
+        row = self.row[symbol]
+        interval_ms = self.listings[row].funding_interval_hours * 3_600_000
+        rates = self._minutes.activity.funding_rate(np.asarray(times_ms, np.int64), interval_ms)[row]
+        marks = [mark for mark, _ in self.marks_of(symbol, times_ms)]
+        return list(zip(times_ms, rates.tolist(), marks, strict=True))
+
+    def open_interests(self, symbol: str, times_ms: Sequence[int]) -> list[float]:
+        """Give the open interest (base asset) at several moments."""
+        return self._minutes.activity.open_interest(np.asarray(times_ms, np.int64))[self.row[symbol]].tolist()
+
+    def open_interest(self, symbol: str, time_ms: int) -> Decimal:
+        """Give the open interest (base asset) as of a moment."""
+        amount = self._minutes.activity.open_interest(np.array([time_ms]))[self.row[symbol], 0]
+        return Decimal(f"{amount:.2f}").quantize(self.listings[self.row[symbol]].step)
+
+
+def _shape(seed: int, contract: Contract) -> BookShape:
+    lots_a_minute = 1_000.0 * contract.turnover / contract.price * 10**contract.lot_digits
+    return BookShape(key_of(seed, "book", contract.symbol), round(contract.price * 10**contract.digits), lots_a_minute)
