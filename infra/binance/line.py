@@ -80,7 +80,7 @@ class Line:
         return self._intake.statistics
 
     def wish(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
-        """Change what the line carries. An open connection follows by SUBSCRIBE and UNSUBSCRIBE, a later one by its URL."""
+        """Change what the line carries. Open connections follow by SUBSCRIBE and UNSUBSCRIBE."""
         self._streams.update(dict.fromkeys(add))
         for name in remove:
             self._streams.pop(name, None)
@@ -117,6 +117,7 @@ class Line:
             again, self._ever_connected = self._ever_connected, True
             self._statistics.reconnects += again
             self._back_off.succeeded()
+            self._replace.clear()
             if again:
                 self._intake.once.forget(frozenset(self._streams))
             self._tell(Connected(self.streams, again))

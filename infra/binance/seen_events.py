@@ -1,7 +1,7 @@
 """User events once each: a repeat of one that was seen is dropped, whichever connection brings it.
 
-An order's event is named by (symbol, order id, trade id, execution, status, quantity filled, `T`, `E`), any other by all
-that it says, its times included. Two events of one name are one event, said twice.
+An order's event is named by (symbol, order id, trade id, execution, status, quantity filled, `T`, `E`), any other by
+all that it says, its times included. Two events of one name are one event, said twice.
 """
 
 from __future__ import annotations
