@@ -41,6 +41,7 @@ class BackFill:
         self._grace_ms = grace_ms
         self._tries = tries
         self._at_once = asyncio.Semaphore(at_once)
+        self._one_by_one = asyncio.Lock()  # a `deliver` that waits must not be overtaken by the next candle
         self._asking: set[str] = set()
         self._tried: dict[tuple[str, int], int] = {}
         self.asked = 0
@@ -48,17 +49,21 @@ class BackFill:
 
     async def arrived(self, symbol: str, candle: Candle) -> None:
         """Take a closed candle from the stream."""
-        await self._hand_on(symbol, self._order.arrived(symbol, candle))
+        async with self._one_by_one:
+            await self._hand_on(symbol, self._order.arrived(symbol, candle))
 
     async def look(self, now_ms: int) -> int:
         """Ask for what is missing now, once a symbol at a time; give how many requests that took."""
         first = {gap.symbol: gap for gap in reversed(self._order.missing(now_ms, self._grace_ms))}
         wanted = [gap for symbol, gap in first.items() if symbol not in self._asking]
-        await asyncio.gather(*(self._fill(gap) for gap in wanted))
+        self._asking.update(gap.symbol for gap in wanted)
+        try:
+            await asyncio.gather(*(self._fill(gap) for gap in wanted))
+        finally:
+            self._asking.difference_update(gap.symbol for gap in wanted)
         return len(wanted)
 
     async def _fill(self, gap: Missing) -> None:
-        self._asking.add(gap.symbol)
         try:
             async with self._at_once:
                 self.asked += 1
@@ -66,11 +71,10 @@ class BackFill:
         except (Unavailable, ExchangeRejected, WireError):
             self.failed += 1  # the gap stays, and the next look asks again
             return
-        finally:
-            self._asking.discard(gap.symbol)
         within = [candle for candle in candles if gap.start_ms <= candle.open_time_ms < gap.end_ms]
-        await self._hand_on(gap.symbol, self._order.filled(gap.symbol, within))
-        await self._give_up_in_the_end(gap)
+        async with self._one_by_one:
+            await self._hand_on(gap.symbol, self._order.filled(gap.symbol, within))
+            await self._give_up_in_the_end(gap)
 
     async def _give_up_in_the_end(self, gap: Missing) -> None:
         """Count answers that left a hole at the same place; after the last the hole stays."""

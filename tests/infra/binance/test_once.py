@@ -1,0 +1,75 @@
+"""Nothing twice: what rises along a stream tells the new from the seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from infra.binance.once import Once
+from infra.binance.wire import decode
+from tests.infra.binance.stream_server import agg_trade, book_ticker, kline
+
+
+def read(frame: dict[str, Any]) -> Any:
+    return decode(msgspec.json.encode(frame))
+
+
+@pytest.mark.parametrize("frame", [
+    lambda number: book_ticker("X", number),
+    lambda number: agg_trade("X", number),
+    lambda number: {"e": "trade", "E": 1, "T": 1, "s": "X", "t": number, "p": "1", "q": "1", "m": True},
+    lambda number: {"e": "markPriceUpdate", "E": number, "s": "X", "p": "1"},
+    lambda number: {"e": "forceOrder", "E": 1, "o": {"s": "X", "S": "SELL", "q": "1", "p": "1", "ap": "1",
+                                                    "X": "FILLED", "l": "1", "z": "1", "T": number}},
+])  # fmt: skip
+def test_only_what_rises_is_new(frame: Any) -> None:
+    once = Once()
+    verdicts = [once.is_new("stream", read(frame(number))) for number in (5, 5, 6, 4, 7)]
+    assert verdicts == [True, False, True, False, True]
+
+
+def test_streams_do_not_disturb_each_other() -> None:
+    once = Once()
+    assert once.is_new("a", read(book_ticker("X", 5)))
+    assert once.is_new("b", read(book_ticker("Y", 4)))
+    assert once.is_new(("!bookTicker", "X"), read(book_ticker("X", 3)))
+
+
+def test_a_closed_candle_passes_once_even_late_and_a_running_one_never_after_its_close() -> None:
+    once = Once()
+    minute = 60_000
+
+    def new(opened: int, *, closed: bool) -> bool:
+        return once.is_new("k", read(kline("X", opened * minute, closed=closed)))
+
+    assert new(1, closed=False)
+    assert new(1, closed=True)
+    assert not new(1, closed=True)
+    assert not new(1, closed=False)
+    assert new(3, closed=True)
+    assert new(2, closed=True)  # came late: nobody else says what it says
+    assert not new(2, closed=True)
+    assert not new(0, closed=True)
+    assert new(4, closed=False)
+
+
+def test_a_book_of_changes_numbers_itself() -> None:
+    once = Once()
+    update = read({"e": "depthUpdate", "E": 1, "T": 1, "s": "X", "U": 1, "u": 2, "pu": 0, "b": [], "a": []})
+    assert once.is_new("d", update)
+    assert once.is_new("d", update)
+
+
+def test_an_exchange_that_was_restarted_may_count_from_the_beginning_but_time_goes_on() -> None:
+    once = Once()
+    assert once.is_new("a", read(book_ticker("X", 500)))
+    assert once.is_new(("!all", "kind", "X"), read(book_ticker("X", 500)))
+    assert once.is_new("k", read(kline("X", 60_000)))
+    assert once.is_new("other", read(book_ticker("X", 500)))
+    once.forget(frozenset({"a", "k", "!all"}))
+    assert once.is_new("a", read(book_ticker("X", 1)))
+    assert once.is_new(("!all", "kind", "X"), read(book_ticker("X", 1)))
+    assert not once.is_new("k", read(kline("X", 60_000)))
+    assert not once.is_new("other", read(book_ticker("X", 1)))
