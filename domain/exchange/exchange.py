@@ -178,6 +178,10 @@ class Exchange:
         """Switch multi-assets mode."""
         customs.set_multi_assets(self.world, account, on, now_ms)
 
+    def set_fee_burn(self, account: str, *, on: bool) -> None:
+        """Say whether fees are to be paid in BNB; nobody has any here."""
+        self.world.account(account).fee_burn = on
+
     def move_margin(self, account: str, symbol: str, side: PositionSide, amount: Decimal, now_ms: int) -> None:
         """Move margin into an isolated position, or out of it where negative."""
         customs.move_margin(self.world, account, symbol, side, amount, now_ms)

@@ -6,7 +6,7 @@ streams tell one story: their update ids are one sequence, a function of the ste
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from infra.exchange.anonymous_book import Top
@@ -19,7 +19,7 @@ Sides = tuple[dict[int, int], dict[int, int]]
 
 
 class Board:
-    """The public face of the market. `overlay` says how clients' orders change a book; without it there are none."""
+    """The public face of the market."""
 
     def __init__(self, market: WalkedMarket, now_ms: int) -> None:
         self.market = market
@@ -29,7 +29,7 @@ class Board:
         self._lot_digits = [contract.lot_digits for contract in market.contracts]
         self._tick_scale = [10.0**digits for digits in self._digits]
         self._lot_scale = [10.0**digits for digits in self._lot_digits]
-        self._overlaid: dict[str, Sides] = {}
+        self._overlaid: dict[str, tuple[Callable[[], Sides], Callable[[], Top]]] = {}
         self._seen: dict[str, tuple[int, Sides]] = {}
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,31 +94,26 @@ class Board:
         """Show the market as of `now_ms`."""
         self.now_ms = now_ms
 
-    def overlay(self, symbol: str, sides: Sides | None) -> None:
-        """Show this book instead of the anonymous one: there are clients' orders in it. None: there are none any more."""
-        if sides is None:
+    def overlay(self, symbol: str, sides: Callable[[], Sides] | None, top: Callable[[], Top] | None) -> None:
+        """Show the book that these give instead of the anonymous one, from the next step on; None: no longer."""
+        if sides is None or top is None:
             self._overlaid.pop(symbol, None)
         else:
-            self._overlaid[symbol] = sides
+            self._overlaid[symbol] = (sides, top)
 
     def sides(self, symbol: str) -> Sides:
-        """Give the book as of the last step: ticks → lots, best first."""
-        overlaid = self._overlaid.get(symbol)
-        if overlaid is not None:
-            return overlaid
+        """Give the book as of the last step: ticks → lots, best first. It stays the same until the next step."""
         seen = self._seen.get(symbol)
         if seen is None or seen[0] != self.now_ms:
-            seen = self._seen[symbol] = (self.now_ms, self.market.sides(symbol, self.now_ms))
+            overlaid = self._overlaid.get(symbol)
+            sides = overlaid[0]() if overlaid is not None else self.market.sides(symbol, self.now_ms)
+            seen = self._seen[symbol] = (self.now_ms, sides)
         return seen[1]
 
     def top(self, symbol: str) -> Top:
         """Give the best levels as of the last step."""
         overlaid = self._overlaid.get(symbol)
-        if overlaid is None:
-            return self.market.top(symbol, self.now_ms)
-        bids, asks = overlaid
-        bid, ask = next(iter(bids), 0), next(iter(asks), 0)
-        return Top(bid, bids.get(bid, 0), ask, asks.get(ask, 0))
+        return overlaid[1]() if overlaid is not None else self.market.top(symbol, self.now_ms)
 
     def levels(self, row: int, side: dict[int, int], count: int) -> list[tuple[str, str]]:
         """Write the best levels of one side."""

@@ -59,14 +59,15 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Door:
-    """Checks requests and lets endpoints answer. `before` is called before a handler: the market catches up then."""
+    """Checks requests and lets endpoints answer. `before` and `after` a handler the market catches up, and tells."""
 
     def __init__(self, routes: Iterable[Route], keys: KeyRing, limiter: Limiter, clock: MarketClock) -> None:
         self._routes = {(route.method, route.path): route for route in routes}
         self._keys = keys
         self._limiter = limiter
         self._clock = clock
-        self.before: Callable[[Route], None] = lambda _route: None
+        self.before: Callable[[Security, Call], None] = lambda _security, _call: None
+        self.after: Callable[[], None] = lambda: None
 
     @property
     def paths(self) -> frozenset[str]:
@@ -103,8 +104,12 @@ class Door:
             self._check_signed(asked, sent, key)
         account = key.account if key is not None else ""
         self._count_orders(route, sent, account, headers)
-        self.before(route)
-        return route.handler(Call(asked.method, asked.path, sent, account, self._clock.told_ms()))
+        call = Call(asked.method, asked.path, sent, account, self._clock.now_ms())
+        self.before(route.security, call)
+        try:
+            return route.handler(call)
+        finally:
+            self.after()
 
     def _check_signed(self, asked: Asked, sent: Mapping[str, str], key: ApiKey) -> None:
         signed = signed_part(asked.query, asked.body)

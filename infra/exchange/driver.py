@@ -14,13 +14,16 @@ LATE_STEPS_MAX = 200
 
 
 class Driver:
-    """The heartbeat. `moved` is called with market time at every step, before anything is pushed."""
+    """The heartbeat. `moved` is called with market time at every step, before anything is pushed; `looked_after` about
+    once a second of wall time.
+    """
 
     def __init__(self, clock: MarketClock, board: Board, hub: Hub) -> None:
         self._clock = clock
         self._board = board
         self._hub = hub
         self.moved: list[Callable[[int], None]] = []
+        self.looked_after: list[Callable[[int], None]] = []
         self.steps = 0
         self._looked_after_s = clock.wall_s()
 
@@ -47,4 +50,6 @@ class Driver:
         now_s = self._clock.wall_s()
         if now_s - self._looked_after_s >= 1.0:
             self._looked_after_s = now_s
+            for look in self.looked_after:
+                look(now_ms)
             self._hub.look_after(now_s, self._clock.told_ms())

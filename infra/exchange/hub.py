@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
 from infra.exchange.client import Client, ConnectionRules, framed
 from infra.exchange.feeds import Feed, FeedRoom, feed_of
-from infra.exchange.stream_names import Stream, parse, pushes
+from infra.exchange.stream_names import Stream, StreamRoute, parse, pushes
 
 STEP_MS = 50
 """The market moves, and real-time streams push, every 50 ms of wall time."""
@@ -58,7 +58,7 @@ class Hub:
         if name in client.streams:
             return
         client.streams[name] = None
-        if self.user_key(name):
+        if client.route is StreamRoute.PRIVATE and self.user_key(name):
             self._users.setdefault(name, {})[client] = None
             return
         stream = parse(name)
@@ -147,9 +147,10 @@ class Hub:
             client.flush()
             self.frames_out += 1
 
-    def listened_symbols(self) -> Iterable[str]:
-        """Give the symbols that somebody listens to."""
-        return dict.fromkeys(c.stream.symbol for c in self._channels.values() if c.stream.symbol)
+    @property
+    def user_keys(self) -> tuple[str, ...]:
+        """Give the listen keys that somebody listens with."""
+        return tuple(self._users)
 
     # ── keeping to the rules ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from contextlib import suppress
+from decimal import Decimal
 
 import msgspec
 from aiohttp import web
 
 from domain.errors import InvalidInput
-from infra.exchange import public_candles, public_info, public_prices, public_stats
+from domain.exchange.exchange import Exchange
+from infra.exchange import elsewhere, private, public_candles, public_info, public_prices, public_stats
 from infra.exchange.auth import KeyRing
 from infra.exchange.board import Board
 from infra.exchange.client import ConnectionRules
@@ -17,15 +20,20 @@ from infra.exchange.connection import address_of, serve
 from infra.exchange.door import Door, asked_by
 from infra.exchange.driver import Driver
 from infra.exchange.feeds import FeedRoom
+from infra.exchange.floor import Floor
 from infra.exchange.hub import Hub
 from infra.exchange.limiter import Limiter
+from infra.exchange.listen_keys import ListenKeys
 from infra.exchange.market_clock import MarketClock
 from infra.exchange.ports import Route
 from infra.exchange.rolling import RollingDay
 from infra.exchange.tape import Tape
+from infra.exchange.user_streams import UserStreams
 from infra.exchange.walked_market import WalkedMarket
 
 ACCOUNTS = 25
+BALANCE = Decimal(10_000)
+"""What every account begins with (USDT)."""
 _STOP_S = 2.0
 
 
@@ -36,6 +44,7 @@ class Rules(msgspec.Struct, frozen=True):
     limits: bool = True
     latency_ms: int = 0
     accounts: int = ACCOUNTS
+    balance: Decimal = BALANCE
     connections: ConnectionRules = ConnectionRules()
 
 
@@ -63,11 +72,26 @@ class ExchangeServer:
         self.room = FeedRoom(self.board, self.day, self.tape)
         self.hub = Hub(self.room, rules.connections)
         self.driver = Driver(clock, self.board, self.hub)
+        self.exchange = Exchange(market.listings)
+        self.floor = Floor(self.exchange, self.board, self.tape, self.room)
+        self.listen_keys = ListenKeys(lambda: int(clock.wall_s() * 1_000), _listen_key)
+        self.users = UserStreams(self.listen_keys, self.hub, lambda symbol: market.listings[market.row[symbol]])
         self.door = Door(self._routes(), self.keys, self.limiter, clock)
+        self._connect()
         self._runner: web.AppRunner | None = None
         self._beat: asyncio.Task[None] | None = None
         self._host = ""
         self._port = 0
+
+    def _connect(self) -> None:
+        """Let the parts hear of each other, and pay the accounts in."""
+        self.floor.on_facts = self.users.tell
+        self.door.before, self.door.after = self.floor.prepare, self.floor.publish
+        self.driver.moved.append(self.floor.moved)
+        self.driver.looked_after.append(self.users.expire)
+        for key in self.keys:
+            self.exchange.open_account(key.account, self.rules.balance, self.board.now_ms)
+        self.exchange.drain()
 
     def _routes(self) -> list[Route]:
         board = self.board
@@ -76,6 +100,8 @@ class ExchangeServer:
             *public_candles.routes(board),
             *public_prices.routes(board, self.day, self.tape),
             *public_stats.routes(board),
+            *private.routes(self.exchange, self.listen_keys),
+            *elsewhere.routes(self.clock),
         ]
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> Announced:
@@ -129,3 +155,8 @@ class ExchangeServer:
         if self.rules.latency_ms:
             await asyncio.sleep(self.rules.latency_ms / 1_000.0)
         return self.door.answer(asked).response()
+
+
+def _listen_key() -> str:
+    """Draw a listen key: 64 characters, as Binance's."""
+    return secrets.token_hex(32)
