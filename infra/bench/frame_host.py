@@ -1,6 +1,7 @@
 """A stream host in a process of its own: it sends frames that were made before, as fast as they are read or at a pace.
 
-    with FrameHost(traffic, connections=3) as host:
+    with FrameHost() as host:
+        host.prepare(traffic, connections=3)
         … connect three clients to host.url, each with ?streams=a/b/c …
         host.send(pace=1.0)        every client gets the frames of its streams
 
@@ -11,9 +12,8 @@ the frames of a slot are one write.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from collections.abc import Sequence
-from multiprocessing.connection import Connection as Pipe
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
@@ -22,80 +22,79 @@ import msgspec
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
+from infra.bench.neighbour import Neighbour
 from infra.bench.traffic import SLOT_MS, Traffic
 
 _BUFFER_MAX: Final = 1 << 20
-_START_S: Final = 60.0
-
-
-class _Ready(msgspec.Struct, frozen=True):
-    """Where the host listens, and how many frames it has."""
-
-    port: int
-    frames: int
 
 
 class FrameHost:
-    """The parent's side of the host."""
+    """The parent's side of the host. `frames` is how many it sends of the prepared traffic, over all connections."""
 
-    def __init__(self, traffic: Traffic, connections: int) -> None:
-        self.traffic = traffic
-        self.connections = connections
+    def __init__(self) -> None:
+        self._neighbour = Neighbour(_Host)
+        self.traffic = Traffic(0, 0, None)
+        self.connections = 0
         self.frames = 0
-        self.url = ""
 
     def __enter__(self) -> Self:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(self.traffic, self.connections, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
-        if not self._pipe.poll(_START_S):
-            raise TimeoutError(f"The frame host did not start within {_START_S:g} s.")
-        ready: _Ready = self._pipe.recv()
-        self.frames, self.url = ready.frames, f"ws://127.0.0.1:{ready.port}"
+        self.url: str = self._neighbour.__enter__().said
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pipe.close()
-        self._process.join(2.0)
-        self._process.kill()
-        self._process.join()
+        self._neighbour.__exit__(kind, error, trace)
+
+    def prepare(self, traffic: Traffic, connections: int) -> None:
+        """Let the host make these frames."""
+        self.traffic, self.connections = traffic, connections
+        self.frames = self._neighbour.ask(_Prepare(traffic, connections))
 
     def send(self, pace: float = 0.0) -> None:
-        """Let the host send everything once to the connections that it has, as soon as all have come."""
-        self._pipe.send(pace)
+        """Let the host begin to send everything once, as soon as it has all of its connections."""
+        self._neighbour.ask(pace)
 
 
-def _serve(traffic: Traffic, connections: int, pipe: Pipe) -> None:
-    asyncio.run(_Host(traffic, connections).run(pipe))
+class _Prepare(msgspec.Struct, frozen=True):
+    traffic: Traffic
+    connections: int
 
 
 class _Host:
-    """The child's side."""
+    """The neighbour."""
 
-    def __init__(self, traffic: Traffic, connections: int) -> None:
-        slots = [[(_stream_of(raw), _framed(raw)) for raw in slot] for slot in traffic.slots()]
-        self._slots: list[list[tuple[str, bytes]]] = slots
-        self._connections = connections
+    def __init__(self) -> None:
+        self._slots: list[list[tuple[str, bytes]]] = []
+        self._connections = 0
         self._clients: dict[ServerConnection, list[bytes]] = {}
         self._complete = asyncio.Event()
+        self._open = AsyncExitStack()
+        self._sending: asyncio.Task[None] | None = None
 
-    async def run(self, pipe: Pipe) -> None:
-        """Serve until the parent closes the pipe."""
-        loop = asyncio.get_running_loop()
-        async with serve(self._welcome, "127.0.0.1", 0, compression=None) as server:
-            port = next(iter(server.sockets)).getsockname()[1]
-            pipe.send(_Ready(port, sum(map(len, self._slots))))
-            while True:
-                try:
-                    pace: float = await loop.run_in_executor(None, pipe.recv)
-                except EOFError:
-                    return
-                await self._complete.wait()
-                await asyncio.gather(*(_sent(client, chunks, pace) for client, chunks in self._clients.items()))
+    async def start(self) -> str:
+        """Listen on a free port, and give the address."""
+        server = await self._open.enter_async_context(serve(self._welcome, "127.0.0.1", 0, compression=None))
+        return f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+    async def told(self, wish: _Prepare | float) -> int:
+        """Make frames, or begin to send them at a pace; give how many there are."""
+        if isinstance(wish, _Prepare):
+            self._slots = [[(_stream_of(raw), _framed(raw)) for raw in slot] for slot in wish.traffic.slots()]
+            self._connections = wish.connections
+        else:
+            self._sending = asyncio.create_task(self._send(wish))
+        return sum(map(len, self._slots))
+
+    async def stop(self) -> None:
+        """Hang up."""
+        if self._sending is not None:
+            self._sending.cancel()
+        await self._open.aclose()
+
+    async def _send(self, pace: float) -> None:
+        await self._complete.wait()
+        await asyncio.gather(*(_sent(client, chunks, pace) for client, chunks in self._clients.items()))
 
     async def _welcome(self, client: ServerConnection) -> None:
         assert client.request is not None

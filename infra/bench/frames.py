@@ -36,9 +36,7 @@ def combined(stream: str, data: object) -> bytes:
     return msgspec.json.encode({"stream": stream, "data": data})
 
 
-def kline(
-    symbol: str, interval: str, opened: int, now_ms: int, price: float, volume: float, *, closed: bool
-) -> bytes:
+def kline(symbol: str, interval: str, opened: int, now_ms: int, price: float, volume: float, *, closed: bool) -> bytes:
     """Give a kline frame: the candle that opened at `opened`, as of `now_ms`."""
     bar = {
         "t": opened, "T": opened + INTERVALS[interval] - 1, "s": symbol, "i": interval, "f": 100, "L": 200,

@@ -31,38 +31,39 @@ BARE: Final = "a bare websockets receive loop"
 def bench_ingest(context: BenchContext) -> list[Measure]:
     """Measure throughput, load at real-time rates, and a burst."""
     symbols, seconds, burst = context.size(SYMBOLS, 20), context.size(5, 1), context.size(20_000, 2_000)
-    return [
-        _throughput("ingest", Traffic(symbols, context.size(2, 1), burst), context),
-        _throughput("ingest:klines", Traffic(symbols, context.size(15, 1), None), context),
-        _load("ingest:load", Traffic(symbols, seconds, context.size(4_000, 400)), context),
-        _load("ingest:load of klines", Traffic(symbols, seconds, None), context),
-        _burst(Traffic(symbols, seconds, burst)),
-    ]
+    with FrameHost() as host:
+        return [
+            _throughput("ingest", host, Traffic(symbols, context.size(2, 1), burst), context),
+            _throughput("ingest:klines", host, Traffic(symbols, context.size(15, 1), None), context),
+            _load("ingest:load", host, Traffic(symbols, seconds, context.size(4_000, 400)), context),
+            _load("ingest:load of klines", host, Traffic(symbols, seconds, None), context),
+            _burst(host, Traffic(symbols, seconds, burst)),
+        ]
 
 
-def _throughput(name: str, traffic: Traffic, context: BenchContext) -> Measure:
+def _throughput(name: str, host: FrameHost, traffic: Traffic, context: BenchContext) -> Measure:
     """Send as fast as it is read."""
-    with FrameHost(traffic, len(addresses(traffic, ""))) as host:
-        ours, baseline = take_turns(
-            context.rounds, lambda: host.frames / _ours(host, 0.0)[0], lambda: host.frames / _bare(host, 0.0)
-        )
+    host.prepare(traffic, len(addresses(traffic, host.url)))
+    ours, baseline = take_turns(
+        context.rounds, lambda: host.frames / _ours(host, 0.0)[0], lambda: host.frames / _bare(host, 0.0)
+    )
     return beside(name, ours, UNIT, BARE, baseline)
 
 
-def _load(name: str, traffic: Traffic, context: BenchContext) -> Measure:
+def _load(name: str, host: FrameHost, traffic: Traffic, context: BenchContext) -> Measure:
     """Send at the traffic's own pace."""
-    with FrameHost(traffic, len(addresses(traffic, ""))) as host:
-        share = 100.0 / traffic.seconds
-        ours, baseline = take_turns(
-            context.size(3, 1), lambda: share * _ours(host, 1.0)[0], lambda: share * _bare(host, 1.0)
-        )
+    host.prepare(traffic, len(addresses(traffic, host.url)))
+    share, pace = 100.0 / traffic.seconds, context.size(1, 5)
+    ours, baseline = take_turns(
+        context.size(3, 1), lambda: share * _ours(host, pace)[0], lambda: share * _bare(host, pace)
+    )
     return beside(name, ours, LOAD, BARE, baseline)
 
 
-def _burst(traffic: Traffic) -> Measure:
+def _burst(host: FrameHost, traffic: Traffic) -> Measure:
     """Send at the traffic's own pace, and count what must not drop."""
-    with FrameHost(traffic, len(addresses(traffic, ""))) as host:
-        came = _ours(host, 1.0)[1]
+    host.prepare(traffic, len(addresses(traffic, host.url)))
+    came = _ours(host, 1.0)[1]
     sent = sum(traffic.undroppable().values())
     return beside("ingest:burst", came.closed + came.trades, "closed candles and trades delivered", "sent", sent)
 

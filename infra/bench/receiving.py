@@ -11,9 +11,9 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection, connect
 
 from actors.kernel import Kernel
-from domain.base import Input
+from domain.base import Message
 from domain.config import Config
-from domain.market import CandleArrived
+from domain.flow import MINUTE_MS
 from domain.operations import SessionStarted
 from infra.bench.frame_host import FrameHost
 from infra.bench.histories import START_MS, symbol_names
@@ -103,18 +103,22 @@ class Received:
             message = delivery.message
             arrived = see(message, delivery.stream)
             if arrived is not None:
-                process(arrived.candle.open_time_ms + 60_000, arrived)
+                process(arrived.candle.open_time_ms + MINUTE_MS, arrived)
             if isinstance(message, Kline):
                 self.closed += message.bar.closed
             elif isinstance(message, AggTrade):
                 self.trades += 1
             elif isinstance(message, Connected) and self.report.connected == self._connections:
                 self.connected.set()
-        if isinstance(message, Frame) and message.time_ms // _SECOND_MS != self._second:
-            self._second = message.time_ms // _SECOND_MS
-            tick = self._board.tick(message.time_ms)
+        self._tick(batch[-1].message)
+
+    def _tick(self, newest: Message) -> None:
+        """Give the kernel the quotes of every second."""
+        if isinstance(newest, Frame) and newest.time_ms // _SECOND_MS != self._second:
+            self._second = newest.time_ms // _SECOND_MS
+            tick = self._board.tick(newest.time_ms)
             if tick is not None:
-                process(message.time_ms, tick)
+                self._kernel.process(newest.time_ms, tick)
 
 
 async def received(host: FrameHost, pace: float) -> tuple[float, Received]:
