@@ -7,7 +7,7 @@ answered. What happens then is the business of its `Line`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import islice
 
 import msgspec
@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from domain.base import Message
 from domain.errors import WireError
-from infra.binance.feed_values import FeedSettings, Statistics
+from infra.binance.feed_values import Delivery, FeedSettings, Statistics
 from infra.binance.intake import Intake
 from infra.binance.timing import Pace, Timing
 from infra.binance.wire import open_frame
@@ -67,6 +67,9 @@ class Connection:
         self.task.cancel()
         await asyncio.wait({self.task})
         await self._socket.close()
+        error = None if self.task.cancelled() else self.task.exception()
+        if error is not None and not isinstance(error, Lost):
+            raise error
 
     async def _run(self) -> None:
         """Raises `Lost` when the connection is dead."""
@@ -83,45 +86,43 @@ class Connection:
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _read(self) -> None:
-        receive = self._socket.recv
+        """Read until the connection is closed. The loop waits for frames, and for room where nothing may drop."""
+        receive, timing, accept, seen = self._socket.recv, self._timing, self._intake.accept, self.seen
+        statistics = self._intake.statistics
         while True:
             try:
                 raw = await receive(decode=False)
             except ConnectionClosed as closed:
                 raise Lost(f"closed: {closed}") from closed
-            self._statistics.messages += 1
-            self._heard_at = self._timing.monotonic()
+            statistics.messages += 1
+            self._heard_at = timing.monotonic()
             try:
                 frame = open_frame(raw)
             except WireError as error:
-                self._statistics.broken_frames += 1
-                self._statistics.last_error = str(error)
+                statistics.broken_frames += 1
+                statistics.last_error = str(error)
                 continue
-            message = frame.message
-            if isinstance(message, tuple):
-                for item in message:
-                    await self._take(frame.stream, item)
-                self._notice(frame.stream)
-            elif isinstance(message, Answer | Refusal):
-                self._answered(message)
-            else:
-                await self._take(frame.stream, message)
-                self._notice(frame.stream)
+            stream, message = frame.stream, frame.message
+            now_ms = statistics.last_message_ms = timing.now_ms()
+            for item in message if isinstance(message, tuple) else (message,):
+                if isinstance(item, Answer | Refusal):
+                    self._answered(item)
+                elif (left := accept(stream, item, now_ms)) is not None:
+                    await self._wait_for_room(*left)
+            if stream not in seen:
+                self._notice(stream)
 
-    async def _take(self, stream: str, message: Message) -> None:
-        now_ms = self._statistics.last_message_ms = self._timing.now_ms()
-        left = self._intake.accept(stream, message, now_ms)
-        if left is not None:
-            delivery, key = left
-            self._paused = True
-            try:
-                await self._intake.mailbox.put(delivery, after=key)
-            finally:
-                self._paused = False
-                self._heard_at = self._timing.monotonic()
+    async def _wait_for_room(self, delivery: Delivery, key: Hashable) -> None:
+        """Hand over what must not drop; the time that it takes is not the exchange's silence."""
+        self._paused = True
+        try:
+            await self._intake.mailbox.put(delivery, after=key)
+        finally:
+            self._paused = False
+            self._heard_at = self._timing.monotonic()
 
     def _notice(self, stream: str) -> None:
-        if stream not in self.seen and (stream in self.carried or not stream):
+        if stream in self.carried:
             self.seen.add(stream)
             self.widened.set()
 

@@ -2,7 +2,8 @@
 
 Fed with aggTrades in order. A *bucket* holds taker buy and sell notional (USDT) and a count; the second's goes into the
 `MarketTick`, the minute's is checked against the candle's own taker volumes, and the 15-minute window (see
-`domain/flow.py`) is what factor Q asks for. Pure and bounded: one bucket each, and the window's minutes.
+`domain/flow.py`) is what factor Q asks for. Pure and bounded: one bucket each, and at most three
+windows' minutes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from domain.flow import MINUTE_MS, FlowWindow, TradeFlow
 from infra.binance.wire.frames import AggTrade
 
 SECOND_MS: Final = 1_000
+IDLE_MS: Final = 30 * MINUTE_MS
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +41,7 @@ class Flow:
     `interrupted` begins the window anew.
     """
 
-    __slots__ = ("_last_id", "_window", "minute", "missed", "second")
+    __slots__ = ("_last_id", "_summed_ms", "_window", "minute", "missed", "second")
 
     def __init__(self, since_ms: int) -> None:
         self._window = FlowWindow(since_ms)
@@ -47,6 +49,7 @@ class Flow:
         self.second = Bucket(since_ms // SECOND_MS * SECOND_MS)
         self.minute = Bucket(since_ms // MINUTE_MS * MINUTE_MS)
         self.missed = 0
+        self._summed_ms = since_ms
 
     def add(self, trade: AggTrade) -> bool:
         """Take a trade; False if it was seen before."""
@@ -56,6 +59,10 @@ class Flow:
                 return False
             self.missed += number - self._last_id - 1
         self._last_id = number
+        if time_ms - self._summed_ms > IDLE_MS:
+            self.close(
+                time_ms
+            )  # no candle asked for a sum for long: what is older than the window must go all the same
         notional = trade.price * trade.quantity
         self._window.add((time_ms, notional, trade.buyer_is_maker))
         self.second = self._bucket(self.second, time_ms, SECOND_MS).plus(notional, sold=trade.buyer_is_maker)
@@ -68,6 +75,7 @@ class Flow:
 
     def close(self, close_ms: int) -> TradeFlow | None:
         """Sum up the 15 minutes that end with the minute closing at `close_ms`; None while they are not covered."""
+        self._summed_ms = close_ms
         return self._window.close(close_ms)
 
     @staticmethod

@@ -34,33 +34,33 @@ class Intake:
         self.mailbox = mailbox
         self.statistics = statistics
         self.once = Once()
+        self._is_new = self.once.is_new
+        self._offer = mailbox.offer
 
     def accept(self, stream: str, message: Message, received_ms: int) -> tuple[Delivery, Hashable] | None:
         """Take a message. What it gives back, the reader hands to `Mailbox.put` and so waits."""
-        kind = type(message)
-        key = self._key(stream, message)
-        if not self.once.is_new(key, message):
+        # A stream of one symbol is its own key; one of many symbols (`!…`), or a raw frame, needs the symbol too.
+        key: Hashable = stream if stream and stream[0] != "!" else _key(stream, message)
+        if not self._is_new(key, message):
             self.statistics.duplicates += 1
             return None
+        kind = type(message)
         delivery = Delivery(stream, message, received_ms)
         if kind in _LATEST_WINS:
-            self.mailbox.offer(key, delivery)
+            self._offer(key, delivery)
         elif isinstance(message, _KLINES):
             if message.bar.closed:
                 return None if self.mailbox.put_now(delivery, after=key) else (delivery, key)
-            self.mailbox.offer(key, delivery)
+            self._offer(key, delivery)
         elif kind is DepthUpdate and is_partial_depth(stream):
-            self.mailbox.offer(key, delivery)
+            self._offer(key, delivery)
         elif isinstance(message, Unknown):
             self.statistics.count_unknown(message.event)
         elif not self.mailbox.put_now(delivery):
             return delivery, key
         return None
 
-    @staticmethod
-    def _key(stream: str, message: Message) -> Hashable:
-        """A stream of one symbol is its own key; one of many symbols (`!…`), or a raw frame, needs the symbol too."""
-        if stream and stream[0] != "!":
-            return stream
-        order = getattr(message, "order", message)
-        return stream, type(message), getattr(order, "symbol", "")
+
+def _key(stream: str, message: Message) -> Hashable:
+    order = getattr(message, "order", message)
+    return stream, type(message), getattr(order, "symbol", "")

@@ -111,7 +111,7 @@ class Line:
             try:
                 connection = await self._connect()
             except UNREACHABLE as error:
-                self._statistics.failed(_sentence(error))
+                self._statistics.failed(sentence(error))
                 await self._timing.wait(self._back_off.failed())
                 continue
             again, self._ever_connected = self._ever_connected, True
@@ -177,7 +177,7 @@ class Line:
         try:
             new = await self._connect()
         except UNREACHABLE as error:
-            self._statistics.failed(_sentence(error))
+            self._statistics.failed(sentence(error))
             return old, self._back_off.failed()
         if not await self._covers(new, old):
             self._statistics.failed("a new connection delivered nothing; the old one stays")
@@ -225,7 +225,7 @@ def _reason(connection: Connection) -> str:
     return str(error) if error is not None else "closed by us"
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """Say what went wrong, without an address: that of an account is a secret."""
     if isinstance(error, InvalidURI):
         return "the address of the stream host is not a WebSocket URL"

@@ -50,7 +50,16 @@ def _candle(bar: Bar, row: Row, *, counts_liquidations: bool) -> Candle:
     """Give a closed bar with what stands beside it."""
     longs, shorts = row.liquidated.get(bar.open_time_ms, (0.0, 0.0))
     return Candle(
-        *_values(bar),
+        bar.open_time_ms,
+        bar.open,
+        bar.high,
+        bar.low,
+        bar.close,
+        bar.volume,
+        bar.quote_volume,
+        bar.trades,
+        bar.taker_buy_volume,
+        bar.taker_buy_quote_volume,
         mark=row.mark,
         index=row.index,
         funding_rate=row.funding_rate,
@@ -64,17 +73,16 @@ def _candle(bar: Bar, row: Row, *, counts_liquidations: bool) -> Candle:
     )
 
 
-def _values(bar: Bar) -> tuple[int, float, float, float, float, float, float, int, float, float]:
-    """Give the fields of a candle that its own kline knows, in the order of `Candle`."""
-    return (
-        bar.open_time_ms, bar.open, bar.high, bar.low, bar.close, bar.volume,
-        bar.quote_volume, bar.trades, bar.taker_buy_volume, bar.taker_buy_quote_volume,
-    )  # fmt: skip
-
-
 def bare_candle(kline: Kline) -> CandleArrived:
     """Give a kline's candle without context."""
-    return CandleArrived(kline.symbol, Candle(*_values(kline.bar)))
+    bar = kline.bar
+    return CandleArrived(
+        kline.symbol,
+        Candle(
+            bar.open_time_ms, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.quote_volume, bar.trades,
+            bar.taker_buy_volume, bar.taker_buy_quote_volume,
+        ),
+    )  # fmt: skip
 
 
 class Board:

@@ -24,6 +24,23 @@ def test_takers_are_told_apart_by_second_and_minute() -> None:
     assert flow.minute == Bucket(MINUTE, 0.0, 80.0, 1)
 
 
+def test_trades_that_nobody_sums_up_are_forgotten_in_time() -> None:
+    """No candle closes (its stream is down), but trades go on for a day."""
+    flow = Flow(0)
+    for number in range(24 * 60):
+        flow.add(trade(number, number * MINUTE, 10.0, 1.0, sold=False))
+    summary = flow.close(24 * 60 * MINUTE)
+    assert summary is not None
+    assert summary.trades == 15
+    assert len(flow._window._minutes) <= 16
+    flow = Flow(0)
+    sizes = []
+    for number in range(24 * 60):
+        flow.add(trade(number, number * MINUTE, 10.0, 1.0, sold=False))
+        sizes.append(len(flow._window._minutes))
+    assert max(sizes) <= 50
+
+
 def test_a_trade_counts_once_and_left_out_ids_are_counted() -> None:
     flow = Flow(0)
     assert flow.add(trade(5, 100, 10.0, 1.0, sold=False))
