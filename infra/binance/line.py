@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from websockets.exceptions import InvalidURI, WebSocketException
 
@@ -27,7 +28,8 @@ from infra.binance.feed_values import Connected, Delivery, Disconnected, FeedSet
 from infra.binance.intake import Intake
 from infra.binance.timing import Timing
 
-UNREACHABLE = (OSError, TimeoutError, WebSocketException, HindsightError, EOFError)
+QUIET_OVERLAP_S: Final = 2.0
+UNREACHABLE: Final = (OSError, TimeoutError, WebSocketException, HindsightError, EOFError)
 
 
 class Line:
@@ -71,9 +73,8 @@ class Line:
 
     @property
     def live(self) -> frozenset[str]:
-        """The streams that a message came of on the present connection."""
-        seen = self._connections[-1].seen if self._connections else set[str]()
-        return frozenset(seen) & self._streams.keys()
+        """The streams that a message came of on the present connection, or, in an overlap, on either."""
+        return frozenset[str]().union(*(connection.seen for connection in self._connections)) & self._streams.keys()
 
     @property
     def _statistics(self) -> Statistics:
@@ -108,6 +109,7 @@ class Line:
         if self._ever_connected:
             await self._timing.wait(self._back_off.failed())
         while True:
+            self._replace.clear()  # before the address is asked for: a later wish is about this connection
             try:
                 connection = await self._connect()
             except UNREACHABLE as error:
@@ -117,7 +119,6 @@ class Line:
             again, self._ever_connected = self._ever_connected, True
             self._statistics.reconnects += again
             self._back_off.succeeded()
-            self._replace.clear()
             if again:
                 self._intake.once.forget(frozenset(self._streams))
             self._tell(Connected(self.streams, again))
@@ -138,14 +139,12 @@ class Line:
 
     async def _stay(self, connection: Connection) -> str:
         """Keep connected, one connection after the other without a break; give the reason of the loss in the end."""
-        wait_s = self._life_s()
+        wait_s, failed = self._life_s(), False
         while True:
-            if await self._time_to_replace(connection, wait_s):
+            if await self._time_to_replace(connection, wait_s, heed_wishes=not failed):
                 before = connection
                 connection, wait_s = await self._take_over(before)
-                if connection is not before and self._replace.is_set():
-                    self._replace.clear()
-                    self._tell(Connected(self.streams, again=True))
+                failed = connection is before
                 continue
             reason = _reason(connection)
             await self._hang_up(*self._connections)
@@ -156,42 +155,55 @@ class Line:
     def _life_s(self) -> float:
         return self._settings.life_s * (1.0 - 0.01 * self._dice())  # not all lines at once
 
-    async def _time_to_replace(self, connection: Connection, wait_s: float) -> bool:
-        """Wait until the connection is lost (False), or too old or useless (True)."""
+    async def _time_to_replace(self, connection: Connection, wait_s: float, *, heed_wishes: bool) -> bool:
+        """Wait until the connection is lost (False), or too old or useless (True).
+
+        After a failure its uselessness is known already: only the time says when to try again.
+        """
         old_age = asyncio.create_task(self._timing.wait(wait_s))
-        useless = asyncio.create_task(self._useless(wait_s))
+        useless = [asyncio.create_task(self._replace.wait())] if heed_wishes else []
         try:
-            await asyncio.wait({connection.task, old_age, useless}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({connection.task, old_age, *useless}, return_when=asyncio.FIRST_COMPLETED)
             return not connection.task.done()
         finally:
-            old_age.cancel()
-            useless.cancel()
-
-    async def _useless(self, wait_s: float) -> None:
-        if self._replace.is_set():
-            await self._timing.wait(wait_s)  # it is known, and replacing it failed: not again at once
-        await self._replace.wait()
+            for task in (old_age, *useless):
+                task.cancel()
 
     async def _take_over(self, old: Connection) -> tuple[Connection, float]:
         """Open a new connection beside the old one; give the one that stays and how long it may."""
-        try:
-            new = await self._connect()
-        except UNREACHABLE as error:
-            self._statistics.failed(sentence(error))
-            return old, self._back_off.failed()
-        if not await self._covers(new, old):
-            self._statistics.failed("a new connection delivered nothing; the old one stays")
-            await self._hang_up(new)
+        useless = self._replace.is_set()
+        self._replace.clear()  # a wish from here on is about the new one
+        new = await self._successor(old, at_once=useless)
+        if new is None:
+            if useless:
+                self._replace.set()
             return old, self._back_off.failed()
         self._back_off.succeeded()
         self._statistics.roll_overs += 1
         await self._hang_up(old)
+        if useless:
+            self._tell(Connected(self.streams, again=True))
         return new, self._life_s()
 
-    async def _covers(self, new: Connection, old: Connection) -> bool:
+    async def _successor(self, old: Connection, *, at_once: bool) -> Connection | None:
+        """Give a connection that does the old one's work; None if there is none to be had."""
+        try:
+            new = await self._connect()
+        except UNREACHABLE as error:
+            self._statistics.failed(sentence(error))
+            return None
+        if await self._covers(new, old, at_once=at_once):
+            return new
+        self._statistics.failed("a new connection delivered nothing; the old one stays")
+        await self._hang_up(new)
+        return None
+
+    async def _covers(self, new: Connection, old: Connection, *, at_once: bool) -> bool:
         """Wait until the new connection does the old one's work; False if it does not and the old one is alive."""
         if self._quiet:
-            return True
+            if not at_once:  # the old one may still bring what was on its way to it
+                await self._timing.wait(min(QUIET_OVERLAP_S, self._settings.overlap_s))
+            return old.task.done() or not new.task.done()
         complete = asyncio.create_task(self._complete(new, old))
         overlap = asyncio.create_task(self._timing.wait(self._settings.overlap_s))
         try:

@@ -1,10 +1,11 @@
 """A local order book: a snapshot, and then every change in its place (Binance: "How to manage a local order book").
 
-    EMPTY ── changes wait ──▶ load(snapshot) ──▶ LIVE ── change with pu ≠ last u ──▶ EMPTY again, counted as a gap
+    EMPTY ── changes wait ──▶ load(snapshot) ──▶ LIVE ── pu ≠ last u, or sides cross ──▶ EMPTY again, counted as a gap
 
 - A change with `u` < the snapshot's id is older than the snapshot and dropped.
 - The first change that is applied has `U` ≤ id ≤ `u`; one that begins after it means that the snapshot is too old.
 - From then on each change's `pu` is the `u` of the one before. One that is not leaves a hole: a new snapshot is needed.
+- After a change no bid reaches an ask. If one does, a removal was never sent to us: that is a hole as well.
 
 Quantities are absolute, 0 removes a level. Prices and quantities are market data, so float: the same quoted text is
 the same float, which makes a price a sound key. Pure and bounded.
@@ -98,7 +99,7 @@ class LocalBook:
 
     @property
     def waiting(self) -> int:
-        """How many changes wait for a snapshot."""
+        """How many changes wait for a snapshot. A book that is not live and waits for none has none to miss yet."""
         return len(self._waiting)
 
     def apply(self, update: DepthUpdate) -> Outcome:
@@ -117,6 +118,10 @@ class LocalBook:
             self._asks.set(price, quantity)
         self.last_id = update.last_id
         self._fresh = False
+        if self._crossed():
+            self.gaps += 1
+            self.reset()
+            return Outcome.GAP
         return Outcome.APPLIED
 
     def load(self, last_id: int, bids: Sequence[Level], asks: Sequence[Level]) -> Outcome:
@@ -187,6 +192,10 @@ class LocalBook:
         if self._fresh and update.first_id <= self.last_id <= update.last_id:
             return True
         return update.previous_id == self.last_id
+
+    def _crossed(self) -> bool:
+        bids, asks = self._bids.prices, self._asks.prices
+        return bool(bids and asks) and bids[-1] >= asks[0]
 
     def _begin_again(self, update: DepthUpdate) -> None:
         self.gaps += 1

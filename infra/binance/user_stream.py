@@ -107,7 +107,8 @@ class UserStream:
     async def _keep_key(self) -> None:
         while True:
             await self._timing.wait(self._settings.renew_s)
-            if self._key and not await self._renewed(self._key):
+            key = self._key
+            if key and not await self._renewed(key) and key == self._key:
                 self._line.replace()
 
     async def _renewed(self, key: str) -> bool:

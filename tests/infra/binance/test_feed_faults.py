@@ -78,6 +78,16 @@ def test_a_frame_that_is_too_long_ends_the_connection_not_the_feed() -> None:
     scene(test, frame_bytes_max=1_000)
 
 
+def test_a_host_that_answers_no_ping_is_dead() -> None:
+    async def test(at: Scene) -> None:
+        await until(lambda: at.host.callers)
+        at.host.callers[0].socket.transport.pause_reading()
+        await until(lambda: at.inbox.kinds(Disconnected))
+        assert "keepalive ping timeout" in at.inbox.kinds(Disconnected)[0].reason
+
+    scene(test, ping_interval_s=0.05, ping_timeout_s=0.05)
+
+
 def test_what_is_wished_while_the_line_is_down_comes_with_the_next_connection() -> None:
     async def test(at: Scene) -> None:
         await until(lambda: at.host.callers)

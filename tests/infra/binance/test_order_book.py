@@ -73,6 +73,13 @@ def test_a_gap_empties_the_book_until_the_next_snapshot() -> None:
     assert book.best() == BookTop(9.5, 1.0, 10.0, 1.0)
 
 
+def test_sides_that_cross_are_a_gap() -> None:
+    book = live_book()
+    assert book.apply(change(101, 105, 100, bids=((10.0, 1.0),))) is Outcome.GAP
+    assert (book.live, book.gaps) == (False, 1)
+    assert book.apply(change(106, 107, 105)) is Outcome.WAITING
+
+
 def test_a_gap_among_those_that_wait_is_found_when_the_snapshot_comes() -> None:
     book = LocalBook("X")
     for update in (change(95, 105, 94), change(111, 120, 110), change(121, 130, 120)):

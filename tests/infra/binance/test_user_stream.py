@@ -203,6 +203,30 @@ def test_after_a_lost_connection_the_consumer_is_told_to_reconcile() -> None:
     scene(test)
 
 
+def test_when_one_connection_follows_another_both_are_listened_to_and_no_event_comes_twice() -> None:
+    async def test(at: Scene) -> None:
+        at.stream = UserStream(
+            StreamHost(at.host.base), at.keys, at.inbox, UserStreamSettings(renew_s=1e9),
+            FeedSettings(close_timeout_s=0.2, life_s=1_000.0), at.timing, dice=lambda: 0.0,
+        )  # fmt: skip
+        async with running(at.stream.run()):
+            old = await at.caller()
+            await at.timing.pass_(1_000.0)
+            new = await at.caller(2)
+            for text in (order_update(1), order_update(2)):
+                await old.socket.send(text)
+                await new.socket.send(text)
+            await until(lambda: len(at.inbox.kinds(OrderTradeUpdate)) == 2)
+            await at.timing.pass_(2.0)
+            await until(lambda: at.host.callers == [new])
+            await new.socket.send(order_update(3))
+            await until(lambda: len(at.inbox.kinds(OrderTradeUpdate)) == 3)
+            assert [type(delivery.message) for delivery in at.inbox.deliveries] == [Connected, *[OrderTradeUpdate] * 3]
+            assert at.stream.statistics.duplicates == 2
+
+    scene(test)
+
+
 def test_no_event_is_lost_on_a_slow_consumer() -> None:
     async def test(at: Scene) -> None:
         at.stream = UserStream(
@@ -232,5 +256,25 @@ def test_a_key_that_can_not_be_given_back_does_not_disturb_the_end() -> None:
             at.keys.failures = [Unavailable("Binance")]
         assert at.keys.calls[-1] == "DELETE key1"
         assert "Binance" in at.stream.statistics.last_error
+
+    scene(test)
+
+
+def test_a_key_that_dies_while_its_connection_is_made_is_replaced_too() -> None:
+    async def test(at: Scene) -> None:
+        keys = at.keys
+        create = keys.create
+
+        async def slow_create() -> str:
+            key = await create()
+            if len(keys.calls) == 1:
+                at.stream._line.replace()  # what a renewal that fails at this moment does
+            return key
+
+        keys.create = slow_create  # type: ignore[method-assign]
+        async with running(at.stream.run()):
+            await at.caller(2)
+            await until(lambda: len(at.host.callers) == 1)
+            assert keys.calls == ["POST key1", "POST key1"]
 
     scene(test)
