@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ Data = Annotated[Path | None, typer.Option("--data", help="Directory of recorded
 Latency = Annotated[int, typer.Option("--latency-ms", help="How much later every answer comes.", min=0, max=600_000)]
 Faults = Annotated[Path | None, typer.Option("--faults", help="A TOML or JSON file of faults.")]
 NoLimits = Annotated[bool, typer.Option("--no-limits", help="Count requests and orders, but refuse none.")]
+Balance = Annotated[int, typer.Option("--balance", help="What every account begins with (USDT).", min=0)]
 ParentFd = Annotated[int | None, typer.Option("--parent-fd", help="End when this file descriptor closes.", hidden=True)]
 
 
@@ -47,6 +49,7 @@ def exchange_command(
     faults: Faults = None,
     host: Host = _LOOPBACK,
     no_limits: NoLimits = False,
+    balance: Balance = 10_000,
     parent_fd: ParentFd = None,
     as_json: options.Json = False,
 ) -> int:
@@ -55,13 +58,16 @@ def exchange_command(
     Example: run.py exchange --port 9000 --speed 60 --symbols 50
     """
     del as_json  # the output is JSON either way
+    from infra.exchange.faults import Faults as AllFaults
+    from infra.exchange.faults import read_faults
     from infra.exchange.market_clock import MarketClock
-    from infra.exchange.server import ExchangeServer, Rules
+    from infra.exchange.server import ExchangeServer
+    from infra.exchange.stage import Rules
 
-    rules = Rules(seed=seed, limits=not no_limits, latency_ms=latency_ms)
+    trouble = AllFaults() if faults is None else read_faults(faults)
+    rules = Rules(seed=seed, limits=not no_limits, latency_ms=latency_ms, balance=Decimal(balance), faults=trouble)
     market, start_ms = _market(data, symbols, seed)
     server = ExchangeServer(market, MarketClock(start_ms, speed), rules)
-    _ = faults
     asyncio.run(_serve(server, host, port, parent_fd))
     return 0
 
@@ -71,6 +77,10 @@ def _market(data: Path | None, symbols: str | None, seed: int) -> tuple[WalkedMa
     from infra.exchange.synthetic_market import DEFAULT_SYMBOLS, synthetic_market
 
     chosen = _chosen(symbols)
+    if data is not None:
+        from infra.exchange.recorded_market import recorded_market
+
+        return recorded_market(seed, data, chosen)
     start_ms = time.time_ns() // 1_000_000
     return synthetic_market(seed, DEFAULT_SYMBOLS if chosen is None else chosen, start_ms), start_ms
 
@@ -94,7 +104,7 @@ async def _serve(server: ExchangeServer, host: str, port: int, parent_fd: int | 
     if parent_fd is not None:
         _watch(loop, parent_fd, stop)
     print_json(await server.start(host, port))
-    err.print(f"Simulated exchange: {len(server.market.symbols)} contracts. Ctrl-C stops it.")
+    err.print(f"Simulated exchange: {len(server.stage.market.symbols)} contracts. Ctrl-C stops it.")
     ended = asyncio.ensure_future(server.wait())
     asked = asyncio.ensure_future(stop.wait())
     try:

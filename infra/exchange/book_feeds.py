@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from infra.exchange.anonymous_book import Top
 from infra.exchange.board import Board
-from infra.exchange.feeds import Feed, FeedRoom
+from infra.exchange.feed import Feed, FeedRoom
 from infra.exchange.stream_names import Stream
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
+from infra.exchange.faults import FaultBox, FrameFault
 from infra.exchange.stream_names import StreamRoute
 
 FRAMES_CONFLATED_FROM = 512
@@ -78,9 +80,14 @@ class Client:
         self._messages = 0
         self._waiting: deque[list[bytes]] = deque()
         self._newest: dict[str, list[bytes]] = {}
+        self._held: list[tuple[float, bytes]] = []
+        self.mischief: FaultBox | None = None
+        self._wall_s: Callable[[], float] = lambda: 0.0
 
     def push(self, name: str, frame: bytes, *, must: bool) -> None:
         """Let a frame wait to be sent. `must`: it is never replaced by a newer one of its stream."""
+        if self.mischief is not None and self._bent(frame):
+            return
         waiting = self._waiting
         if len(waiting) >= FRAMES_CONFLATED_FROM and not must:
             older = self._newest.get(name)
@@ -98,6 +105,37 @@ class Client:
         else:
             self._newest[name] = cell
 
+    def _bent(self, frame: bytes) -> bool:
+        """Let a fault happen to a frame; true if it is not to be sent as it is."""
+        assert self.mischief is not None
+        match self.mischief.frame():
+            case FrameFault.DOUBLED:
+                self._waiting.append([frame])
+                return False
+            case FrameFault.LATE:
+                self._held.append((self._wall_s() + self.mischief.faults.late_ms / 1_000.0, frame))
+                return True
+            case FrameFault.SWAPPED:
+                self._held.append((0.0, frame))
+                return True
+            case FrameFault.CUT:
+                self.flush()
+                self.sink.write(frame[: max(1, len(frame) // 2)])
+                self.close(0)
+                return True
+            case None:
+                return False
+
+    def misbehave(self, mischief: FaultBox | None, wall_s: Callable[[], float]) -> None:
+        """Let faults happen to frames from now on; None: no longer."""
+        self.mischief, self._wall_s = mischief, wall_s
+
+    def _release(self) -> None:
+        """Let frames go that were held back: those that are due, behind what waits."""
+        now_s = self._wall_s()
+        self._waiting.extend([frame] for due_s, frame in self._held if due_s <= now_s)
+        self._held = [(due_s, frame) for due_s, frame in self._held if due_s > now_s]
+
     def reply(self, payload: bytes) -> None:
         """Send an answer to a control message, behind what waits."""
         self.push("", framed(payload), must=True)
@@ -105,6 +143,8 @@ class Client:
 
     def flush(self) -> None:
         """Write what waits, unless the socket is full."""
+        if self._held and self._waiting:
+            self._release()
         if self._waiting and not self.silent and not self.sink.is_closing():
             if self.sink.get_write_buffer_size() > BYTES_IN_FLIGHT_MAX:
                 return

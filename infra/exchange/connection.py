@@ -159,7 +159,7 @@ def _property(client: Client, params: list[object], request_id: object, *, write
 
 
 def _refused(code: int, text: str, request_id: object) -> bytes:
-    """Write an error as the stream server does: flat for what it can't read, else with the id (no recording: a guess)."""
+    """Write an error: flat for what can't be read, else with the id (there is no recording of it: a guess)."""
     if request_id is None:
         return msgspec.json.encode({"code": code, "msg": text})
     return msgspec.json.encode({"error": {"code": code, "msg": text}, "id": request_id})

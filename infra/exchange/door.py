@@ -58,6 +58,19 @@ class Asked(msgspec.Struct, frozen=True):
     ip: str
 
 
+class Wish(msgspec.Struct, frozen=True):
+    """A request that is read: its parameters, and the bytes that were signed. `trusted`: a session that logged on."""
+
+    method: str
+    path: str
+    sent: dict[str, str]
+    api_key: str | None
+    payload: bytes
+    signature: str
+    ip: str
+    trusted: bool = False
+
+
 class Door:
     """Checks requests and lets endpoints answer. `before` and `after` a handler the market catches up, and tells."""
 
@@ -68,55 +81,70 @@ class Door:
         self._clock = clock
         self.before: Callable[[Security, Call], None] = lambda _security, _call: None
         self.after: Callable[[], None] = lambda: None
+        self.requests = 0
 
     @property
     def paths(self) -> frozenset[str]:
         """Give the paths that are served."""
         return frozenset(path for _, path in self._routes)
 
-    def answer(self, asked: Asked) -> Answer:
-        """Answer a request, whatever it is."""
+    def answer(self, asked: Asked, *, refuse: bool = False) -> Answer:
+        """Answer a request off the wire, whatever it is. `refuse`: with 429, a fault."""
         headers: dict[str, str] = {}
+
+        def read_and_fulfil() -> object:
+            if refuse:
+                self._limiter.refuse(asked.ip)
+            sent = parameters(asked.query, asked.body, asked.content_type)
+            signed = signed_part(asked.query, asked.body)
+            wish = Wish(asked.method, asked.path, sent, asked.api_key, signed.payload, signed.signature, asked.ip)
+            return self._fulfilled(wish, headers)
+
+        return self._answering(read_and_fulfil, asked.ip, headers)
+
+    def fulfil(self, wish: Wish) -> Answer:
+        """Answer a request that is read already."""
+        headers: dict[str, str] = {}
+        return self._answering(lambda: self._fulfilled(wish, headers), wish.ip, headers)
+
+    def _answering(self, fulfilled: Callable[[], object], ip: str, headers: dict[str, str]) -> Answer:
+        self.requests += 1
+        status = 200
         try:
-            body = self._answered(asked, headers)
-            status = 200
-        except Limited as error:
-            status, body = error.status, _error(error.code, error.text)
-            if error.retry_after_s is not None:
-                headers["Retry-After"] = str(error.retry_after_s)
+            body = fulfilled()
         except ApiError as error:
             status, body = error.status, _error(error.code, error.text)
+            if isinstance(error, Limited) and error.retry_after_s is not None:
+                headers["Retry-After"] = str(error.retry_after_s)
         except ExchangeRejected as error:
             status, body = 400, _error(error.code, error.text)
-        headers["x-mbx-used-weight-1m"] = str(self._limiter.used_weight(asked.ip))
+        headers["x-mbx-used-weight-1m"] = str(self._limiter.used_weight(ip))
         return Answer(status, body, headers)
 
-    def _answered(self, asked: Asked, headers: dict[str, str]) -> object:
-        route = self._routes.get((asked.method, asked.path))
+    def _fulfilled(self, wish: Wish, headers: dict[str, str]) -> object:
+        route = self._routes.get((wish.method, wish.path))
         if route is None:
-            self._limiter.admit(asked.ip, asked.path, 1)
-            raise ApiError(-5000, f"Path {asked.path}, Method {asked.method} is invalid", 404)
-        sent = parameters(asked.query, asked.body, asked.content_type)
-        self._limiter.admit(asked.ip, asked.path, route.weight(sent))
-        changes = route.security is Security.SIGNED and asked.method not in _READING
-        key = self._keys.owner(asked.api_key, route.security, changes=changes)
-        if key is not None and route.security is Security.SIGNED:
-            self._check_signed(asked, sent, key)
+            self._limiter.admit(wish.ip, wish.path, 1)
+            raise ApiError(-5000, f"Path {wish.path}, Method {wish.method} is invalid", 404)
+        self._limiter.admit(wish.ip, wish.path, route.weight(wish.sent))
+        changes = route.security is Security.SIGNED and wish.method not in _READING
+        key = self._keys.owner(wish.api_key, route.security, changes=changes)
+        if key is not None and route.security is Security.SIGNED and not wish.trusted:
+            self._check_signed(wish, key)
         account = key.account if key is not None else ""
-        self._count_orders(route, sent, account, headers)
-        call = Call(asked.method, asked.path, sent, account, self._clock.now_ms())
+        self._count_orders(route, wish.sent, account, headers)
+        call = Call(wish.method, wish.path, wish.sent, account, self._clock.now_ms())
         self.before(route.security, call)
         try:
             return route.handler(call)
         finally:
             self.after()
 
-    def _check_signed(self, asked: Asked, sent: Mapping[str, str], key: ApiKey) -> None:
-        signed = signed_part(asked.query, asked.body)
-        if not signed.signature:
+    def _check_signed(self, wish: Wish, key: ApiKey) -> None:
+        if not wish.signature:
             raise ApiError(-1102, "Mandatory parameter 'signature' was not sent, was empty/null, or malformed.")
-        require_signature(key, signed.payload, signed.signature)
-        require_time(sent, self._clock.told_ms(), self._clock.speed)
+        require_signature(key, wish.payload, wish.signature)
+        require_time(wish.sent, self._clock.told_ms(), self._clock.speed)
 
     def _count_orders(self, route: Route, sent: Mapping[str, str], account: str, headers: dict[str, str]) -> None:
         orders = route.orders(sent)

@@ -1,200 +1,21 @@
-"""What streams say: one feed a stream, which writes its payloads when its turn comes. Keys in the order of the wire."""
+"""Which feed a stream gets: its payloads are written when its turn comes, keys in the order of the wire."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
-
-from domain.market import MINUTE_MS
-from infra.exchange.bar import Bar, next_open, open_time
-from infra.exchange.board import Board
-from infra.exchange.rolling import RollingDay
+from infra.exchange import book_feeds, price_feeds, trade_feeds
+from infra.exchange.feed import Feed, FeedRoom
 from infra.exchange.stream_names import Kind, Stream
-from infra.exchange.tape import Tape, Trade
-from infra.exchange.walk import TRADE_IDS_A_MINUTE
-
-LIQUIDATIONS_KEPT = 1_000
-_NEVER_MS = 1 << 62
-_JOINED_MS = 100
-
-
-class Liquidation(NamedTuple):
-    """A position closed by force: its notional (USDT), and the forceOrder that tells of it."""
-
-    symbol: str
-    notional: float
-    payload: bytes
-
-
-class FeedRoom:
-    """What feeds are made from."""
-
-    def __init__(self, board: Board, day: RollingDay, tape: Tape) -> None:
-        self.board = board
-        self.day = day
-        self.tape = tape
-        self.liquidations: deque[Liquidation] = deque(maxlen=LIQUIDATIONS_KEPT)
-        self.liquidated = 0
-
-    def liquidate(self, found: Liquidation) -> None:
-        """Remember a liquidation for the streams that tell of it."""
-        self.liquidations.append(found)
-        self.liquidated += 1
-
-
-class Feed:
-    """One stream's payloads. `must`: none of them may be left out. `closes`: it has pushes that come on their own time."""
-
-    must = False
-    closes = False
-    closes_ms = _NEVER_MS
-
-    def frames(self, now_ms: int) -> Sequence[bytes]:
-        """Give what there is to say as of now; nothing if nothing changed."""
-        raise NotImplementedError
-
-    def closing(self, now_ms: int) -> Iterable[bytes]:
-        """Give the pushes that close something by now, oldest first."""
-        del now_ms
-        return ()
-
-
-class KlineFeed(Feed):
-    """A candle: its push at every change, and exactly one that closes it."""
-
-    closes = True
-
-    def __init__(self, room: FeedRoom, stream: Stream) -> None:
-        board = room.board
-        self._board, self._market = board, board.market
-        self._symbol, self._interval = stream.symbol, stream.interval
-        self._row = board.row[stream.symbol]
-        self._continuous = stream.kind is Kind.CONTINUOUS_KLINE
-        self._shown: tuple[int, int] = (0, 0)
-        self._open_ms = open_time(stream.interval, board.now_ms)
-        self.closes_ms = next_open(stream.interval, self._open_ms)
-        minute = board.now_ms // MINUTE_MS
-        self._minute = minute
-        self._base = board.market.stretch(stream.symbol, self._open_ms, minute * MINUTE_MS)
-
-    def frames(self, now_ms: int) -> Sequence[bytes]:
-        """Push if there was a trade since."""
-        minute = now_ms // MINUTE_MS
-        walk = self._market.walk(self._symbol, minute)
-        count = walk.until(now_ms)
-        if (minute, count) == self._shown or count == 0:
-            return ()
-        self._shown = (minute, count)
-        self._advance(minute)
-        bar = walk.partial(count)
-        return (self._written(now_ms, bar if self._base is None else self._base.then(bar), minute, closed=False),)
-
-    def closing(self, now_ms: int) -> Iterable[bytes]:
-        """Close every candle that ended by now: a fast market may end several in one step."""
-        frames: list[bytes] = []
-        while self.closes_ms <= now_ms:
-            last = self.closes_ms // MINUTE_MS
-            self._advance(last)
-            if self._base is not None:
-                frames.append(self._written(now_ms, self._base, last - 1, closed=True))
-            self._open_ms, self._base = self.closes_ms, None
-            self.closes_ms = next_open(self._interval, self._open_ms)
-        return frames
-
-    def _advance(self, minute: int) -> None:
-        """Fold the minutes that closed since into the candle."""
-        while self._minute < minute:
-            bar = self._market.minute(self._symbol, self._minute)
-            self._base = bar if self._base is None else self._base.then(bar)
-            self._minute += 1
-
-    def _written(self, now_ms: int, bar: Bar, minute: int, *, closed: bool) -> bytes:
-        board, row, open_ms = self._board, self._row, self._open_ms
-        price, quantity = board.price, board.quantity
-        last_id = minute * TRADE_IDS_A_MINUTE + max(0, min(bar.trades, TRADE_IDS_A_MINUTE) - 1)
-        if self._continuous:
-            head = f'{{"e":"continuous_kline","E":{now_ms},"ps":"{self._symbol}","ct":"PERPETUAL","k":{{'
-            name = ""
-        else:
-            head = f'{{"e":"kline","E":{now_ms},"s":"{self._symbol}","k":{{'
-            name = f'"s":"{self._symbol}",'
-        return (
-            f'{head}"t":{open_ms},"T":{self.closes_ms - 1},{name}"i":"{self._interval}",'
-            f'"f":{open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE},"L":{last_id},'
-            f'"o":"{price(row, bar.open)}","c":"{price(row, bar.close)}","h":"{price(row, bar.high)}",'
-            f'"l":"{price(row, bar.low)}","v":"{quantity(row, bar.lots)}","n":{bar.trades},'
-            f'"x":{"true" if closed else "false"},"q":"{bar.quote / 100.0:.5f}","V":"{quantity(row, bar.taker_lots)}",'
-            f'"Q":"{bar.taker_quote / 100.0:.5f}","B":"0"}}}}'
-        ).encode()
-
-
-class TradeFeed(Feed):
-    """Trades, one by one or joined as aggTrade does: same price, same side, within 100 ms."""
-
-    must = True
-
-    def __init__(self, room: FeedRoom, stream: Stream) -> None:
-        self._board, self._tape = room.board, room.tape
-        self._symbol = stream.symbol
-        self._row = room.board.row[stream.symbol]
-        self._joined = stream.kind is Kind.AGG_TRADE
-        self._seen_ms = room.board.now_ms
-
-    def frames(self, now_ms: int) -> Sequence[bytes]:
-        """Push the trades since the last push."""
-        trades = self._tape.since(self._symbol, self._seen_ms, now_ms)
-        self._seen_ms = now_ms
-        if self._joined:
-            return [self._aggregate(now_ms, trade) for trade in joined(trades)]
-        return [self._single(now_ms, trade) for trade in trades]
-
-    def _single(self, now_ms: int, trade: Trade) -> bytes:
-        board, row = self._board, self._row
-        return (
-            f'{{"e":"trade","E":{now_ms},"T":{trade.time_ms},"s":"{self._symbol}","t":{trade.id},'
-            f'"p":"{board.price(row, trade.ticks)}","q":"{board.quantity(row, trade.lots)}","X":"MARKET",'
-            f'"m":{"false" if trade.bought else "true"}}}'
-        ).encode()
-
-    def _aggregate(self, now_ms: int, trade: Trade) -> bytes:
-        board, row = self._board, self._row
-        quantity = board.quantity(row, trade.lots)
-        return (
-            f'{{"e":"aggTrade","E":{now_ms},"a":{trade.id},"s":"{self._symbol}","p":"{board.price(row, trade.ticks)}",'
-            f'"q":"{quantity}","nq":"{quantity}","f":{trade.id},"l":{trade.last_id},"T":{trade.time_ms},'
-            f'"m":{"false" if trade.bought else "true"},"st":1}}'
-        ).encode()
-
-
-def joined(trades: Sequence[Trade]) -> list[Trade]:
-    """Join trades of one price and taker side within 100 ms, as aggTrade does."""
-    found: list[Trade] = []
-    for trade in trades:
-        last = found[-1] if found else None
-        if (
-            last is not None
-            and (last.ticks, last.bought) == (trade.ticks, trade.bought)
-            and trade.time_ms - last.time_ms < _JOINED_MS
-            and last.last_id + 1 == trade.id
-        ):
-            found[-1] = last._replace(last_id=trade.last_id, lots=last.lots + trade.lots)
-        else:
-            found.append(trade)
-    return found
 
 
 def feed_of(room: FeedRoom, stream: Stream) -> Feed | None:
     """Give the feed of a stream, or None for one that never says anything here."""
-    from infra.exchange import book_feeds, price_feeds
-
     if stream.symbol and stream.symbol not in room.board.row:
         return None
     match stream.kind:
         case Kind.KLINE | Kind.CONTINUOUS_KLINE:
-            return KlineFeed(room, stream)
+            return trade_feeds.KlineFeed(room, stream)
         case Kind.AGG_TRADE | Kind.TRADE:
-            return TradeFeed(room, stream)
+            return trade_feeds.TradeFeed(room, stream)
         case Kind.DEPTH:
             return book_feeds.PartialDepth(room, stream) if stream.levels else book_feeds.DiffDepth(room, stream)
         case Kind.BOOK_TICKER:

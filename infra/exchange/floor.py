@@ -17,7 +17,7 @@ from domain.market import MINUTE_MS
 from domain.values import OrderSide
 from infra.exchange.anonymous_book import LEVELS, Top
 from infra.exchange.board import Board, Sides
-from infra.exchange.feeds import FeedRoom, Liquidation
+from infra.exchange.feed import FeedRoom, Liquidation
 from infra.exchange.ports import Call, Level, Print, Security
 from infra.exchange.tape import Tape
 from infra.exchange.user_data import force_order

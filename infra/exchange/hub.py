@@ -7,7 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from infra.exchange.client import Client, ConnectionRules, framed
-from infra.exchange.feeds import Feed, FeedRoom, feed_of
+from infra.exchange.faults import FaultBox
+from infra.exchange.feed import Feed, FeedRoom
+from infra.exchange.feeds import feed_of
 from infra.exchange.stream_names import Stream, StreamRoute, parse, pushes
 
 STEP_MS = 50
@@ -39,6 +41,8 @@ class Hub:
         self._closing: list[_Channel] = []
         self._users: dict[str, dict[Client, None]] = {}
         self._next_close_ms = 0
+        self.mischief: FaultBox | None = None
+        self.wall_s: Callable[[], float] = lambda: 0.0
         self.user_key: Callable[[str], bool] = lambda _key: False
 
     # ── coming and going ──────────────────────────────────────────────────────────────────────────────────────────
@@ -46,6 +50,7 @@ class Hub:
     def join(self, client: Client) -> None:
         """Take a connection in."""
         self.clients[client] = None
+        client.misbehave(self.mischief, self.wall_s)
 
     def leave(self, client: Client) -> None:
         """Forget a connection."""

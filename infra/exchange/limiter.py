@@ -99,6 +99,15 @@ class Limiter:
         if self.enforced:
             self._over(visitor, now_s, visitor.weight.left_s(now_s))
 
+    def count_weight(self, ip: str, weight: int) -> None:
+        """Count a weight that is not refused."""
+        window = self._visitor(ip).weight
+        window.count = window.at(self._wall_s()) + weight
+
+    def refuse(self, ip: str) -> None:
+        """Refuse a request as if it were one too many (a fault). Raises `Limited`, 429."""
+        raise self._too_many(self._visitor(ip).weight.left_s(self._wall_s()))
+
     def count_orders(self, account: str, orders: int) -> OrderCounts:
         """Count new orders of an account. Raises `Limited` -1015 over a limit."""
         now_s = self._wall_s()
@@ -148,7 +157,11 @@ class Limiter:
             error = self._banned(visitor, now_s)
             visitor.ban_s = min(visitor.ban_s * 2, LAST_BAN_S)
             raise error
-        raise Limited(
+        raise self._too_many(retry_after_s)
+
+    @staticmethod
+    def _too_many(retry_after_s: int) -> Limited:
+        return Limited(
             -1003,
             f"Too many requests; current limit is {WEIGHT_A_MINUTE} requests per minute. "
             "Please use the websocket for live updates to avoid polling the API.",

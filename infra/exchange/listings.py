@@ -40,7 +40,7 @@ _LADDERS: tuple[tuple[tuple[int, int, str], ...], ...] = (
         (5, 300_000, "0.1"), (4, 500_000, "0.125"), (2, 1_250_000, "0.25"), (1, 2_000_000, "0.5"),
     ),
 )  # fmt: skip
-"""Leverage, notional cap in USDT and maintenance rate, as in the recorded brackets of a large, a middle and a small one."""
+"""Leverage, notional cap (USDT) and maintenance rate, like recorded brackets of a large, a middle, a small one."""
 
 
 def listing(contract: Contract, onboard_ms: int = FIRST_LISTING_MS) -> Listing:

@@ -1,4 +1,4 @@
-"""The simulator's two clocks: market time, which runs at any speed, and wall time, on which the protocol's limits run."""
+"""The simulator's two clocks: market time, which runs at any speed, and wall time, for the protocol's limits."""
 
 from __future__ import annotations
 

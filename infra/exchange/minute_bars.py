@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
 from infra.market.activity import Activity, Traded
 from infra.market.bars import Bars, Counts, joined
 from infra.market.contracts import Contract
-from infra.market.noise import Floats, Indices, derived, exponential, keys_of, uniform
+from infra.market.noise import Floats, Indices, Keys, derived, exponential, keys_of, uniform
 from infra.market.price_path import PricePaths
 from infra.market.universe import MARKET_BPS
 
@@ -56,7 +57,7 @@ class MinuteBars:
 
     def bars(self, first: int, market: Floats) -> Bars:
         """Give the candles from minute `first` on; `market` holds the common path at their opens and the last close."""
-        count = market.shape[1] - 1
+        count = int(market.shape[1]) - 1
         path = self._beta * market + self._own.nodes(first, first + count)
         minutes = np.arange(first, first + count)
         opening, closing = path[:, :-1], path[:, 1:]
@@ -71,7 +72,7 @@ class MinuteBars:
     def _ticks(self, path: Floats) -> Counts:
         return np.maximum(np.rint(self._start_ticks * exponential(path)), 1.0).astype(np.int64)
 
-    def _wick(self, keys: np.ndarray[tuple[int, ...], np.dtype[np.uint64]], minutes: Indices) -> Floats:
+    def _wick(self, keys: Keys, minutes: Indices) -> Floats:
         draw = uniform(keys, minutes)
         return self._usual_move * _WICK * draw * (0.3 + draw * draw)
 
@@ -95,5 +96,5 @@ class MarketPath:
 def bars_between(bars: MinuteBars, market: MarketPath, first: int, end: int) -> Bars:
     """Give the candles of the minutes [first, end), computed a window at a time (2^15 minutes: 23 days)."""
     cuts = [first, *range((first // _WINDOW_MINUTES + 1) * _WINDOW_MINUTES, end, _WINDOW_MINUTES), end]
-    parts = [bars.bars(left, market.nodes(left, right)) for left, right in zip(cuts, cuts[1:], strict=False)]
+    parts = [bars.bars(left, market.nodes(left, right)) for left, right in pairwise(cuts)]
     return joined(parts) if len(parts) > 1 else parts[0]

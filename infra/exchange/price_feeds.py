@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from domain.market import MINUTE_MS
 from infra.exchange.board import Board
-from infra.exchange.feeds import Feed, FeedRoom, Liquidation
+from infra.exchange.feed import Feed, FeedRoom, Liquidation
 from infra.exchange.stream_names import Kind, Stream
 from infra.exchange.walk import TRADE_IDS_A_MINUTE
 
@@ -36,7 +36,7 @@ class AllMarkPrices(Feed):
 def mark_price(board: Board, symbol: str, now_ms: int) -> str:
     """Write a markPriceUpdate."""
     row, marks = board.row[symbol], board.market.marks(now_ms)
-    mark, index = f"{marks.mark[row]:.8f}", f"{marks.index[row]:.8f}"
+    mark, index = f"{marks.mark[row]:.8f}", f"{marks.indices[row]:.8f}"
     return (
         f'{{"e":"markPriceUpdate","E":{now_ms},"s":"{symbol}","p":"{mark}","ap":"{mark}","P":"{index}","i":"{index}",'
         f'"r":"{marks.funding_rate[row]:.8f}","T":{marks.next_funding_ms[row]},"st":1}}'

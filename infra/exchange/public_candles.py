@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from domain.market import MINUTE_MS
 from infra.exchange import asked
-from infra.exchange.bar import SPANS_MS, earlier_open, next_open, open_time
+from infra.exchange.bar import earlier_open, next_open, open_time
 from infra.exchange.board import Board
 from infra.exchange.ports import ApiError, Call, Route, Security
+from infra.market.noise import Floats
 
 DEFAULT, MOST = 500, 1_500
 _WEIGHT = asked.by_limit(DEFAULT, (99, 1), (499, 2), (1_000, 5), (MOST, 10))
-_POINTS_A_CANDLE = 4
-"""Mark-price candles are drawn from this many moments: a mark moves on straight lines within a minute."""
-_POINTS_MAX = 20_000
 _CONTRACT_TYPES = {"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"}
 
 
@@ -66,33 +65,39 @@ def span(board: Board, call: Call, interval: str, listed_ms: int) -> tuple[int, 
     return first, min(newest, last) + 1
 
 
-def _mark(mark: float, _index: float) -> float:
+def _mark(mark: Floats, _index: Floats) -> Floats:
     return mark
 
 
-def _index(_mark: float, index: float) -> float:
+def _index(_mark: Floats, index: Floats) -> Floats:
     return index
 
 
-def _premium(mark: float, index: float) -> float:
+def _premium(mark: Floats, index: Floats) -> Floats:
     return mark / index - 1.0
 
 
-def _marks(board: Board, call: Call, name: str, value: Callable[[float, float], float]) -> object:
-    """Draw candles from the marks at a few moments each; the minutes' ends are among them."""
+def _marks(board: Board, call: Call, name: str, value: Callable[[Floats, Floats], Floats]) -> object:
+    """Draw candles from the path of mark and index, which turns at whole minutes only."""
     symbol, interval = asked.symbol(board, call, name), asked.interval(call)
-    row = board.row[symbol]
-    first, end = span(board, call, interval, board.market.listings[row].onboard_ms)
-    rows: list[object] = []
-    at = max(first, open_time(interval, board.market.listings[row].onboard_ms))
-    points = max(2, min(_POINTS_A_CANDLE, _POINTS_MAX // max(1, (end - at) // SPANS_MS[interval])))
-    while at < end:
-        closes = next_open(interval, at)
-        last = min(closes - 1, board.now_ms)
-        moments = [at + (last - at) * i // (points - 1) for i in range(points)]
-        marks = board.market.marks_of(symbol, moments)
-        values = [value(*pair) for pair in marks]
-        shown = [f"{v:.8f}" for v in (values[0], max(values), min(values), values[-1])]
-        rows.append([at, *shown, "0", closes - 1, "0", (last - at) // 1_000 + 1, "0", "0", "0"])
-        at = closes
-    return rows
+    listed_ms = board.market.listings[board.row[symbol]].onboard_ms
+    first, end = span(board, call, interval, listed_ms)
+    opens: list[int] = []
+    at = max(first, open_time(interval, listed_ms))
+    while at < end and at < board.now_ms:
+        opens.append(at)
+        at = next_open(interval, at)
+    if not opens:
+        return []
+    origin_ms = max(opens[0], listed_ms // MINUTE_MS * MINUTE_MS)
+    path = value(*board.market.mark_path(symbol, origin_ms, min(at, board.now_ms)))
+    return [_row(path, interval, opened_ms, origin_ms, board.now_ms) for opened_ms in opens]
+
+
+def _row(path: Floats, interval: str, opened_ms: int, origin_ms: int, now_ms: int) -> list[object]:
+    closes_ms = next_open(interval, opened_ms)
+    first = max(0, (opened_ms - origin_ms) // MINUTE_MS)
+    part = path[first : (closes_ms - origin_ms) // MINUTE_MS + 1]
+    shown = [f"{v:.8f}" for v in (part[0], part.max(), part.min(), part[-1])]
+    seconds = (min(closes_ms, now_ms) - opened_ms) // 1_000
+    return [opened_ms, *shown, "0", closes_ms - 1, "0", seconds, "0", "0", "0"]

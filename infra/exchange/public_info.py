@@ -8,7 +8,7 @@ from infra.exchange import asked
 from infra.exchange.board import Board
 from infra.exchange.limiter import ORDERS_A_MINUTE, ORDERS_IN_10S, WEIGHT_A_MINUTE
 from infra.exchange.market_clock import MarketClock
-from infra.exchange.ports import Call, Listing, Route, Security
+from infra.exchange.ports import Call, Handler, Listing, Route, Security
 
 FOREVER_MS = 4_133_404_800_000
 """The deliveryDate of a contract that has none."""
@@ -29,8 +29,7 @@ _CONSTITUENTS = (("binance", "0.5"), ("okex", "0.2"), ("bybit", "0.2"), ("coinba
 def routes(board: Board, clock: MarketClock) -> list[Route]:
     """Give the endpoints."""
 
-    def get(path: str, handler: object, weight: int = 1) -> Route:
-        assert callable(handler)
+    def get(path: str, handler: Handler, weight: int = 1) -> Route:
         return Route("GET", path, Security.NONE, asked.fixed(weight), handler)
 
     return [
@@ -119,7 +118,7 @@ def _lots(name: str, least: Decimal, most: Decimal, step: Decimal) -> dict[str, 
 
 def _constituents(board: Board, call: Call) -> object:
     symbol = asked.symbol(board, call)
-    index = f"{board.market.marks(board.now_ms).index[board.row[symbol]]:.8f}"
+    index = f"{board.market.marks(board.now_ms).indices[board.row[symbol]]:.8f}"
     made_of = [{"exchange": e, "symbol": symbol, "price": index, "weight": weight} for e, weight in _CONSTITUENTS]
     return {"symbol": symbol, "time": board.now_ms, "constituents": made_of}
 
@@ -127,7 +126,7 @@ def _constituents(board: Board, call: Call) -> object:
 def _asset_index(board: Board, call: Call) -> object:
     def of(asset: str) -> dict[str, object]:
         row = board.row.get(f"{asset}USDT")
-        price = 1.0 if row is None else board.market.marks(board.now_ms).index[row]
+        price = 1.0 if row is None else board.market.marks(board.now_ms).indices[row]
         rates = {"bidRate": 0.95, "askRate": 1.05, "autoExchangeBidRate": 0.975, "autoExchangeAskRate": 1.025}
         return {
             "symbol": f"{asset}USD",

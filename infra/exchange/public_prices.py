@@ -163,8 +163,8 @@ def _premium_index(board: Board, call: Call) -> object:
         return {
             "symbol": symbol,
             "markPrice": f"{marks.mark[row]:.8f}",
-            "indexPrice": f"{marks.index[row]:.8f}",
-            "estimatedSettlePrice": f"{marks.index[row]:.8f}",
+            "indexPrice": f"{marks.indices[row]:.8f}",
+            "estimatedSettlePrice": f"{marks.indices[row]:.8f}",
             "lastFundingRate": f"{marks.funding_rate[row]:.8f}",
             "interestRate": "0.00010000",
             "nextFundingTime": marks.next_funding_ms[row],

@@ -26,6 +26,7 @@ def routes(board: Board) -> list[Route]:
         get("globalLongShortAccountRatio", lambda b, call: _ratio(b, call, 0.15)),
         get("takerlongshortRatio", _taker_ratio),
         get("basis", _basis),
+        get("delivery-price", _delivery_price),
     ]
 
 
@@ -108,3 +109,9 @@ def _basis(board: Board, call: Call) -> object:
         }
         for at, (mark, index) in zip(times, board.market.marks_of(pair, times), strict=True)
     ]
+
+
+def _delivery_price(board: Board, call: Call) -> object:
+    """There are perpetual contracts only: nothing was ever delivered."""
+    asked.symbol(board, call, "pair")
+    return []

@@ -1,51 +1,28 @@
-"""The simulator put together: one port for REST and WebSocket."""
+"""A port for the exchange: REST and WebSocket, with whatever is meant to go wrong."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from contextlib import suppress
-from decimal import Decimal
 
 import msgspec
 from aiohttp import web
 
 from domain.errors import InvalidInput
-from domain.exchange.exchange import Exchange
-from infra.exchange import elsewhere, private, public_candles, public_info, public_prices, public_stats
-from infra.exchange.auth import KeyRing
-from infra.exchange.board import Board
-from infra.exchange.client import ConnectionRules
+from infra.exchange.admin import PREFIX, Admin
 from infra.exchange.connection import address_of, serve
-from infra.exchange.door import Door, asked_by
-from infra.exchange.driver import Driver
-from infra.exchange.feeds import FeedRoom
-from infra.exchange.floor import Floor
-from infra.exchange.hub import Hub
-from infra.exchange.limiter import Limiter
-from infra.exchange.listen_keys import ListenKeys
+from infra.exchange.door import Answer, Asked, asked_by
+from infra.exchange.faults import RestFault
 from infra.exchange.market_clock import MarketClock
-from infra.exchange.ports import Route
-from infra.exchange.rolling import RollingDay
-from infra.exchange.tape import Tape
-from infra.exchange.user_streams import UserStreams
+from infra.exchange.stage import Rules, Stage
 from infra.exchange.walked_market import WalkedMarket
+from infra.exchange.ws_api import PATH as WS_API_PATH
+from infra.exchange.ws_api import converse
 
-ACCOUNTS = 25
-BALANCE = Decimal(10_000)
-"""What every account begins with (USDT)."""
 _STOP_S = 2.0
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """How the exchange is run. `limits`: whether rate limits are enforced; `latency_ms`: added to every answer."""
-
-    seed: int = 1
-    limits: bool = True
-    latency_ms: int = 0
-    accounts: int = ACCOUNTS
-    balance: Decimal = BALANCE
-    connections: ConnectionRules = ConnectionRules()
+_UNKNOWN = {"code": -1000, "msg": "Unknown error, please check your request or try again later."}
+_UNAVAILABLE = {"code": -1001, "msg": "Service Unavailable."}
+_BODY_BYTES_MAX = 1_048_576
 
 
 class Announced(msgspec.Struct, frozen=True):
@@ -61,52 +38,16 @@ class ExchangeServer:
     """A running exchange. `start`, then `announced` says where it is; `stop` ends it."""
 
     def __init__(self, market: WalkedMarket, clock: MarketClock, rules: Rules) -> None:
-        self.market = market
-        self.clock = clock
-        self.rules = rules
-        self.keys = KeyRing(rules.seed, rules.accounts)
-        self.limiter = Limiter(clock.wall_s, clock.told_ms, enforced=rules.limits)
-        self.board = Board(market, clock.now_ms())
-        self.tape = Tape(market)
-        self.day = RollingDay(self.board)
-        self.room = FeedRoom(self.board, self.day, self.tape)
-        self.hub = Hub(self.room, rules.connections)
-        self.driver = Driver(clock, self.board, self.hub)
-        self.exchange = Exchange(market.listings)
-        self.floor = Floor(self.exchange, self.board, self.tape, self.room)
-        self.listen_keys = ListenKeys(lambda: int(clock.wall_s() * 1_000), _listen_key)
-        self.users = UserStreams(self.listen_keys, self.hub, lambda symbol: market.listings[market.row[symbol]])
-        self.door = Door(self._routes(), self.keys, self.limiter, clock)
-        self._connect()
+        self.stage = Stage(market, clock, rules)
+        self._admin = Admin(self.stage)
         self._runner: web.AppRunner | None = None
         self._beat: asyncio.Task[None] | None = None
         self._host = ""
         self._port = 0
 
-    def _connect(self) -> None:
-        """Let the parts hear of each other, and pay the accounts in."""
-        self.floor.on_facts = self.users.tell
-        self.door.before, self.door.after = self.floor.prepare, self.floor.publish
-        self.driver.moved.append(self.floor.moved)
-        self.driver.looked_after.append(self.users.expire)
-        for key in self.keys:
-            self.exchange.open_account(key.account, self.rules.balance, self.board.now_ms)
-        self.exchange.drain()
-
-    def _routes(self) -> list[Route]:
-        board = self.board
-        return [
-            *public_info.routes(board, self.clock),
-            *public_candles.routes(board),
-            *public_prices.routes(board, self.day, self.tape),
-            *public_stats.routes(board),
-            *private.routes(self.exchange, self.listen_keys),
-            *elsewhere.routes(self.clock),
-        ]
-
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> Announced:
         """Listen, and let the market move. Raises `InvalidInput` if the port is taken."""
-        app = web.Application(client_max_size=1_048_576)
+        app = web.Application(client_max_size=_BODY_BYTES_MAX)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_S)
         await self._runner.setup()
@@ -118,13 +59,13 @@ class ExchangeServer:
             hint = "Choose another --port, or 0 for a free one."
             raise InvalidInput("--port", "a port that is free", f"{host}:{port} in use ({error})", hint) from error
         self._host, self._port = self._runner.addresses[0][:2]
-        self._beat = asyncio.create_task(self.driver.run(), name="market")
+        self._beat = asyncio.create_task(self.stage.driver.run(), name="market")
         return self.announced
 
     @property
     def announced(self) -> Announced:
         """Say where the exchange is, with the first key."""
-        key = next(iter(self.keys))
+        key = next(iter(self.stage.keys))
         host = f"[{self._host}]" if ":" in self._host else self._host
         return Announced(f"http://{host}:{self._port}", f"ws://{host}:{self._port}", key.key, key.secret)
 
@@ -134,7 +75,7 @@ class ExchangeServer:
             self._beat.cancel()
             with suppress(asyncio.CancelledError):
                 await self._beat
-        for client in tuple(self.hub.clients):
+        for client in tuple(self.stage.hub.clients):
             client.close(1001, "going away")
         if self._runner is not None:
             await self._runner.cleanup()
@@ -145,18 +86,40 @@ class ExchangeServer:
             await self._beat
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
-        if upgrade:
+        stage = self.stage
+        if request.headers.get("Upgrade", "").lower() == "websocket" and not stage.faults.faults.maintenance:
             path, _, query = request.raw_path.partition("?")
+            if path == WS_API_PATH:
+                return await converse(request, stage)
             address = address_of(path, query)
             if address is not None:
-                return await serve(request, address, self.hub, self.clock.wall_s)
+                return await serve(request, address, stage.hub, stage.clock.wall_s)
         asked = await asked_by(request)
-        if self.rules.latency_ms:
-            await asyncio.sleep(self.rules.latency_ms / 1_000.0)
-        return self.door.answer(asked).response()
+        if asked.path.startswith(PREFIX):
+            return self._admin.answer(asked).response()
+        return await self._answered(request, asked)
 
-
-def _listen_key() -> str:
-    """Draw a listen key: 64 characters, as Binance's."""
-    return secrets.token_hex(32)
+    async def _answered(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        stage, faults = self.stage, self.stage.faults.faults
+        delay_s = stage.rules.latency_ms / 1_000.0 + stage.faults.latency_s()
+        fault = stage.faults.rest(asked.method, asked.path)
+        if delay_s:
+            await asyncio.sleep(delay_s / 2)
+        if faults.maintenance or fault is RestFault.SERVER_ERROR:
+            return Answer(503, _UNAVAILABLE, {}).response()
+        if fault is RestFault.BANNED_418:
+            stage.limiter.ban(asked.ip, faults.ban_s)
+        answer = stage.door.answer(asked, refuse=fault is RestFault.REFUSED_429)
+        if delay_s:
+            await asyncio.sleep(delay_s / 2)
+        match fault:
+            case RestFault.UNKNOWN_STATE:
+                return Answer(503, _UNKNOWN, answer.headers).response()
+            case RestFault.HUNG_ANSWER:
+                await asyncio.sleep(faults.hang_s)
+            case RestFault.LOST_ANSWER:
+                if request.transport is not None:
+                    request.transport.abort()
+            case _:
+                pass
+        return answer.response()

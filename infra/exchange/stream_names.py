@@ -67,7 +67,7 @@ _PLAIN = {
 
 @lru_cache(65_536)
 def parse(name: str) -> Stream | None:
-    """Read a stream's name, or give None for what is none. Clients write `!markPrice@arr` and `!ticker@arr` as they are."""
+    """Read a stream's name, or give None for what is none."""
     if name == "tradingSession":
         return Stream(name, Kind.QUIET, StreamRoute.MARKET)
     if name.startswith("!"):

@@ -13,6 +13,7 @@ from infra.exchange.listings import listing, onboard_times
 from infra.exchange.minute_bars import MarketPath, MinuteBars, bars_between
 from infra.exchange.names import names
 from infra.exchange.walked_market import HOUR_MINUTES, WalkedMarket
+from infra.market.activity import Activity
 from infra.market.bars import Bars, Counts, joined
 from infra.market.contracts import contracts
 
@@ -67,6 +68,10 @@ class SyntheticMinutes:
         windows = range(first // _WINDOW_HOURS, (end - 1) // _WINDOW_HOURS + 1)
         parts = [_cut(self._hours(row, w), first - w * _WINDOW_HOURS, end - w * _WINDOW_HOURS) for w in windows]
         return joined(parts) if len(parts) > 1 else parts[0]
+
+    def activity_of(self, row: int) -> Activity:
+        """Give what goes on beside the price of one contract."""
+        return self._alone[row].activity
 
     def ends(self, minute: int) -> tuple[Counts, Counts]:
         """Give opens and closes of all contracts."""

@@ -1,11 +1,11 @@
-"""What happens inside a minute: prints that fold to the minute's candle.
+r"""What happens inside a minute: prints that fold to the minute's candle.
 
 A walk begins at the open, touches high and low, ends at the close, and spreads the volume over its prints. Folding all
 of them gives open, high, low, close, volume, taker-buy volume and the number of trades exactly. The quote volumes of
 the candle are its own; a part of the minute has the share of them that its prints have of the prints' turnover.
 
-        high ──────────●─╲
-        open ●──╱─╲╱      ╲╱╲──● close        anchors ●, between them straight lines with hashed noise
+        high ──────────●─\
+        open ●──/─\/      \/\──● close        anchors ●, between them straight lines with hashed noise
         low  ──────────────────●
 """
 
@@ -29,9 +29,9 @@ class Walk:
     """The prints of one minute, as columns. `times` are ms UTC and grow, prices are in ticks, sizes in lots."""
 
     def __init__(self, key: Keys, bar: Bar) -> None:
-        """Draw the prints. `key` has the shape (1, 1) and names the contract; the candle must have a volume."""
+        """Draw the prints; none for a candle without a volume. `key` has the shape (1, 1) and names the contract."""
         self.bar = bar
-        self.count = count = max(1, min(bar.trades, PRINTS_MAX, bar.lots))
+        self.count = count = min(max(bar.trades, 1), PRINTS_MAX, bar.lots)
         places = np.arange(bar.open_ms // MINUTE_MS * PRINTS_MAX, bar.open_ms // MINUTE_MS * PRINTS_MAX + count)
         draws = {purpose: uniform(derived(key, purpose), places)[0] for purpose in range(_FOR_TIME, _FOR_SHAPE + 1)}
         slots = (np.arange(count) + 0.05 + 0.9 * draws[_FOR_TIME]) * (MINUTE_MS / count)
@@ -58,9 +58,8 @@ class Walk:
         self._taker_lots = np.cumsum(np.where(self.buys, self.lots, 0)).tolist()
         self._quotes = _shares(turnover, self.bar.quote)
         self._taker_quotes = _shares(bought, self.bar.taker_quote)
-        self._trades = (self.ids - self.ids[0] + 1).tolist() if self.count else []
-        self._trades[:-1] = (self.ids[1:] - self.ids[0]).tolist()
-        self._trades[-1] = self.bar.trades
+        if self.count:
+            self._trades: list[int] = [*(self.ids[1:] - self.ids[0]).tolist(), self.bar.trades]
 
     def until(self, time_ms: int) -> int:
         """Say how many prints there are up to and including `time_ms`."""
@@ -121,14 +120,17 @@ def _prices(bar: Bar, noise: Floats, shape: Floats) -> Indices:
 def _short_prices(bar: Bar, count: int) -> Indices:
     """A candle of up to three prints: what matters most of it that so few can show."""
     extreme = bar.high if bar.high - max(bar.open, bar.close) >= min(bar.open, bar.close) - bar.low else bar.low
-    return np.array({1: [bar.close], 2: [bar.open, bar.close]}.get(count, [bar.open, extreme, bar.close]), np.int64)
+    return np.array(
+        {0: [], 1: [bar.close], 2: [bar.open, bar.close]}.get(count, [bar.open, extreme, bar.close]), np.int64
+    )
 
 
 def _buys(bar: Bar, prices: Indices, draw: Floats) -> NDArray[np.bool_]:
     """Choose the prints in which a taker bought: those that rose before those that fell, as many as fit the volume."""
     count = len(prices)
-    share = bar.taker_lots / bar.lots
-    wanted = max(round(share * count), count - (bar.lots - bar.taker_lots), 0 if bar.taker_lots == 0 else 1)
+    share = bar.taker_lots / max(1, bar.lots)
+    least = 0 if bar.taker_lots == 0 else 1
+    wanted = max(round(share * count), count - (bar.lots - bar.taker_lots), least)
     wanted = min(wanted, bar.taker_lots, count if bar.taker_lots == bar.lots else count - 1)
     buys = np.zeros(count, np.bool_)
     if wanted > 0:
@@ -138,14 +140,14 @@ def _buys(bar: Bar, prices: Indices, draw: Floats) -> NDArray[np.bool_]:
 
 
 def _ids(bar: Bar, count: int) -> Indices:
-    """Give each print the first of its trade ids; a print stands for several trades where there are more than prints."""
+    """Give each print the first of its trade ids: where there are more trades than prints, it stands for several."""
     first = bar.open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE
     return first + np.arange(count, dtype=np.int64) * max(bar.trades, count) // count
 
 
 def _shares(turnover: Indices, total: int) -> list[int]:
     whole = np.cumsum(turnover).astype(np.float64)
-    if whole[-1] == 0.0:
+    if len(whole) == 0 or whole[-1] == 0.0:
         return [0] * len(turnover)
     parts = np.floor(whole * (total / whole[-1])).astype(np.int64)
     parts[-1] = total

@@ -25,6 +25,8 @@ from infra.market.noise import Floats, key_of, keys_of
 
 HOUR_MINUTES = 60
 _WALKS_KEPT = 2_048
+_QUIET_MINUTES_MAX = 5
+"""After so many minutes without a trade, the last price is the close of then, whenever it was."""
 _MINUTES_AT_ONCE = 200_000
 """Below that, marks of scattered moments are read from one stretch of minutes."""
 
@@ -48,6 +50,10 @@ class Minutes(Protocol):
         """Give the 1h candles of [first, end) in one row."""
         ...
 
+    def activity_of(self, row: int) -> Activity:
+        """Give what goes on beside the price of one contract: `activity` says it of all."""
+        ...
+
     def ends(self, minute: int) -> tuple[Counts, Counts]:
         """Give opens and closes (ticks) of all contracts in a minute: shape (contracts,)."""
         ...
@@ -58,7 +64,7 @@ class Marks(NamedTuple):
 
     time_ms: int
     mark: list[float]
-    index: list[float]
+    indices: list[float]
     funding_rate: list[float]
     next_funding_ms: list[int]
 
@@ -204,9 +210,12 @@ class WalkedMarket:
         minute = time_ms // MINUTE_MS
         walk = self._walk(row, minute)
         count = walk.until(time_ms)
-        if count == 0:
-            walk = self._walk(row, minute - 1)
+        while count == 0:
+            minute -= 1
+            walk = self._walk(row, minute)
             count = walk.count
+            if count == 0 and time_ms // MINUTE_MS - minute >= _QUIET_MINUTES_MAX:
+                return minute * MINUTE_MS, walk.bar.close, False
         return walk.last(count)
 
     # ── books ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -264,7 +273,7 @@ class WalkedMarket:
             symbol,
             time_ms,
             Decimal(f"{marks.mark[row]:.8f}"),
-            Decimal(f"{marks.index[row]:.8f}"),
+            Decimal(f"{marks.indices[row]:.8f}"),
             Decimal(f"{marks.funding_rate[row]:.8f}"),
             marks.next_funding_ms[row],
         )
@@ -284,8 +293,22 @@ class WalkedMarket:
             single = [self._minutes.bars(row, minute, minute + 1) for minute in places.tolist()]
             opens, closes = (np.array([getattr(bar, name)[0, 0] for bar in single]) for name in ("open", "close"))
         mark = (opens + (closes - opens) * (past / MINUTE_MS)) / self._ticks_in_usdt[row]
-        index = mark / (1.0 + self._minutes.activity.premium(times)[row])
+        index = mark / (1.0 + self._minutes.activity_of(row).premium(times)[0])
         return list(zip(mark.tolist(), index.tolist(), strict=True))
+
+    def mark_path(self, symbol: str, first_ms: int, until_ms: int) -> tuple[Floats, Floats]:
+        """Give mark and index at the minutes from `first_ms` to `until_ms`, and at `until_ms` itself at the end.
+
+        Between two of them the mark is a straight line, so their extremes are the extremes.
+        """
+        row = self.row[symbol]
+        first, last = first_ms // MINUTE_MS, (until_ms - 1) // MINUTE_MS
+        bars = self._minutes.bars(row, first, last + 1)
+        ticks = np.append(bars.open[0], bars.close[0, -1]).astype(np.float64)
+        ticks[-1] = ticks[-2] + (ticks[-1] - ticks[-2]) * ((until_ms - last * MINUTE_MS) / MINUTE_MS)
+        times = np.append(np.arange(first, last + 1) * MINUTE_MS, until_ms)
+        mark = ticks / self._ticks_in_usdt[row]
+        return mark, mark / (1.0 + self._minutes.activity_of(row).premium(times)[0])
 
     def fundings(self, symbol: str, times_ms: Sequence[int]) -> list[tuple[int, float, float]]:
         """Give time, rate and mark of fundings at these times."""
@@ -293,17 +316,18 @@ class WalkedMarket:
             return []
         row = self.row[symbol]
         interval_ms = self.listings[row].funding_interval_hours * 3_600_000
-        rates = self._minutes.activity.funding_rate(np.asarray(times_ms, np.int64), interval_ms)[row]
+        rates = self._minutes.activity_of(row).funding_rate(np.asarray(times_ms, np.int64), interval_ms)[0]
         marks = [mark for mark, _ in self.marks_of(symbol, times_ms)]
         return list(zip(times_ms, rates.tolist(), marks, strict=True))
 
     def open_interests(self, symbol: str, times_ms: Sequence[int]) -> list[float]:
         """Give the open interest (base asset) at several moments."""
-        return self._minutes.activity.open_interest(np.asarray(times_ms, np.int64))[self.row[symbol]].tolist()
+        activity = self._minutes.activity_of(self.row[symbol])
+        return activity.open_interest(np.asarray(times_ms, np.int64))[0].tolist()
 
     def open_interest(self, symbol: str, time_ms: int) -> Decimal:
         """Give the open interest (base asset) as of a moment."""
-        amount = self._minutes.activity.open_interest(np.array([time_ms]))[self.row[symbol], 0]
+        amount = self.open_interests(symbol, (time_ms,))[0]
         return Decimal(f"{amount:.2f}").quantize(self.listings[self.row[symbol]].step)
 
 

@@ -51,8 +51,8 @@ _FOR_REGIME, _FOR_JUMP, _FOR_JUMP_NODE, _FOR_JUMP_SIZE = range(TOP + 1, TOP + 5)
 class PricePaths:
     """The paths of some names, computed together.
 
-    `keys` and `sigma` have the shape (names, 1); `sigma` is the deviation of the log-price over one node. With `coarser`
-    a node is 2^`coarser` times as long, and regimes, jumps and the reach of prices last as long as they did.
+    `keys` and `sigma` have the shape (names, 1); `sigma` is the deviation of the log-price over one node. With
+    `coarser` a node is 2^`coarser` times as long, and regimes, jumps and the reach of prices last as long as they did.
     """
 
     def __init__(self, keys: Keys, sigma: Floats, coarser: int = 0) -> None:
@@ -102,7 +102,7 @@ class PricePaths:
         return np.repeat(by_block, places[1:] - places[:-1], axis=1)
 
     def _add_jumps(self, path: Floats, first: int, last: int) -> None:
-        length = 2**self._jump_level
+        length = 1 << self._jump_level
         slots = np.arange((first >> self._jump_level) - 1, (last >> self._jump_level) + 1)
         jumps = uniform(self._keys[_FOR_JUMP], slots) < _JUMP_CHANCE
         places = slots * length + (uniform(self._keys[_FOR_JUMP_NODE], slots) * length).astype(np.int64)

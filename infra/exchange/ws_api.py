@@ -1,0 +1,133 @@
+"""The WebSocket API, /ws-fapi/v1: the same endpoints as REST, asked as messages (specs/binance.md §1, §3).
+
+A request is `{"id", "method", "params"}`; what is signed is its parameters without `signature`, sorted by name, joined
+as in a query. After `session.logon` (Ed25519) requests need neither key nor signature.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from infra.exchange.door import Answer, Wish
+from infra.exchange.limiter import WEIGHT_A_MINUTE
+
+if TYPE_CHECKING:
+    from infra.exchange.stage import Stage
+
+PATH = "/ws-fapi/v1"
+HANDSHAKE_WEIGHT = 5
+_V1, _V2, _V3 = "/fapi/v1/", "/fapi/v2/", "/fapi/v3/"
+METHODS: dict[str, tuple[str, str]] = {
+    "ping": ("GET", _V1 + "ping"),
+    "time": ("GET", _V1 + "time"),
+    "exchangeInfo": ("GET", _V1 + "exchangeInfo"),
+    "depth": ("GET", _V1 + "depth"),
+    "ticker.price": ("GET", _V1 + "ticker/price"),
+    "ticker.book": ("GET", _V1 + "ticker/bookTicker"),
+    "order.place": ("POST", _V1 + "order"),
+    "order.modify": ("PUT", _V1 + "order"),
+    "order.cancel": ("DELETE", _V1 + "order"),
+    "order.status": ("GET", _V1 + "order"),
+    "order.test": ("POST", _V1 + "order/test"),
+    "algoOrder.place": ("POST", _V1 + "algoOrder"),
+    "algoOrder.cancel": ("DELETE", _V1 + "algoOrder"),
+    "account.status": ("GET", _V2 + "account"),
+    "v2/account.status": ("GET", _V3 + "account"),
+    "account.balance": ("GET", _V2 + "balance"),
+    "v2/account.balance": ("GET", _V3 + "balance"),
+    "account.position": ("GET", _V2 + "positionRisk"),
+    "v2/account.position": ("GET", _V3 + "positionRisk"),
+    "userDataStream.start": ("POST", _V1 + "listenKey"),
+    "userDataStream.ping": ("PUT", _V1 + "listenKey"),
+    "userDataStream.stop": ("DELETE", _V1 + "listenKey"),
+}
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
+
+
+class _Session:
+    """One connection: who logged on."""
+
+    def __init__(self, ip: str) -> None:
+        self.ip = ip
+        self.key = ""
+
+
+async def converse(request: web.Request, stage: Stage) -> web.StreamResponse:
+    """Serve a connection until one side has enough of it."""
+    socket = web.WebSocketResponse(autoping=True, compress=False)
+    await socket.prepare(request)
+    session = _Session(request.remote or "127.0.0.1")
+    stage.limiter.count_weight(session.ip, HANDSHAKE_WEIGHT)
+    async for message in socket:
+        if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+            await socket.send_str(answer(stage, session, message.data).decode())
+    return socket
+
+
+def answer(stage: Stage, session: _Session, text: str | bytes) -> bytes:
+    """Answer a message."""
+    try:
+        found: object = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _written(None, Answer(400, {"code": -1135, "msg": "Invalid JSON Request"}, {}), stage, session)
+    asked = cast("dict[str, object]", found) if isinstance(found, dict) else {}
+    params = asked.get("params")
+    sent = {name: _text(v) for name, v in cast("dict[str, object]", params).items()} if isinstance(params, dict) else {}
+    reply = _carried_out(stage, session, str(asked.get("method", "")), sent)
+    return _written(asked.get("id"), reply, stage, session)
+
+
+def _carried_out(stage: Stage, session: _Session, method: str, sent: dict[str, str]) -> Answer:
+    if method.startswith("session."):
+        return _session(stage, session, method, sent)
+    known = METHODS.get(method)
+    if known is None:
+        return Answer(400, {"code": -1103, "msg": f"Unknown method '{method}'."}, {})
+    return stage.door.fulfil(_wish(session, *known, sent))
+
+
+def _wish(session: _Session, http_method: str, path: str, sent: dict[str, str]) -> Wish:
+    signature = sent.pop("signature", "")
+    payload = "&".join(f"{name}={value}" for name, value in sorted(sent.items())).encode()
+    key = sent.pop("apiKey", "") or session.key
+    trusted = bool(session.key) and not signature
+    return Wish(http_method, path, sent, key or None, payload, signature, session.ip, trusted)
+
+
+def _session(stage: Stage, session: _Session, method: str, sent: dict[str, str]) -> Answer:
+    if method == "session.logon":
+        key = sent.get("apiKey", "")
+        reply = stage.door.fulfil(_wish(session, "GET", _V1 + "rateLimit/order", dict(sent)))
+        if reply.status != 200:
+            return reply
+        session.key = key
+    elif method == "session.logout":
+        session.key = ""
+    elif method != "session.status":
+        return Answer(400, {"code": -1103, "msg": f"Unknown method '{method}'."}, {})
+    told_ms = stage.clock.told_ms()
+    return Answer(200, {"apiKey": session.key or None, "authorizedSince": told_ms, "serverTime": told_ms}, {})
+
+
+def _written(request_id: object, reply: Answer, stage: Stage, session: _Session) -> bytes:
+    limits = {
+        "rateLimitType": "REQUEST_WEIGHT",
+        "interval": "MINUTE",
+        "intervalNum": 1,
+        "limit": WEIGHT_A_MINUTE,
+        "count": stage.limiter.used_weight(session.ip),
+    }
+    name = "result" if reply.status == 200 else "error"
+    return _ENCODER.encode({"id": request_id, "status": reply.status, name: reply.body, "rateLimits": [limits]})
+
+
+def _text(value: object) -> str:
+    """Write a parameter as it is signed."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return msgspec.json.encode(value).decode()
