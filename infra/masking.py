@@ -8,7 +8,7 @@ from typing import Final, cast
 
 MASK: Final = "***"
 _IN_URL: Final = re.compile(r"(\w+://[^:/@\s]*:)\S+@")
-_NAMES: Final = "password|passwd|secret|token|api_?key"
+_NAMES: Final = "password|passwd|secret|token|api_?key|listen_?key|signature"
 _NAME: Final = re.compile(_NAMES, re.IGNORECASE)
 _VALUE: Final = r"""(?:'[^']*'|"[^"]*"|[^\s&,;)}\]]+)"""
 _NAMED: Final = re.compile(rf"""((?:{_NAMES})['"]?\s*[=:]\s*){_VALUE}""", re.IGNORECASE)

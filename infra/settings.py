@@ -21,6 +21,7 @@ import msgspec
 
 from domain.config import AccountConfig, Config, StrategyConfig, SupervisionConfig, VenueConfig
 from domain.errors import InvalidInput
+from infra.binance import settings as binance
 from infra.masking import mask
 from infra.settings_doc import DOCUMENTATION
 
@@ -67,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database: DatabaseSettings = DatabaseSettings()
     market: MarketSettings = MarketSettings()
     screen: ScreenSettings = ScreenSettings()
+    binance: binance.BinanceSettings = binance.BinanceSettings()
 
     @property
     def config(self) -> Config:
@@ -93,6 +95,7 @@ ENVIRONMENT: Final = {
     "TRADING_SYMBOLS": "market.symbols",
     "LOG_LEVEL": "screen.log_level",
     "MAX_CONCURRENT_ORDERS": "account.max_open_positions",
+    **binance.ENVIRONMENT,
 }
 """Old names that still mean something; every key also answers to HINDSIGHT_<KEY>, with `__` for the dot in it."""
 
@@ -203,7 +206,7 @@ def _decode(values: Mapping[str, object], origins: Mapping[str, str]) -> Setting
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
         key = where.rstrip("`").partition("[")[0] or "settings"
-        found = repr(values.get(key, "?"))
+        found = repr(values.get(key, "?")) if key not in binance.REFERENCES else "something else (not shown)"
         raise InvalidInput(f"{key} ({origins.get(key, 'settings')})", _expected(what), found) from error
 
 
@@ -237,6 +240,7 @@ def _check(settings: Settings, origins: Mapping[str, str]) -> None:
                 f"{key} ({origins.get(key, 'default')})", f"one of {', '.join(allowed)}", repr(values[key])
             )
     _check_together(settings)
+    binance.check(settings.binance)
 
 
 def _number(value: str | float) -> float:
@@ -265,6 +269,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "base_interval": INTERVALS,
     "strategy.analysis_interval": INTERVALS,
     "screen.log_level": ("debug", "info", "warning", "error"),
+    **binance.CHOICES,
 }
 RANGES: Final[dict[str, tuple[float, float]]] = {
     "account.initial_balance": (1, 1e12),
@@ -291,6 +296,7 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "market.seed": (0, 2**63 - 1),
     "market.speed": (0.001, 100_000),
     "market.tick_ms": (100, 60_000),
+    **binance.RANGES,
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from infra.binance import settings as binance
+
 DOCUMENTATION: Final = {
     "base_interval": "Interval of the candles that come in; every larger one is built from them.",
     "strategy": "Which ideas are proposed. Recorded with the run; a replay uses what was in force.",
@@ -44,4 +46,5 @@ DOCUMENTATION: Final = {
     "screen": "What the terminal shows.",
     "screen.dashboard": "Show the live view when standard output is a terminal.",
     "screen.log_level": "debug, info, warning or error.",
+    **binance.DOCUMENTATION,
 }

@@ -1,0 +1,148 @@
+"""REST bodies: how they are read, and the small ones that belong nowhere else.
+
+Quoted numbers of market data become `float`, those of orders and money `Decimal`; nothing is lost, because Binance
+quotes at most 15 significant digits. Unknown fields are ignored and what a later or earlier version of the exchange
+leaves out is None or its documented default, so that a change over there is no crash over here.
+"""
+
+from __future__ import annotations
+
+import abc
+import decimal
+import math
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeAlias, TypeVar, cast
+
+import msgspec
+
+from domain.errors import WireError
+
+T = TypeVar("T")
+
+Int: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""An id, a time or a count: whatever fits into 64 bits."""
+
+# Only such a text can become a number that is none, or one that nobody trades with. Looking for the numbers themselves
+# is slow, looking for the text less so, and rows of candles have no letters at all.
+_LETTERS: Final = (b"n", b"N", b"e", b"E")
+_SUSPICIOUS: Final = re.compile(rb"[nN][aA][nN]|[iI][nN][fF]|[eE][+-]?\d{3}")
+_DIGITS_MAX: Final = 60
+
+
+class Body(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A JSON object of the REST interface. Fields are named as in the house, `field(name=…)` says Binance's name."""
+
+
+# A body holds plain Decimal and float; only the decoder has to know which of them Binance may leave blank.
+if TYPE_CHECKING:
+    Blankable: TypeAlias = Decimal
+    BlankableFloat: TypeAlias = float
+else:
+
+    class Blankable(abc.ABC):  # noqa: B024 -- only for `register`
+        """A Decimal that may come as "" or null; that reads as 0, which Binance writes for "none" elsewhere."""
+
+    class BlankableFloat(abc.ABC):  # noqa: B024 -- likewise
+        """The same for market data, such as the funding rate of a contract that has none."""
+
+    Blankable.register(Decimal)
+    BlankableFloat.register(float)
+
+
+def _hook(kind: type, value: object) -> object:
+    if kind not in {Blankable, BlankableFloat} or not isinstance(value, str | int | float | None):
+        raise NotImplementedError(f"expected a number, got {type(value).__name__}")
+    text = "0" if value in {None, ""} else str(value)
+    try:
+        return Decimal(text) if kind is Blankable else float(text)
+    except (decimal.InvalidOperation, ValueError) as error:
+        raise ValueError("Expected a number in quotes") from error
+
+
+class Reader(Generic[T]):
+    """Reads bodies of one type. `where` names the endpoint in an error."""
+
+    def __init__(self, kind: Any) -> None:
+        self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind, strict=False, dec_hook=_hook)
+
+    def __call__(self, raw: bytes, where: str) -> T:
+        """Give the body as a struct. Raises `WireError` for whatever can't be read, and nothing else."""
+        try:
+            body = self._decoder.decode(raw)
+            wrong = next(_impossible(body), None) if _is_suspicious(raw) else None
+        except (msgspec.MsgspecError, UnicodeDecodeError, NotImplementedError) as error:
+            raise WireError(str(error), f"{where}: {shortened(raw)}") from error
+        except RecursionError as error:
+            raise WireError("nested too deeply", f"{where}: {shortened(raw)}") from error
+        if wrong is not None:
+            raise WireError(f"{wrong} is no usable number", where)
+        return body
+
+
+def _is_suspicious(raw: bytes) -> bool:
+    return any(letter in raw for letter in _LETTERS) and _SUSPICIOUS.search(raw) is not None
+
+
+def shortened(raw: bytes, limit: int = 200) -> str:
+    """Give the beginning of a body for an error text."""
+    text = raw[:limit].decode("utf-8", "replace")
+    return text if len(raw) <= limit else f"{text}… ({len(raw)} bytes)"
+
+
+def _impossible(value: object) -> Iterator[object]:
+    """Give the numbers in a decoded body that are not finite or far outside of what money and times can be."""
+    if isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > _DIGITS_MAX:
+            yield value
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            yield value
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _impossible(getattr(value, name))
+    elif isinstance(value, list | tuple):
+        for item in cast("list[object]", value):
+            yield from _impossible(item)
+
+
+class Refusal(Body, frozen=True, kw_only=True):
+    """An error body, also as an element of a batch's answer: Binance's code and text."""
+
+    code: Int
+    text: str = msgspec.field(name="msg", default="")
+
+
+class Done(Body, frozen=True, kw_only=True):
+    """The answer of a call that only does something: `{"code": 200, "msg": "success"}`."""
+
+    code: Int = 200
+    text: str = msgspec.field(name="msg", default="")
+
+
+class ServerTime(Body, frozen=True, kw_only=True):
+    """The exchange's clock, UTC ms."""
+
+    server_time_ms: Int = msgspec.field(name="serverTime")
+
+
+class ListenKey(Body, frozen=True, kw_only=True):
+    """The name of a user data stream; empty where the answer does not repeat it."""
+
+    listen_key: str = ""
+
+
+class Countdown(Body, frozen=True, kw_only=True):
+    """When all open orders of a symbol are cancelled unless the countdown is renewed; 0: never."""
+
+    symbol: str
+    countdown_ms: Int = msgspec.field(name="countdownTime")
+
+
+read_refusal: Final = Reader[Refusal](Refusal)
+read_done: Final = Reader[Done](Done)
+read_server_time: Final = Reader[ServerTime](ServerTime)
+read_listen_key: Final = Reader[ListenKey](ListenKey)
+read_countdown: Final = Reader[Countdown](Countdown)
+read_nothing: Final = Reader[dict[str, Any]](dict[str, Any])
