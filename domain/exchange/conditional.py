@@ -10,6 +10,7 @@ for a price that turns by `callback_rate` percent from the best one since its ac
 
 from __future__ import annotations
 
+import heapq
 from copy import copy
 from decimal import Decimal
 
@@ -57,7 +58,10 @@ def place(world: World, account_name: str, wish: NewAlgo, now_ms: int) -> Algo:
     )  # fmt: skip
     if wish.kind is Kind.TRAILING_STOP_MARKET and wish.activation is None:
         algo.extreme = _watched(contract, algo)
-    account.algos[algo_id] = account.open_algos[algo_id] = contract.algos[algo_id] = algo
+    account.remember_algo(algo)
+    contract.algos[algo_id] = algo
+    if wish.time_in_force is TimeInForce.GTD:
+        heapq.heappush(world.algos_good_till, (wish.good_till_ms // 1000 * 1000, algo_id, account_name))
     account.slot(wish.symbol).algos += 1
     _tell(world, algo)
     return algo
@@ -178,6 +182,16 @@ def _stop_waiting(world: World, algo: Algo, status: AlgoStatus, now_ms: int) -> 
 
 def _tell(world: World, algo: Algo) -> None:
     world.facts.append(AlgoChanged(algo.account, algo.updated_ms, copy(algo)))
+
+
+def advance(world: World, now_ms: int) -> None:
+    """Let time run out for waiting GTD orders."""
+    while world.algos_good_till and world.algos_good_till[0][0] <= now_ms:
+        _, algo_id, account_name = heapq.heappop(world.algos_good_till)
+        algo = world.accounts[account_name].open_algos.get(algo_id)
+        if algo is not None:
+            _stop_waiting(world, algo, AlgoStatus.EXPIRED, now_ms)
+            _tell(world, algo)
 
 
 def watch(world: World, contract: Contract, now_ms: int) -> None:

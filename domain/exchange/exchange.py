@@ -107,6 +107,7 @@ class Exchange:
     def advance(self, now_ms: int) -> None:
         """Let time run out for GTD orders and cancel countdowns."""
         changing.advance(self.world, now_ms)
+        conditional.advance(self.world, now_ms)
         self._settle(now_ms)
 
     # ── orders ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -134,7 +134,7 @@ class Liquidated(msgspec.Struct, frozen=True):
 
 
 class Traded(msgspec.Struct, frozen=True):
-    """Public: clients' orders traded with the book or with each other. `maker` is None for anonymous liquidity."""
+    """Public: a client's order traded with the book or with another's. `insurance`: the fund took a liquidation."""
 
     symbol: str
     time_ms: int

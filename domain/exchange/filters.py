@@ -14,6 +14,9 @@ from domain.values import ZERO, OrderSide
 CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 GOOD_TILL_MIN_MS = 600_000
 GOOD_TILL_END_MS = 253_402_300_799_000
+LARGEST = Decimal(10) ** 15
+"""Where a contract has no maximum: beyond this, remainders would need more digits than a Decimal's context has."""
+
 _UNITS = tuple(Decimal(1).scaleb(-places) for places in range(17))
 
 
@@ -27,9 +30,9 @@ def check_price(listing: Listing, price: Decimal) -> None:
     """PRICE_FILTER of a limit price; a bound or tick of zero is switched off."""
     if price <= 0:
         raise refusal(-4001)
-    check_precision(price, listing.price_precision)
-    if listing.max_price and price > listing.max_price:
+    if price > (listing.max_price or LARGEST):
         raise refusal(-4002)
+    check_precision(price, listing.price_precision)
     if price < listing.min_price:
         raise refusal(-4013)
     if listing.tick and (price - listing.min_price) % listing.tick:
@@ -40,9 +43,9 @@ def check_trigger(listing: Listing, trigger: Decimal) -> None:
     """PRICE_FILTER of a stop or activation price."""
     if trigger <= 0:
         raise refusal(-4006)
-    check_precision(trigger, listing.price_precision)
-    if listing.max_price and trigger > listing.max_price:
+    if trigger > (listing.max_price or LARGEST):
         raise refusal(-4007)
+    check_precision(trigger, listing.price_precision)
     if listing.tick and (trigger - listing.min_price) % listing.tick:
         raise refusal(-4014)
 
@@ -51,14 +54,14 @@ def check_quantity(listing: Listing, quantity: Decimal, kind: Kind) -> None:
     """LOT_SIZE, or MARKET_LOT_SIZE for what fills at the market."""
     if quantity <= 0:
         raise refusal(-4003)
-    check_precision(quantity, listing.quantity_precision)
-    if quantity < listing.min_quantity:
-        raise refusal(-4004)
     step, largest = (
         (listing.step, listing.max_quantity) if kind.limited else (listing.market_step, listing.max_market_quantity)
     )
-    if largest and quantity > largest:
+    if quantity > (largest or LARGEST):
         raise refusal(-4005)
+    check_precision(quantity, listing.quantity_precision)
+    if quantity < listing.min_quantity:
+        raise refusal(-4004)
     if step and (quantity - listing.min_quantity) % step:
         raise refusal(-4023)
 

@@ -2,8 +2,8 @@
 
 A position (isolated) or all cross positions of an account are liquidated when their margin balance is no more than
 their maintenance margin. The exchange then cancels the account's cross orders, sells the worst position into the book
-with an IOC order down to its bankruptcy price, and lets the insurance fund take the rest there. It charges the
-liquidation fee for the fund; what an account can't pay, the fund pays.
+with an IOC order down to its bankruptcy price, and lets the insurance fund take the rest there. Of the margin that is
+left then, the fund gets the liquidation fee; what an account owes beyond its margin, the fund pays.
 """
 
 from __future__ import annotations
@@ -67,13 +67,19 @@ def _watch_isolated(world: World, account: Account, slot: Slot, contract: Contra
     mark = contract.mark_price
     for leg in [leg for leg in slot.legs.values() if leg.amount]:
         balance = leg.isolated_wallet + leg.unrealized(mark)
-        if balance > contract.listing.maintenance(abs(leg.amount) * mark):
+        maintenance = contract.listing.maintenance(abs(leg.amount) * mark)
+        if balance > maintenance:
+            near = maintenance >= balance * CALL_AT
+            if near and not leg.called:
+                rows = (row_of(world, slot, leg),)
+                world.facts.append(MarginCalled(account.name, now_ms, account.cross_wallet, rows))
+            leg.called = near
             continue
         for order in [o for o in slot.orders.values() if o.position_side is leg.side]:
             end(world, order, Status.EXPIRED, ExpiryReason.LIQUIDATION, now_ms)
         margin, wallet = leg.isolated_wallet, account.wallet
-        _close_by_force(world, account, slot, leg, leg.entry - margin / leg.amount, now_ms)
-        _insure(world, account, slot, wallet - account.wallet - margin, now_ms)
+        fee = _close_by_force(world, account, slot, leg, leg.entry - margin / leg.amount, now_ms)
+        _clear(world, account, slot, fee, margin + account.wallet - wallet, now_ms)
 
 
 def _watch_cross(world: World, account: Account, now_ms: int) -> None:
@@ -92,9 +98,11 @@ def _watch_cross(world: World, account: Account, now_ms: int) -> None:
         if sums.cross_balance > sums.cross_maintenance:
             return
         mark = world.contracts[slot.symbol].mark_price
-        _close_by_force(world, account, slot, leg, mark - sums.cross_balance / leg.amount, now_ms)
-    if held:
-        _insure(world, account, held[-1][0], -account.cross_wallet, now_ms)
+        fee = _close_by_force(world, account, slot, leg, mark - sums.cross_balance / leg.amount, now_ms)
+        sums = margin_of(world, account)
+        left = sums.cross_balance - sums.cross_maintenance
+        if left > 0 or not sums.cross_maintenance:
+            _clear(world, account, slot, fee, left, now_ms)
 
 
 def _call(world: World, account: Account, now_ms: int, near: bool) -> None:
@@ -110,29 +118,22 @@ def _call(world: World, account: Account, now_ms: int, near: bool) -> None:
     account.called = near
 
 
-def _close_by_force(world: World, account: Account, slot: Slot, leg: Leg, bankruptcy: Decimal, now_ms: int) -> None:
-    """Sell (or buy back) a whole position, no worse than its bankruptcy price."""
+def _close_by_force(world: World, account: Account, slot: Slot, leg: Leg, bankruptcy: Decimal, now_ms: int) -> Decimal:
+    """Sell (or buy back) a whole position, no worse than its bankruptcy price, and give the fee for that."""
     contract = world.contracts[slot.symbol]
     order = _forced_order(world, account, contract, leg, bankruptcy, now_ms)
     account.remember(order)
     slot.orders[order.order_id] = order
     world.facts.append(OrderOpened(account.name, now_ms, copy_of(order), slot.bids, slot.asks))
-    rate = contract.listing.liquidation_fee
-    take(world, contract, order, order.price, now_ms, rate)
+    take(world, contract, order, order.price, now_ms, ZERO)
     if order.status.open:
         deal = Deal(contract.draw_trade_id(), order.price, order.remaining, now_ms, liquidation=True)
         with_anonymous(world, order, deal)
         publish(world, contract, order.side, deal)
         fill(world, contract, order, deal, ZERO)
-    charged = ZERO
-    for row in reversed(account.fills):
-        if row.order_id != order.order_id:
-            break
-        charged += row.fee
-    world.fees -= charged
-    world.insurance += charged
     account.forced.append(copy_of(order))
     world.facts.append(Liquidated(slot.symbol, now_ms, copy_of(order)))
+    return money(order.quote * contract.listing.liquidation_fee)
 
 
 def _forced_order(
@@ -149,13 +150,14 @@ def _forced_order(
     )  # fmt: skip
 
 
-def _insure(world: World, account: Account, slot: Slot, missing: Decimal, now_ms: int) -> None:
-    """Let the insurance fund pay what an account owes beyond its margin."""
-    if missing <= 0:
+def _clear(world: World, account: Account, slot: Slot, fee: Decimal, left: Decimal, now_ms: int) -> None:
+    """Settle with the insurance fund: it gets the fee as far as margin is left, and pays what is missing."""
+    amount = -min(fee, left)
+    if not amount:
         return
-    account.wallet += missing
-    world.insurance -= missing
-    world.book_income(account, Income(slot.symbol, "INSURANCE_CLEAR", missing, now_ms, 0, 0, ""))
+    account.wallet += amount
+    world.insurance -= amount
+    world.book_income(account, Income(slot.symbol, "INSURANCE_CLEAR", amount, now_ms, 0, 0, ""))
     world.facts.append(
-        AccountChanged(account.name, now_ms, "INSURANCE_CLEAR", account.wallet, account.cross_wallet, missing, ())
+        AccountChanged(account.name, now_ms, "INSURANCE_CLEAR", account.wallet, account.cross_wallet, amount, ())
     )

@@ -16,7 +16,7 @@ import msgspec
 from domain.exchange.book import Half
 from domain.exchange.facts import Amendment, Fact, Fill, Income
 from domain.exchange.listing import Listing, Mark
-from domain.exchange.orders import Algo, Order, PositionSide
+from domain.exchange.orders import Algo, AlgoStatus, Order, PositionSide
 from domain.exchange.refusals import refusal
 from domain.values import ZERO, OrderSide
 
@@ -31,7 +31,8 @@ ORDERS_KEPT = 20_000
 class Leg(msgspec.Struct):
     """One position: BOTH in one-way mode, LONG or SHORT in hedge mode. `amount` is signed.
 
-    `paid` is what entering cost beyond the price: fees, less realised profit; it moves the break-even price.
+    `paid` is what entering cost beyond the price: fees, less realised profit; it moves the break-even price. `called`:
+    an isolated position's owner was warned, and the danger isn't over yet.
     """
 
     symbol: str
@@ -42,6 +43,7 @@ class Leg(msgspec.Struct):
     realized: Decimal = ZERO
     isolated_wallet: Decimal = ZERO
     updated_ms: int = 0
+    called: bool = False
 
     def unrealized(self, mark: Decimal) -> Decimal:
         """Give the profit that closing at `mark` would realise."""
@@ -145,6 +147,14 @@ class Account(msgspec.Struct):
                 if self.named.get((old.symbol, old.client_id)) == order_id:
                     del self.named[old.symbol, old.client_id]
 
+    def remember_algo(self, algo: Algo) -> None:
+        """Keep a conditional order that waits; the oldest that are over are forgotten beyond a bound."""
+        self.algos[algo.algo_id] = self.open_algos[algo.algo_id] = algo
+        if len(self.algos) > ORDERS_KEPT:
+            over = (AlgoStatus.CANCELED, AlgoStatus.FINISHED, AlgoStatus.REJECTED, AlgoStatus.EXPIRED)
+            for algo_id in [key for key, old in self.algos.items() if old.status in over][: ORDERS_KEPT // 10]:
+                del self.algos[algo_id]
+
     def find(self, symbol: str, order_id: int, client_id: str) -> Order | None:
         """Find an order by id, or by the client's own id (the newest of that name)."""
         found = self.orders.get(order_id or self.named.get((symbol, client_id), 0))
@@ -199,6 +209,7 @@ class World(msgspec.Struct):
     changed_books: dict[str, None] = msgspec.field(default_factory=dict[str, None])
     traded: dict[str, None] = msgspec.field(default_factory=dict[str, None])
     good_till: list[tuple[int, int, str]] = msgspec.field(default_factory=list[tuple[int, int, str]])
+    algos_good_till: list[tuple[int, int, str]] = msgspec.field(default_factory=list[tuple[int, int, str]])
     countdowns: dict[tuple[str, str], int] = msgspec.field(default_factory=dict[tuple[str, str], int])
 
     def contract(self, symbol: str) -> Contract:

@@ -34,12 +34,12 @@ class AccountRoutes:
         """List the endpoints with their weights (specs/binance.md §3)."""
         five = weighing(5)
         listed = [
-            ("v2/account", five, self.account_v2),
-            ("v3/account", five, self.account_v3),
+            ("v2/account", five, self.full_account),
+            ("v3/account", five, self.open_account),
             ("v2/balance", five, self.balance),
             ("v3/balance", five, self.balance),
-            ("v2/positionRisk", five, self.positions_v2),
-            ("v3/positionRisk", five, self.positions_v3),
+            ("v2/positionRisk", five, self.all_positions),
+            ("v3/positionRisk", five, self.open_positions),
             ("v1/userTrades", five, self.trades),
             ("v1/income", weighing(30), self.income),
             ("v1/leverageBracket", weighing(1), self.brackets),
@@ -59,14 +59,14 @@ class AccountRoutes:
 
     # ── balances and positions ────────────────────────────────────────────────────────────────────────────────────
 
-    def account_v3(self, call: Call) -> Row:
+    def open_account(self, call: Call) -> Row:
         """GET v3/account: positions only where something is open."""
         account, margin = self._exchange.account(call.account), self._exchange.margin(call.account)
         held = rows.held_by(self._exchange, account, "", everything=False)
-        positions = [rows.account_position_v3(one) for one in held]
+        positions = [rows.account_position(one) for one in held]
         return {**rows.totals_row(margin), "assets": [rows.asset_row(account, margin)], "positions": positions}
 
-    def account_v2(self, call: Call) -> Row:
+    def full_account(self, call: Call) -> Row:
         """GET v2/account: every contract."""
         account, margin = self._exchange.account(call.account), self._exchange.margin(call.account)
         held = rows.held_by(self._exchange, account, "", everything=True)
@@ -75,7 +75,7 @@ class AccountRoutes:
             "feeBurn": account.fee_burn,
             **rows.totals_row(margin),
             "assets": [{**rows.asset_row(account, margin), "marginAvailable": True}],
-            "positions": [rows.account_position_v2(one) for one in held],
+            "positions": [rows.detailed_account_position(one) for one in held],
         }
 
     def balance(self, call: Call) -> list[Row]:
@@ -95,15 +95,15 @@ class AccountRoutes:
             }
         ]
 
-    def positions_v3(self, call: Call) -> list[Row]:
+    def open_positions(self, call: Call) -> list[Row]:
         """GET v3/positionRisk: only where something is open."""
         account, symbol = self._exchange.account(call.account), Sent(call.parameters).text("symbol").upper()
-        return [rows.position_v3(one) for one in rows.held_by(self._exchange, account, symbol, everything=False)]
+        return [rows.open_position(one) for one in rows.held_by(self._exchange, account, symbol, everything=False)]
 
-    def positions_v2(self, call: Call) -> list[Row]:
+    def all_positions(self, call: Call) -> list[Row]:
         """GET v2/positionRisk: every contract, in hedge mode both legs."""
         account, symbol = self._exchange.account(call.account), Sent(call.parameters).text("symbol").upper()
-        return [rows.position_v2(one) for one in rows.held_by(self._exchange, account, symbol, everything=True)]
+        return [rows.listed_position(one) for one in rows.held_by(self._exchange, account, symbol, everything=True)]
 
     # ── ledger ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -64,7 +64,7 @@ def held_by(exchange: Exchange, account: Account, symbol: str, *, everything: bo
                 yield held
 
 
-def position_v3(held: Held) -> Row:
+def open_position(held: Held) -> Row:
     """Write a position as GET /fapi/v3/positionRisk does."""
     leg, listing = held.leg, held.listing
     return {
@@ -91,7 +91,7 @@ def position_v3(held: Held) -> Row:
     }
 
 
-def position_v2(held: Held) -> Row:
+def listed_position(held: Held) -> Row:
     """Write a position as GET /fapi/v2/positionRisk does: with leverage and margin type."""
     leg = held.leg
     return {
@@ -126,7 +126,7 @@ def adl_of(held: Held) -> int:
     return min(4, 1 + int(held.unrealized / held.initial * 2))
 
 
-def account_position_v3(held: Held) -> Row:
+def account_position(held: Held) -> Row:
     """Write a position as GET /fapi/v3/account does."""
     leg = held.leg
     return {
@@ -143,10 +143,10 @@ def account_position_v3(held: Held) -> Row:
     }
 
 
-def account_position_v2(held: Held) -> Row:
+def detailed_account_position(held: Held) -> Row:
     """Write a position as GET /fapi/v2/account does."""
     return {
-        **account_position_v3(held),
+        **account_position(held),
         "positionInitialMargin": money_or_zero(held.initial),
         "openOrderInitialMargin": money_or_zero(held.orders),
         "leverage": str(held.slot.leverage),

@@ -141,6 +141,8 @@ class OrderRoutes:
             raise missing("orderIdList")
         if len(ids or names) > CANCEL_BATCH_MAX:
             raise ApiError(-4032, "Exceed maximum cancel order size.")
+        if not all(isinstance(one, int) or str(one).isdecimal() for one in ids):
+            raise ApiError(-1130, "Data sent for parameter 'orderIdList' is not valid.")
         wanted = [(int(str(one)), "") for one in ids] if ids else [(0, str(one)) for one in names]
         return [
             attempted(lambda c, _, o=order_id, n=name: self._cancel(c, symbol, o, n), call, sent)

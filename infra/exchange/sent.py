@@ -30,6 +30,7 @@ E = TypeVar("E", bound=enum.StrEnum)
 _DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 _INTEGER = r"^[0-9]{1,20}$"
 _NUMBERS, _INTEGERS = re.compile(_DECIMAL), re.compile(_INTEGER)
+_NEGATIVE = re.compile(r"-[0-9]{1,20}(\.[0-9]{1,20})?")
 _BAD_ENUM = {
     "side": (-1117, "Invalid side."),
     "type": (-1116, "Invalid orderType."),
@@ -76,9 +77,9 @@ class Sent:
         found = self._sent.get(name)
         if not found:
             return None
-        if not _NUMBERS.match(found):
-            if re.match(r"^-[0-9.]+$", found):
-                return Decimal(found) if re.match(r"^-[0-9]+(\.[0-9]+)?$", found) else Decimal(-1)
+        if not _NUMBERS.fullmatch(found):
+            if _NEGATIVE.fullmatch(found):  # a filter says what is wrong with it
+                return Decimal(found)
             raise ApiError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{_DECIMAL}'.")
         return Decimal(found)
 
@@ -94,7 +95,7 @@ class Sent:
         found = self._sent.get(name)
         if not found:
             return default
-        if not _INTEGERS.match(found):
+        if not _INTEGERS.fullmatch(found):
             raise ApiError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{_INTEGER}'.")
         return int(found)
 
