@@ -45,13 +45,13 @@ class _Window:
 class _Visitor:
     """One IP address."""
 
-    __slots__ = ("ban_s", "banned_until_s", "over", "pools", "weight")
+    __slots__ = ("ban_s", "banned_until_s", "next_ban_s", "over", "pools", "weight")
 
     def __init__(self) -> None:
         self.weight = _Window(60.0)
         self.pools: dict[str, _Window] = {}
         self.over = 0
-        self.ban_s = FIRST_BAN_S
+        self.ban_s = self.next_ban_s = FIRST_BAN_S
         self.banned_until_s = 0.0
 
 
@@ -153,10 +153,9 @@ class Limiter:
         visitor.over += 1
         if visitor.over > PATIENCE:
             visitor.over = 0
+            visitor.ban_s, visitor.next_ban_s = visitor.next_ban_s, min(visitor.next_ban_s * 2, LAST_BAN_S)
             visitor.banned_until_s = now_s + visitor.ban_s
-            error = self._banned(visitor, now_s)
-            visitor.ban_s = min(visitor.ban_s * 2, LAST_BAN_S)
-            raise error
+            raise self._banned(visitor, now_s)
         raise self._too_many(retry_after_s)
 
     @staticmethod

@@ -31,10 +31,11 @@ class Walk:
     def __init__(self, key: Keys, bar: Bar) -> None:
         """Draw the prints; none for a candle without a volume. `key` has the shape (1, 1) and names the contract."""
         self.bar = bar
-        self.count = count = min(max(bar.trades, 1), PRINTS_MAX, bar.lots)
+        sides = (bar.taker_lots > 0) + (bar.taker_lots < bar.lots)
+        self.count = count = min(max(bar.trades, sides), PRINTS_MAX, bar.lots)
         places = np.arange(bar.open_ms // MINUTE_MS * PRINTS_MAX, bar.open_ms // MINUTE_MS * PRINTS_MAX + count)
         draws = {purpose: uniform(derived(key, purpose), places)[0] for purpose in range(_FOR_TIME, _FOR_SHAPE + 1)}
-        slots = (np.arange(count) + 0.05 + 0.9 * draws[_FOR_TIME]) * (MINUTE_MS / count)
+        slots = (np.arange(count) + 0.05 + 0.9 * draws[_FOR_TIME]) * (MINUTE_MS / max(1, count))
         self.times: Indices = bar.open_ms + slots.astype(np.int64)
         self.prices: Indices = _prices(bar, draws[_FOR_PRICE], draws[_FOR_SHAPE])
         buys = _buys(bar, self.prices, draws[_FOR_SIDE])
