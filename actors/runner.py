@@ -1,7 +1,8 @@
 """Drives the kernel: inputs in, steps to the journal, effects to the venue, and the venue's answers back in.
 
 An effect for the in-process exchange leaves nothing, so it is carried out at once, and its answers are inputs at a
-logical latency. An effect for a venue outside waits in the outbox until its input is durable.
+logical latency. An effect for a venue outside waits in the outbox until its input is durable. Which of the two it is
+depends on its account: the virtual one is always in process, the real ones may be outside.
 """
 
 from __future__ import annotations
@@ -63,7 +64,10 @@ class InProcessVenue(Protocol):
 
 
 class Runner:
-    """One run: a kernel, its journal, and either an in-process venue or an outbox to a venue outside."""
+    """One run: a kernel, its journal, an in-process venue, an outbox to a venue outside, or both.
+
+    `outside` names the accounts that are at the venue outside; without an in-process venue all of them are.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Runner:
         venue: InProcessVenue | None = None,
         outbox: Outbox | None = None,
         *,
+        outside: tuple[str, ...] = (),
         checkpoint_events: int = 100_000,
         on_step: Callable[[Step], None] | None = None,
     ) -> None:
@@ -79,6 +84,7 @@ class Runner:
         self.journal = journal
         self.venue = venue
         self.outbox = outbox
+        self._outside = outside
         self._checkpoint_events = checkpoint_events
         self._checkpointed_seq = kernel.head.seq
         self._on_step = on_step
@@ -144,12 +150,16 @@ class Runner:
         waiting = False
         for issued in step.issued:
             effect: Effect = issued.effect
-            if self.venue is not None and isinstance(effect, PlaceOrder | CancelOrder):
-                self.venue.execute(effect, step.frame.at_ms)
+            venue = self.venue
+            if venue is not None and isinstance(effect, PlaceOrder | CancelOrder) and self._is_inside(effect.account):
+                venue.execute(effect, step.frame.at_ms)
             elif self.outbox is not None:
                 self.outbox.hold(step.frame.input_seq, issued)
                 waiting = True
         return waiting
+
+    def _is_inside(self, account: str) -> bool:
+        return account not in self._outside
 
     def checkpoint(self) -> None:
         """Keep all states, so that the next start need not fold from the beginning of time.

@@ -8,7 +8,7 @@ A denied entry is not lost: the symbol follows it as a virtual position.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -33,10 +33,14 @@ from domain.deal import ExitReason, Plan
 from domain.errors import Refused
 from domain.strategies import Proposal
 from domain.values import ZERO, Side
+from domain.venue import AccountReconciled, ForeignPosition
 
 AccountCommand: TypeAlias = (
     OpenAccount | Consider | BookFill | BookFunding | ReleasePosition | HaltEntries | ResumeEntries | CloseSymbol
-)
+    | AccountReconciled
+)  # fmt: skip
+UNRECONCILED: Final = "UNRECONCILED"
+"""The cause of a halt while the venue contradicts us."""
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -84,6 +88,25 @@ class FundingBooked(Event, frozen=True, gc=False):
     balance: Decimal
 
 
+class BalanceCorrected(Event, frozen=True, gc=False):
+    """The venue's wallet is another than ours was: a transfer, a fee that we did not see. Its word counts (USDT)."""
+
+    balance: Decimal
+    was: Decimal
+
+
+class ForeignPositionsFound(Event, frozen=True, gc=False):
+    """What the account holds and none of our positions explains, all of it; empty once it is gone."""
+
+    positions: tuple[ForeignPosition, ...]
+
+
+class AccountUnexplained(Event, frozen=True, gc=False):
+    """The venue contradicts our positions, and no fill says why."""
+
+    differences: tuple[str, ...]
+
+
 class PositionReleased(Event, frozen=True, gc=False):
     """A position is over; its margin is free."""
 
@@ -110,11 +133,11 @@ class CloseOrdered(Event, frozen=True, gc=False):
 
 EVENTS = (
     AccountOpened, EntryApproved, EntryDenied, FillBooked, FundingBooked, PositionReleased, EntriesHalted,
-    EntriesResumed, CloseOrdered,
+    EntriesResumed, CloseOrdered, BalanceCorrected, ForeignPositionsFound, AccountUnexplained,
 )  # fmt: skip
 AccountEvent: TypeAlias = (
     AccountOpened | EntryApproved | EntryDenied | FillBooked | FundingBooked | PositionReleased | EntriesHalted
-    | EntriesResumed | CloseOrdered
+    | EntriesResumed | CloseOrdered | BalanceCorrected | ForeignPositionsFound | AccountUnexplained
 )  # fmt: skip
 
 # ── state ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,6 +206,22 @@ def _when_active(state: Active, command: AccountCommand, config: Config) -> tupl
         case CloseSymbol(symbol):
             chosen = tuple(held.position for held in state.reserved if symbol in {"", held.symbol})
             return (CloseOrdered(chosen),) if chosen else ()
+        case AccountReconciled():
+            return _reconciled(state, command)
+
+
+def _reconciled(state: Active, seen: AccountReconciled) -> tuple[AccountEvent, ...]:
+    events: list[AccountEvent] = [ForeignPositionsFound(seen.foreign)]
+    if seen.wallet != state.balance:
+        events.append(BalanceCorrected(seen.wallet, state.balance))
+    halted = UNRECONCILED in state.halts
+    if seen.unexplained:
+        events.append(AccountUnexplained(seen.unexplained))
+        if not halted:
+            events.append(EntriesHalted(UNRECONCILED))
+    elif halted:
+        events.append(EntriesResumed(UNRECONCILED))
+    return tuple(events)
 
 
 def _considered(state: Active, wish: Consider, config: Config) -> EntryApproved | EntryDenied:
@@ -228,7 +267,7 @@ def evolve(state: Account, event: AccountEvent) -> Account:
         case EntryApproved(position, plan):
             held = Reserved(position, plan.symbol, plan.side, plan.margin)
             return replace(state, reserved=(*state.reserved, held))
-        case FillBooked(balance=balance) | FundingBooked(balance=balance):
+        case FillBooked(balance=balance) | FundingBooked(balance=balance) | BalanceCorrected(balance):
             return replace(state, balance=balance)
         case PositionReleased(position):
             return replace(state, reserved=tuple(held for held in state.reserved if held.position != position))
@@ -236,7 +275,7 @@ def evolve(state: Account, event: AccountEvent) -> Account:
             return replace(state, halts=(*state.halts, cause))
         case EntriesResumed(cause):
             return replace(state, halts=tuple(halt for halt in state.halts if halt != cause))
-        case AccountOpened() | EntryDenied() | CloseOrdered():
+        case AccountOpened() | EntryDenied() | CloseOrdered() | ForeignPositionsFound() | AccountUnexplained():
             return state
 
 
@@ -249,7 +288,10 @@ def react(_state: Account, event: AccountEvent) -> tuple[Reaction, ...]:
             return (Tell(f"symbol:{symbol}", FollowVirtually(signal_id, number, proposal, code)),)
         case CloseOrdered(positions):
             return tuple(Tell(position, ClosePosition(ExitReason.OPERATOR)) for position in positions)
-        case AccountOpened() | FillBooked() | FundingBooked() | PositionReleased() | EntriesHalted() | EntriesResumed():
+        case (
+            AccountOpened() | FillBooked() | FundingBooked() | PositionReleased() | EntriesHalted() | EntriesResumed()
+            | BalanceCorrected() | ForeignPositionsFound() | AccountUnexplained()
+        ):  # fmt: skip
             return ()
 
 

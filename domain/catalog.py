@@ -39,6 +39,7 @@ INPUTS: Final[tuple[type[Input], ...]] = (
     venue.VenueCanceled,
     venue.VenueLiquidated,
     venue.VenueFunded,
+    venue.AccountReconciled,
 )
 EVENTS: Final[tuple[type[Event], ...]] = (
     *operations.EVENTS,

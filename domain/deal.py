@@ -29,6 +29,8 @@ class ExitReason(enum.StrEnum):
     REPLACED = "REPLACED"
     UNPROTECTED = "UNPROTECTED"
     LIQUIDATION = "LIQUIDATION"
+    ADL = "ADL"
+    EXTERNAL = "EXTERNAL"
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -251,12 +251,16 @@ def _needs_exit_order(state: Position) -> bool:
 
 
 def _liquidated(deal: Deal, answer: venue.VenueLiquidated) -> tuple[PositionEvent, ...]:
-    price, quantity = answer.price, answer.quantity
-    trade_id = f"liquidation-{answer.time_ms}"
+    price, quantity = answer.price, min(answer.quantity, deal.quantity)
+    trade_id = answer.trade_id or f"liquidation-{answer.time_ms}"
+    if trade_id in deal.trade_ids:
+        return ()
     realised = money(deal.realised(price, quantity))
     fill = orders.OrderFilled("", Role.EXIT, trade_id, answer.time_ms, price, quantity, answer.fee, realised)
     after = deal.filled(Role.EXIT, trade_id, price, quantity, answer.fee)
-    return fill, PositionClosed.of(after, ExitReason.LIQUIDATION, answer.time_ms), *_cancel_all(after)
+    if after.quantity > 0:
+        return (fill,)
+    return fill, PositionClosed.of(after, ExitReason(answer.cause), answer.time_ms), *_cancel_all(after)
 
 
 def _observed(deal: Deal, seen: ObservePrice) -> tuple[PositionEvent, ...]:

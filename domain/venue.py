@@ -10,8 +10,10 @@ from __future__ import annotations
 import enum
 from decimal import Decimal
 
+import msgspec
+
 from domain.base import Effect, Input, Tell, stream_of
-from domain.values import OrderSide
+from domain.values import OrderSide, Side
 
 
 class OrderType(enum.StrEnum):
@@ -84,13 +86,19 @@ class VenueCanceled(OrderAnswer, frozen=True, gc=False):
 
 
 class VenueLiquidated(Input, frozen=True, gc=False):
-    """The venue closed a position by force at `price`. `fee` in USDT, the liquidation fee included."""
+    """(Part of) a position was closed at `price`, and not by an order of ours. `fee` in USDT, all fees included.
+
+    `cause`: LIQUIDATION, ADL (the venue took it to pay for another's bankruptcy) or EXTERNAL (the owner's app, or an
+    order that nobody here knows). `trade_id`, where the venue has one, makes repeats harmless.
+    """
 
     position: str
     time_ms: int
     price: Decimal
     quantity: Decimal
     fee: Decimal
+    trade_id: str = ""
+    cause: str = "LIQUIDATION"
 
     def deliveries(self) -> tuple[Tell, ...]:
         """To the position."""
@@ -109,3 +117,30 @@ class VenueFunded(Input, frozen=True, gc=False):
     def deliveries(self) -> tuple[Tell, ...]:
         """To the position."""
         return (Tell(self.position, self),)
+
+
+class ForeignPosition(msgspec.Struct, frozen=True, gc=False):
+    """What an account holds and none of our positions explains: reported, never touched. `quantity` in base asset."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+
+
+class AccountReconciled(Input, frozen=True, gc=False):
+    """An account was compared with the venue while nothing was on its way, and something there is news to us.
+
+    `wallet` in USDT, without unrealised PnL. `unexplained` says in sentences what contradicts our positions and no
+    fill explains; while there is any, no position is entered.
+    """
+
+    account: str
+    time_ms: int
+    wallet: Decimal
+    foreign: tuple[ForeignPosition, ...] = ()
+    unexplained: tuple[str, ...] = ()
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the account."""
+        return (Tell(f"account:{self.account}", self),)

@@ -50,6 +50,37 @@ class ScaledClock:
         return not (stop.wait(remaining) if remaining > 0 else stop.is_set())
 
 
+class ExchangeClock:
+    """The market time of an exchange: what it said last, and what passed since then, `speed` times as fast.
+
+    It is set whenever the exchange is asked for its time. Any thread may read it.
+    """
+
+    def __init__(self, speed: float = 1.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.kind = f"exchange x{speed:g}"
+        self.speed = speed
+        self._monotonic = monotonic
+        self._anchor = (wall_ms(), monotonic())
+
+    def set(self, server_ms: int) -> None:
+        """Take in what the exchange's clock shows at this instant."""
+        self._anchor = (server_ms, self._monotonic())
+
+    def now_ms(self) -> int:
+        """Give the exchange's time now."""
+        server_ms, at = self._anchor
+        return server_ms + int((self._monotonic() - at) * 1000 * self.speed)
+
+    def seconds_until(self, ms: int) -> float:
+        """Give how many real seconds pass until its time is `ms`."""
+        return (ms - self.now_ms()) / 1000 / self.speed
+
+    def sleep_until(self, ms: int, stop: threading.Event) -> bool:
+        """Wait until its time is `ms`; false if `stop` was set meanwhile."""
+        remaining = self.seconds_until(ms)
+        return not (stop.wait(remaining) if remaining > 0 else stop.is_set())
+
+
 def wall_ms() -> int:
     """Give the machine's UTC time in ms."""
     return time.time_ns() // 1_000_000

@@ -1,6 +1,6 @@
 """The live system: a market's inputs through the kernel as they come, on a handful of threads.
 
-source thread ──▶ Ingress ──▶ kernel thread ──▶ journal's writer thread ──▶ PostgreSQL ──▶ follower thread
+inflow thread ──▶ Ingress ──▶ kernel thread ──▶ journal's writer thread ──▶ PostgreSQL ──▶ follower thread
 door thread  ───▶    │            │
 (operator)           ▼            └── on_step ──▶ what the terminal shows
                 conflation
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Final, Protocol
 
@@ -30,12 +30,46 @@ CONFLATED_S: Final = 10.0
 """The condition CONFLATED ends when so long nothing was merged, so that a busy minute is one event, not hundreds."""
 
 
+class Inflow(Protocol):
+    """Where inputs come from: a market in process, or an exchange outside with its streams and answers."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Offer inputs to the kernel's door until `stop` is set; on a thread of its own. What it raises ends the run."""
+        ...
+
+    def conditions(self) -> Mapping[Condition, str]:
+        """Name the conditions that hold now, each with a detail; from any thread."""
+        ...
+
+
 class Source(Protocol):
     """A market in market time: what is due from a moment on, in order."""
 
     def feed(self, start_ms: int) -> Iterator[tuple[int, Input]]:
         """Give dated inputs."""
         ...
+
+
+class Scheduled:
+    """A source as an inflow: everything is offered when it is due."""
+
+    def __init__(self, source: Source, start_ms: int, clock: Clock, ingress: Ingress) -> None:
+        self._source = source
+        self._start_ms = start_ms
+        self._clock = clock
+        self._ingress = ingress
+
+    def run(self, stop: threading.Event) -> None:
+        """Offer what is due until `stop` is set."""
+        for due_ms, input_ in self._source.feed(self._start_ms):
+            if not self._clock.sleep_until(due_ms, stop):
+                return
+            if not self._ingress.offer(max(due_ms, self._clock.now_ms()), input_):
+                return
+
+    def conditions(self) -> Mapping[Condition, str]:
+        """A market in process is always there."""
+        return {}
 
 
 class LiveSystem:
@@ -46,7 +80,7 @@ class LiveSystem:
         runner: Runner,
         journal: DurableJournal,
         clock: Clock,
-        source: Source,
+        inflow: Inflow,
         ingress: Ingress,
         *,
         door: DoorKeeper | None = None,
@@ -55,7 +89,7 @@ class LiveSystem:
         self._runner = runner
         self._journal = journal
         self._clock = clock
-        self._source = source
+        self._inflow = inflow
         self._door = door
         self._follow = follow
         self._ingress = ingress
@@ -66,7 +100,7 @@ class LiveSystem:
         self._conflated_at = -CONFLATED_S
         self._lost_at: float | None = None
         self.error: Exception | None = None
-        self._inner = [self._thread("source", self._read_source), self._thread("kernel", self._drive)]
+        self._inner = [self._thread("inflow", self._read), self._thread("kernel", self._drive)]
         self._outer = [self._thread("door", self._watch_door), self._thread("follower", self._follow_views)]
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
@@ -109,12 +143,8 @@ class LiveSystem:
             self._stopping.set()
             self._ingress.close()
 
-    def _read_source(self) -> None:
-        for due_ms, input_ in self._source.feed(self._runner.kernel.head.at_ms):
-            if not self._clock.sleep_until(due_ms, self._stopping):
-                return
-            if not self._ingress.offer(max(due_ms, self._clock.now_ms()), input_):
-                return
+    def _read(self) -> None:
+        self._inflow.run(self._stopping)
 
     def _watch_door(self) -> None:
         if self._door is not None:
@@ -167,15 +197,20 @@ class LiveSystem:
             Condition.JOURNAL_LOST: lost,
             Condition.JOURNAL_LOST_LONG: self._lost_at is not None and now - self._lost_at >= LOST_LONG_S,
             Condition.CONFLATED: now - self._conflated_at < CONFLATED_S,
+            Condition.FEED_STALE: False,
         }
+        outside = self._inflow.conditions()
+        found |= dict.fromkeys(outside, True)
         # What begins is told before what ends: health shall not be good for a moment in between.
         for condition, active in sorted(found.items(), key=itemgetter(1), reverse=True):
-            self._report(condition, active, conflated if condition is Condition.CONFLATED else 0)
+            count = conflated if condition is Condition.CONFLATED else 0
+            self._report(condition, active, outside.get(condition, ""), count)
 
-    def _report(self, condition: Condition, active: bool, count: int) -> None:
+    def _report(self, condition: Condition, active: bool, detail: str, count: int) -> None:
         if self._reported.get(condition, False) != active:
             self._reported[condition] = active
-            self._runner.feed(self._clock.now_ms(), ConditionChanged(condition, active, "", count))
+            told = ConditionChanged(condition, active, detail if active else "", count)
+            self._runner.feed(self._clock.now_ms(), told)
 
 
 def _joined(threads: Iterable[threading.Thread], deadline: float) -> bool:

@@ -18,8 +18,11 @@ from domain.venue import PlaceOrder
 from infra.paper import PaperVenue
 
 
-def restore_paper(venue: PaperVenue, population: Population) -> None:
-    """Give a new venue the instruments, holdings and resting orders that the restored actors know."""
+def restore_paper(venue: PaperVenue, population: Population, outside: tuple[str, ...] = ()) -> None:
+    """Give a new venue the instruments, holdings and resting orders that the restored actors know.
+
+    Accounts that are at a venue `outside` are left to it.
+    """
     wallets: dict[str, Active] = {}
     deals: list[Deal] = []
     instruments: dict[str, Instrument] = {}
@@ -37,7 +40,7 @@ def restore_paper(venue: PaperVenue, population: Population) -> None:
                 deals.append(deal)
             case _:
                 pass
-    for name in (*wallets, VIRTUAL):
+    for name in (*(name for name in wallets if name not in outside), VIRTUAL):
         own = [deal for deal in deals if deal.plan.account == name]
         holdings = {deal.id: _holding(deal, instruments[deal.plan.symbol]) for deal in own if deal.quantity}
         wallet = wallets[name].balance if name in wallets else None

@@ -42,12 +42,15 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MarketSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The built-in synthetic market."""
+    """Which market is traded, and where."""
 
+    venue: str = "sim"
+    trading_enabled: bool = False
     symbols: int | tuple[str, ...] = 20
     seed: int = 1
     speed: float = 60.0
     tick_ms: int = 1_000
+    archive_url: str = "https://data.binance.vision"
 
 
 class ScreenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +96,7 @@ ENVIRONMENT: Final = {
     "DATABASE_URL": "database.url",
     "DEFAULT_ACCOUNT_BALANCE": "account.initial_balance",
     "TRADING_SYMBOLS": "market.symbols",
+    "TRADING_ENABLED": "market.trading_enabled",
     "LOG_LEVEL": "screen.log_level",
     "MAX_CONCURRENT_ORDERS": "account.max_open_positions",
     **binance.ENVIRONMENT,
@@ -268,6 +272,7 @@ INTERVALS: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "base_interval": INTERVALS,
     "strategy.analysis_interval": INTERVALS,
+    "market.venue": ("sim", "binance", "binance-testnet", "synthetic"),
     "screen.log_level": ("debug", "info", "warning", "error"),
     **binance.CHOICES,
 }

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from domain.account import (
     AccountOpened,
+    BalanceCorrected,
     EntriesHalted,
     EntriesResumed,
     EntryApproved,
@@ -81,6 +82,8 @@ def _after(row: AccountRow, recorded: Recorded) -> AccountRow | None:
             return replace(row, balance=balance, fees=row.fees + fee, realised=row.realised + realised)
         case FundingBooked(amount=amount, balance=balance):
             return replace(row, balance=balance, funding=row.funding + amount)
+        case BalanceCorrected(balance, was):
+            return replace(row, balance=balance, deposited=row.deposited + balance - was)
         case PositionReleased(position):
             return replace(row, reservations=tuple(held for held in row.reservations if held.position != position))
         case EntriesHalted(cause):
@@ -96,7 +99,7 @@ ACCOUNTS = Projection(
     version=1,
     topics=(
         AccountOpened, EntryApproved, EntryDenied, FillBooked, FundingBooked, PositionReleased, EntriesHalted,
-        EntriesResumed,
+        EntriesResumed, BalanceCorrected,
     ),
     row=AccountRow,
     key=("account",),

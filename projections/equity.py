@@ -20,7 +20,7 @@ from decimal import Decimal
 import msgspec
 from msgspec.structs import replace
 
-from domain.account import AccountOpened, FillBooked, FundingBooked
+from domain.account import AccountOpened, BalanceCorrected, FillBooked, FundingBooked
 from domain.base import Recorded
 from domain.deal import VIRTUAL, Plan
 from domain.orders import OrderFilled, Role
@@ -77,7 +77,7 @@ def apply(rows: Rows[EquityPoint], recorded: Recorded) -> Changes[EquityPoint]:
     match recorded.event:
         case CandleClosed(candle):
             return _priced(rows, recorded.stream.partition(":")[2], candle.close, at_ms)
-        case FillBooked(balance=balance) | FundingBooked(balance=balance):
+        case FillBooked(balance=balance) | FundingBooked(balance=balance) | BalanceCorrected(balance):
             return _booked(rows, recorded.stream.partition(":")[2], balance, at_ms)
         case OrderFilled() as fill:
             return _filled(rows, recorded.stream, fill)
@@ -185,7 +185,7 @@ EQUITY = Projection(
     version=1,
     topics=(
         AccountOpened, CandleClosed, PositionRequested, OrderFilled, PositionAbandoned, PositionClosed, FillBooked,
-        FundingBooked,
+        FundingBooked, BalanceCorrected,
     ),
     row=EquityPoint,
     key=("account", "time_ms"),

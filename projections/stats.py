@@ -20,7 +20,7 @@ from decimal import Decimal
 import msgspec
 from msgspec.structs import replace
 
-from domain.account import AccountOpened, FillBooked, FundingBooked
+from domain.account import AccountOpened, BalanceCorrected, FillBooked, FundingBooked
 from domain.base import Recorded
 from domain.deal import VIRTUAL
 from domain.operations import RunStarted
@@ -90,6 +90,9 @@ def apply(rows: Rows[StatsRow], recorded: Recorded) -> Changes[StatsRow]:
             after = _entered(_row(rows, account_of(recorded.stream)), slippage)
         case AccountOpened(balance) | FillBooked(balance=balance) | FundingBooked(balance=balance):
             after = _at_balance(_row(rows, recorded.stream.partition(":")[2]), balance)
+        case BalanceCorrected(balance, was):
+            row = _row(rows, recorded.stream.partition(":")[2])
+            after = replace(row, balance=balance, peak=row.peak + balance - was)  # a transfer is no loss
         case RunStarted(config) if (VIRTUAL,) not in rows:
             after = _at_balance(StatsRow(VIRTUAL), config.account.initial_balance)
         case _:
@@ -169,7 +172,7 @@ def _at_balance(row: StatsRow, balance: Decimal) -> StatsRow:
 STATS = Projection(
     name="stats",
     version=1,
-    topics=(RunStarted, AccountOpened, PositionOpened, PositionClosed, FillBooked, FundingBooked),
+    topics=(RunStarted, AccountOpened, PositionOpened, PositionClosed, FillBooked, FundingBooked, BalanceCorrected),
     row=StatsRow,
     key=("account",),
     apply=apply,

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from domain.account import AccountOpened, FillBooked, FundingBooked
+from domain.account import AccountOpened, BalanceCorrected, FillBooked, FundingBooked
 from domain.base import Event, Recorded
 from domain.catalog import name_of
 from domain.deal import VIRTUAL
@@ -41,6 +41,7 @@ class Totals:
             AccountOpened: self._balance,
             FillBooked: self._balance,
             FundingBooked: self._balance,
+            BalanceCorrected: self._corrected,
         }
 
     @property
@@ -102,6 +103,10 @@ class Totals:
         self.fees += event.fees
         self.funding += event.funding
         self._returns.append(float(event.net / event.plan.margin))
+
+    def _corrected(self, event: BalanceCorrected, _stream: str) -> None:
+        self.balance = event.balance
+        self._peak += event.balance - event.was  # a transfer is no loss
 
     def _balance(self, event: AccountOpened | FillBooked | FundingBooked, _stream: str) -> None:
         self.balance = event.balance

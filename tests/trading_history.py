@@ -265,6 +265,9 @@ def _operate(history: TradingHistory) -> None:
     history.record(("account:main", account.EntriesHalted(stale)))
     history.record((main, operations.ConditionCleared(stale)))
     history.record(("account:main", account.EntriesResumed(stale)))
+    was = history.balances["main"]
+    history.balances["main"] = was + 50
+    history.record(("account:main", account.BalanceCorrected(was + 50, was)))
     history.record((main, operations.DeadLetter("symbol:BTCUSDT", "{}", "ZeroDivisionError", 9, 1)))
     history.record((main, operations.ActorStayedDown("symbol:BTCUSDT")))
     history.record((main, operations.OperatorCommandAccepted(1, halt, "", "me")))

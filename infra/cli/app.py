@@ -13,7 +13,7 @@ from rich.text import Text
 
 from domain.errors import CorruptHistory, HindsightError
 from infra import log
-from infra.cli import audit, bench, checks, exchange, explain, ledger, operator, trade, travel
+from infra.cli import audit, bench, candles, checks, exchange, explain, ledger, operator, trade, travel
 from infra.cli.output import err
 from infra.masking import mask
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (trade, travel, explain, ledger, audit, operator, checks, exchange, bench):
+for group in (trade, travel, explain, ledger, audit, operator, candles, checks, exchange, bench):
     group.register(app)
 
 

@@ -15,11 +15,13 @@ from domain.errors import HindsightError
 from infra import code_version, settings
 from infra.cli import options
 from infra.cli.output import out, print_json, print_rows
-from infra.settings import Resolved, mask_url
+from infra.places import BINANCE, TESTNET, adapter_settings, place_of
+from infra.settings import Resolved, Settings, mask_url
 
 FINDINGS = 1
 FREE_MB_MIN = 2_048
 
+Venue = Annotated[str | None, typer.Option("--venue", help="Which exchange: binance or binance-testnet.")]
 Example = Annotated[bool, typer.Option("--example", help="Print a hindsight.toml with every key explained.")]
 
 
@@ -58,16 +60,17 @@ def settings_command(
 
 
 def doctor_command(
+    venue: Venue = None,
     store: options.Store = None,
     home: options.Home = None,
     config: options.ConfigFile = None,
     as_json: options.Json = False,
 ) -> int:
-    """Check settings, database, disk, clock and the strategy; never changes anything.
+    """Check settings, strategy, disk, database, exchange and the key's permissions; never changes anything.
 
-    Example: run.py doctor --json
+    Example: run.py doctor --venue binance
     """
-    checks = list(_checks(config, store, home))
+    checks = list(_checks(config, store, home, venue))
     if as_json:
         print_json({"checks": checks})
     else:
@@ -76,9 +79,9 @@ def doctor_command(
     return 0 if all(check.ok for check in checks) else FINDINGS
 
 
-def _checks(config: Path | None, store: str | None, home: Path | None) -> Iterator[Check]:
+def _checks(config: Path | None, store: str | None, home: Path | None, venue: str | None) -> Iterator[Check]:
     try:
-        resolved = options.resolve(config, None, store, home)
+        resolved = options.resolve(config, None, store, home, options.override("market.venue", venue))
     except HindsightError as error:
         yield Check("settings", ok=False, detail=str(error))
         return
@@ -87,6 +90,7 @@ def _checks(config: Path | None, store: str | None, home: Path | None) -> Iterat
     yield _looked_at("strategy", lambda: _strategy(resolved))
     yield _looked_at("disk", lambda: _disk(resolved))
     yield from _database(resolved)
+    yield from _exchange(resolved)
 
 
 def _looked_at(name: str, look: Callable[[], str]) -> Check:
@@ -110,6 +114,22 @@ def _disk(resolved: Resolved) -> str:
     if free_mb < FREE_MB_MIN:
         raise HindsightError(f"{free_mb} MB are free at {place}; expected at least {FREE_MB_MIN} MB: make room.")
     return f"{free_mb:,} MB free at {place}"
+
+
+def _exchange(resolved: Resolved) -> Iterator[Check]:
+    settings = resolved.settings
+    place = place_of(settings, {}, live=False) if _outside(settings) else None
+    if place is None:
+        yield Check("exchange", ok=True, detail=f"{settings.market.venue}: started by run.py itself")
+        return
+    from infra.binance.examination import examine
+
+    for finding in examine(adapter_settings(settings, place)):
+        yield Check(finding.name, ok=finding.ok, detail=finding.detail)
+
+
+def _outside(settings: Settings) -> bool:
+    return settings.market.venue in {BINANCE, TESTNET}
 
 
 def _database(resolved: Resolved) -> Iterator[Check]:

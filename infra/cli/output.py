@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 from rich.console import Console
@@ -121,14 +121,25 @@ def shown(value: object) -> str:
             return str(value)
 
 
+class Progressed(Protocol):
+    """Says how much is done, and of how much if that is news."""
+
+    def __call__(self, done: int, whole: int | None = None, /) -> None:
+        """Draw it."""
+        ...
+
+
 @contextmanager
-def progress(what: str, total: int | None) -> Generator[Callable[[int], None]]:
-    """Show a progress bar on standard error while the block runs; call what it gives with the amount done."""
+def progress(what: str, total: int | None) -> Generator[Progressed]:
+    """Show a progress bar on standard error while the block runs; call what it gives with the amount done.
+
+    A total that is known only later may be given with it.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, whole=total: bar.update(task, completed=done, total=whole)
 
 
 def sentences(lines: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Wires the live system together: store, kernel, market, operator's door, followers, and what is drawn of them."""
+"""Wires the live system together: store, kernel, market or exchange, operator's door, followers, and what is drawn."""
 
 from __future__ import annotations
 
@@ -7,33 +7,35 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from rich.console import RenderableType
 
 from actors.ingress import Ingress
+from actors.outbox import Outbox
 from actors.ports import Head, Reader, Step
 from actors.runner import Runner
-from domain.base import Input
+from domain.base import Input, Issued
 from domain.market import MINUTE_MS, HistoryArrived
 from domain.operations import SessionStarted
 from domain.symbol_state import SymbolState
 from infra.cli.view import Footing, LiveView
-from infra.clock import ScaledClock, wall_ms
+from infra.clock import Clock, ScaledClock, wall_ms
 from infra.code_version import code_version, strategy_named, strategy_sha256
 from infra.door import DoorKeeper
 from infra.durability import DurableJournal
-from infra.live import LiveSystem
+from infra.live import Inflow, LiveSystem, Scheduled
 from infra.market.synthetic import SyntheticMarket
 from infra.memory import MemoryJournal
+from infra.outside import Outside
 from infra.patient_history import PatientHistory
+from infra.places import Place
 from infra.session import begin
 from infra.settings import Settings
 
 HISTORY: Final = {"1h": 300, "15m": 300, "5m": 300, "1m": 300}
 """How many closed candles of each interval a symbol starts with (product.md §2)."""
-VENUE: Final = "paper over the synthetic market"
 
 
 class RunSummary(msgspec.Struct, frozen=True):
@@ -72,8 +74,12 @@ class System:
         ingress: Ingress,
         before: Beginning,
         title: str,
+        outside: Outside | None = None,
+        warm_up: WarmUp | None = None,
     ) -> None:
         self.title = title
+        self._outside = outside
+        self._warm_up = warm_up or WarmUp()
         self._live = live
         self._runner = runner
         self._journal = journal
@@ -92,6 +98,26 @@ class System:
         """Whether the kernel makes no progress although it could."""
         return self._live.stalled()
 
+    @property
+    def warm(self) -> bool:
+        """Whether every history that could be had is there."""
+        return self._outside is None or self._outside.live is None or self._outside.live.ready.is_set()
+
+    @property
+    def warming(self) -> tuple[int, int | None]:
+        """How many requests for histories are done, and of how many; None while nobody knows."""
+        return self._warm_up.done, self._warm_up.calls
+
+    @property
+    def not_loaded(self) -> tuple[str, ...]:
+        """What of the histories could not be had, a sentence each."""
+        live = self._outside.live if self._outside is not None else None
+        return live.loaded.failed if live is not None and live.loaded is not None else ()
+
+    def look_after(self) -> bool:
+        """Start the simulator again if it died; true if that was needed."""
+        return self._outside is not None and self._outside.look_after()
+
     def draw(self) -> RenderableType:
         """Draw the live view."""
         head = self._runner.kernel.head
@@ -106,6 +132,8 @@ class System:
     def stop(self, reason: str) -> None:
         """Stop cleanly, or raise what ended the system."""
         self._live.stop(reason)
+        if self._outside is not None:
+            self._outside.close()
         if self._live.error is not None:
             raise self._live.error
 
@@ -129,53 +157,127 @@ class System:
 
 
 @contextmanager
-def opened(url: str | None, settings: Settings) -> Generator[System]:
+def opened(url: str | None, settings: Settings, place: Place) -> Generator[System]:
     """Open the live run (in memory if there is no URL) and start the system; the block stops it."""
     with ExitStack() as stack:
-        started = SessionStarted(
-            config=settings.config,
-            code_version=code_version(),
-            strategy_sha256=strategy_sha256(settings.strategy.name),
-            venue=VENUE,
-            market=f"synthetic, seed {settings.market.seed}",
-        )
-        journal, reader, door, follow = _stored(url, settings, stack)
-        view = LiveView(f"{VENUE} x{settings.market.speed:g}")
-        market = SyntheticMarket(settings.market.seed, settings.market.symbols)
-        before = Beginning(reader.head(), journal.commits())
-        start_ms = before.head.at_ms or wall_ms() // MINUTE_MS * MINUTE_MS
-        on_step: Callable[[Step], None] = view.take
-        if door is not None:
-            on_step = _both(view.take, door.note)
+        parts = _Parts()
+        outbox = Outbox(parts.carry_out, parts.may_leave)
+        store = _stored(url, settings, place, outbox.release, stack)
+        journal = parts.journal = store.journal
+        outside = parts.outside = None if place.in_process else Outside(place, settings, store.epoch)
+        view = LiveView(place.venue if place.speed == 1.0 else f"{place.venue} x{place.speed:g}")
+        before = Beginning(store.reader.head(), journal.commits())
         runner = begin(
-            journal, reader, strategy_named, started, start_ms, on_step=on_step, history=PatientHistory(journal)
+            journal,
+            store.reader,
+            strategy_named,
+            _session(settings, place),
+            before.head.at_ms or wall_ms() // MINUTE_MS * MINUTE_MS,
+            outbox=outbox,
+            on_step=_all(view.take, store.door and store.door.note, outside and outside.take),
+            history=PatientHistory(journal),
+            outside=(settings.account.name,) if place.over_the_wire else (),
         )
         view.adopt(runner.kernel.population)
-        _load(runner, market, start_ms)
         ingress = Ingress()
-        clock = ScaledClock(start_ms, settings.market.speed)
-        source = Ticking(market, settings.market.tick_ms)
-        live = LiveSystem(runner, journal, clock, source, ingress, door=door, follow=follow)
+        warm_up = WarmUp()
+        if outside is None:
+            clock, inflow, symbols = _in_process(runner, settings, ingress)
+        else:
+            stack.callback(outside.close)
+            clock, inflow, symbols = _connected(outside, runner, ingress, warm_up)
+        live = LiveSystem(runner, journal, clock, inflow, ingress, door=store.door, follow=store.follow)
         live.start()
-        yield System(live, runner, journal, view, ingress, before, f"{VENUE}, {len(market.symbols)} symbols")
+        title = f"{place.venue}, {symbols} symbols"
+        yield System(live, runner, journal, view, ingress, before, title, outside, warm_up)
+
+
+class _Parts:
+    """What the outbox needs and what is made after it: effects leave while the lease is ours."""
+
+    def __init__(self) -> None:
+        self.journal: DurableJournal | None = None
+        self.outside: Outside | None = None
+
+    def carry_out(self, issued: Issued) -> None:
+        """Hand an effect to the exchange outside."""
+        if self.outside is not None:
+            self.outside.carry_out(issued)
+
+    def may_leave(self) -> bool:
+        """Whether the store is ours at this instant."""
+        return self.journal is not None and self.outside is not None and self.journal.lease_valid()
+
+
+def _session(settings: Settings, place: Place) -> SessionStarted:
+    return SessionStarted(
+        config=settings.config,
+        code_version=code_version(),
+        strategy_sha256=strategy_sha256(settings.strategy.name),
+        venue=place.venue,
+        market=place.market,
+    )
+
+
+def _in_process(runner: Runner, settings: Settings, ingress: Ingress) -> tuple[Clock, Inflow, int]:
+    """Let the synthetic market run in this process."""
+    market = SyntheticMarket(settings.market.seed, settings.market.symbols)
+    start_ms = runner.kernel.head.at_ms
+    _load(runner, market, start_ms)
+    clock = ScaledClock(start_ms, settings.market.speed)
+    source = Ticking(market, settings.market.tick_ms)
+    return clock, Scheduled(source, runner.kernel.head.at_ms, clock, ingress), len(market.symbols)
+
+
+def _connected(outside: Outside, runner: Runner, ingress: Ingress, warm_up: WarmUp) -> tuple[Clock, Inflow, int]:
+    """Reach the exchange outside, and bring in its contracts."""
+    arrival = outside.open(runner.kernel.population, runner.kernel.head.at_ms)
+    for instrument in outside.instruments(arrival):
+        runner.feed(outside.clock.now_ms(), instrument)
+    return outside.clock, outside.connect(arrival, ingress, warm_up.told), len(arrival.symbols)
+
+
+class WarmUp:
+    """How far the histories are. Written by the exchange's thread, read by the main one."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.calls: int | None = None
+
+    def told(self, done: int, calls: int) -> None:
+        """Note how many of so many requests are done."""
+        self.done, self.calls = done, calls
+
+
+class Stored(NamedTuple):
+    """An open store; `door` and `follow` only where there is a database."""
+
+    journal: DurableJournal
+    reader: Reader
+    epoch: str = ""
+    door: DoorKeeper | None = None
+    follow: Callable[[threading.Event], None] | None = None
 
 
 def _stored(
-    url: str | None, settings: Settings, stack: ExitStack
-) -> tuple[DurableJournal, Reader, DoorKeeper | None, Callable[[threading.Event], None] | None]:
+    url: str | None, settings: Settings, place: Place, release: Callable[[int], object], stack: ExitStack
+) -> Stored:
+    def on_durable(input_seq: int) -> None:
+        release(input_seq)
+
     if url is None:
-        journal = MemoryJournal()
-        return journal, journal, None, None
+        journal = MemoryJournal(on_durable)
+        return Stored(journal, journal)
     from infra import store
     from infra.postgres import runs
     from infra.postgres.following import follower_of
 
-    journal = store.open_live(url, settings, VENUE, "market", lambda _: None)
+    journal = store.open_live(url, settings, place.venue, place.clock, on_durable)
     stack.callback(journal.close)
-    _, tables, reader = stack.enter_context(store.reading(url, runs.LIVE))
+    info, tables, reader = stack.enter_context(store.reading(url, runs.LIVE))
     door = DoorKeeper(url, tables, stack.enter_context(store.reading(url, runs.LIVE))[2], journal.durable_input)
     follower = stack.enter_context(follower_of(url, tables.schema))
-    return journal, reader, door, follower.run
+    return Stored(journal, reader, info.epoch, door, follower.run)
 
 
 class Ticking:
@@ -203,9 +305,11 @@ def _load(runner: Runner, market: SyntheticMarket, start_ms: int) -> None:
                 runner.feed(start_ms, HistoryArrived(symbol, interval, candles))
 
 
-def _both(first: Callable[[Step], None], second: Callable[[Step], None]) -> Callable[[Step], None]:
+def _all(*listeners: Callable[[Step], None] | None) -> Callable[[Step], None]:
+    asked = tuple(listener for listener in listeners if listener is not None)
+
     def take(step: Step) -> None:
-        first(step)
-        second(step)
+        for listener in asked:
+            listener(step)
 
     return take

@@ -25,12 +25,16 @@ from infra.code_version import code_version, strategy_named, strategy_sha256
 from infra.market.catalogue import Catalogue
 from infra.market.recorded import RecordedMarket
 from infra.memory import MemoryJournal
+from infra.places import place_of, require_durable
 from infra.settings import Resolved
 
 SWITCH_INTERVAL_S = 0.0005
 """The writer's thread must not wait 5 ms for the interpreter lock: architecture.md, "Mind the interpreter lock"."""
 FRAME_S = 0.25
+WARM_UP_FRAME_S = 0.05
 
+Venue = Annotated[str | None, typer.Option("--venue", help="sim, binance, binance-testnet or synthetic (in process).")]
+Real = Annotated[bool, typer.Option("--live", help="Place real orders; needs keys and TRADING_ENABLED=true.")]
 Duration = Annotated[float | None, typer.Option("--duration", help="Stop cleanly after so many seconds.", min=0.0)]
 Speed = Annotated[float | None, typer.Option("--speed", help="Market seconds a real second.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Which synthetic market.")]
@@ -52,6 +56,8 @@ def register(app: typer.Typer) -> None:
 def run_command(
     symbols: options.Symbols = None,
     test: Test = False,
+    venue: Venue = None,
+    live: Real = False,
     speed: Speed = None,
     seed: Seed = None,
     duration: Duration = None,
@@ -63,7 +69,7 @@ def run_command(
     config: options.ConfigFile = None,
     as_json: options.Json = False,
 ) -> int:
-    """Run the whole system on paper over the built-in synthetic market, until Ctrl-C. This is the default command.
+    """Run the whole system against the simulated exchange, or on Binance, until Ctrl-C. This is the default command.
 
     Example: run.py --duration 60 --symbols 20 --speed 60
     """
@@ -73,16 +79,21 @@ def run_command(
         store,
         home,
         options.override("market.symbols", "10" if test and symbols is None else symbols),
+        options.override("market.venue", venue),
         options.override("market.speed", speed),
         options.override("market.seed", seed),
         options.override("strategy.name", strategy),
     )
+    place = place_of(resolved.settings, resolved.origins, live=live)
     strategy_named(resolved.settings.strategy.name)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     draw = resolved.settings.screen.dashboard and not no_dashboard and not as_json and out.is_terminal
     with _stop_signal() as stop, _stored(resolved) as url:
         began = time.perf_counter()
-        with opened(url, resolved.settings) as system:
+        if live:
+            require_durable(url)
+        with opened(url, resolved.settings, place) as system:
+            _warm_up(system, stop)
             _watch(system, stop, duration, draw=draw)
         summary = system.summary(time.perf_counter() - began)
     print_facts(summary, "the run", as_json=as_json)
@@ -115,6 +126,16 @@ def _stop_signal() -> Generator[threading.Event]:
             signal.signal(number, handler)
 
 
+def _warm_up(system: System, stop: threading.Event) -> None:
+    """Wait until every history that can be had is there."""
+    with progress("history", None) as report:
+        while not (system.warm or stop.is_set() or system.ended):
+            report(*system.warming)
+            stop.wait(WARM_UP_FRAME_S)
+    for line in system.not_loaded:
+        err.print(f"Not loaded: {line}", soft_wrap=True)
+
+
 def _watch(system: System, stop: threading.Event, duration: float | None, *, draw: bool) -> None:
     """Let the system run until somebody or something stops it, and draw it meanwhile."""
     deadline = None if duration is None else time.monotonic() + duration
@@ -126,6 +147,8 @@ def _watch(system: System, stop: threading.Event, duration: float | None, *, dra
             if left <= 0:
                 break
             stop.wait(left)
+            if system.look_after():
+                err.print("The simulated exchange had died; it was started again.")
             if live is not None:
                 live.update(system.draw(), refresh=True)
     if system.stalled:

@@ -85,7 +85,13 @@ class Drive:
     """A runner over toys, with a venue inside or a door to one outside."""
 
     def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, script: Script | None = None, *, inside: bool = False, **how: object
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        script: Script | None = None,
+        *,
+        inside: bool = False,
+        outside: tuple[str, ...] = (),
+        **how: object,
     ) -> None:
         toys(monkeypatch, script)
         self.left: list[Issued] = []
@@ -98,7 +104,8 @@ class Drive:
             Kernel(self.journal, lambda _: Told()),
             self.journal,
             self.venue if inside else None,
-            None if inside else self.outbox,
+            None if inside and not outside else self.outbox,
+            outside=outside,
             on_step=lambda step: self.seen.append((step.frame.input_seq, self.journal._tail.last_input)),
         )
         self.runner.feed(1_000, STARTED)
@@ -300,3 +307,15 @@ def test_a_tick_alone_never_needs_a_checkpoint() -> None:
         world.runner.feed(START_MS + second, tick(START_MS + second, BTCUSDT=1.0))
     world.journal.commit()
     assert inputs_of_checkpoints(world.journal) == []
+
+
+def test_orders_of_an_account_outside_wait_for_their_commit_beside_a_venue_in_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    virtual = replace(order(2), account="virtual")
+    drive = Drive(monkeypatch, {"go": (order(1), virtual, cancel(1))}, inside=True, outside=("main",))
+    drive.poke("go")
+    assert [entry[1] for entry in drive.venue.heard if entry[0] == "execute"] == [virtual]
+    assert drive.left == []
+    drive.journal.commit()
+    assert [issued.effect for issued in drive.left] == [order(1), cancel(1)]

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import account, instrument
-from domain.account import AccountOpened, Active, EntryApproved, EntryDenied, FillBooked
+from domain.account import (
+    AccountOpened,
+    AccountUnexplained,
+    Active,
+    BalanceCorrected,
+    EntryApproved,
+    EntryDenied,
+    FillBooked,
+    ForeignPositionsFound,
+)
 from domain.base import Tell
 from domain.commands import (
     BookFill,
@@ -27,6 +36,7 @@ from domain.commands import (
 from domain.config import AccountConfig, Config
 from domain.deal import ExitReason
 from domain.values import ZERO, Side
+from domain.venue import AccountReconciled, ForeignPosition
 from tests.domain.scenario import Scenario, proposal
 
 CONFIG = Config(account=AccountConfig(max_open_positions=3, max_same_side_positions=2))
@@ -172,3 +182,28 @@ def test_margin_is_never_over_reserved_and_money_is_conserved(wishes: list[objec
     assert len(scenario.state.reserved) <= CONFIG.account.max_open_positions
     assert scenario.refolded(history, "account:main") == scenario.state
     assert scenario.decider.thaw(scenario.decider.freeze(scenario.state)) == scenario.state
+
+
+def test_the_word_of_the_venue_counts_for_the_balance() -> None:
+    scenario = active().when(AccountReconciled("main", 5, Decimal("9_990.5")))
+    assert scenario.one(BalanceCorrected) == BalanceCorrected(Decimal("9990.5"), Decimal(10_000))
+    assert scenario.state.balance == Decimal("9990.5")
+    assert scenario.one(ForeignPositionsFound).positions == ()
+
+
+def test_foreign_positions_are_reported_and_halt_nothing() -> None:
+    foreign = (ForeignPosition("BTCUSDT", Side.SHORT, Decimal(1), Decimal(50_000)),)
+    scenario = active().when(AccountReconciled("main", 5, Decimal(10_000), foreign))
+    assert scenario.events == [ForeignPositionsFound(foreign)]
+    assert scenario.state.halts == ()
+
+
+def test_what_nobody_can_explain_halts_entries_until_it_is_explained() -> None:
+    scenario = active().when(AccountReconciled("main", 5, Decimal(10_000), (), ("BTCUSDT: 1 there, 2 here",)))
+    assert scenario.one(AccountUnexplained).differences == ("BTCUSDT: 1 there, 2 here",)
+    assert scenario.state.halts == (account.UNRECONCILED,)
+    assert denial(scenario.when(consider())) == "HALTED"
+    again = scenario.when(AccountReconciled("main", 6, Decimal(10_000), (), ("BTCUSDT: 1 there, 2 here",)))
+    assert account.UNRECONCILED in again.state.halts
+    scenario.when(AccountReconciled("main", 7, Decimal(10_000)))
+    assert scenario.state.halts == ()

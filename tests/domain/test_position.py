@@ -189,6 +189,15 @@ def test_a_liquidation_closes_the_position_and_takes_its_orders_back() -> None:
     assert scenario.kinds().count("OrderCancelRequested") == 2
 
 
+def test_a_part_that_somebody_else_closed_leaves_the_rest_open() -> None:
+    part = VenueLiquidated(STREAM, 5_000, Decimal(104), Decimal("0.5"), Decimal(0), "BTCUSDT:7", "EXTERNAL")
+    scenario = protected().when(part)
+    assert scenario.kinds() == ["OrderFilled"]
+    assert scenario.when(part).events == [], "the same trade again"
+    rest = VenueLiquidated(STREAM, 6_000, Decimal(104), Decimal("1.5"), Decimal(0), "BTCUSDT:8", "EXTERNAL")
+    assert scenario.when(rest).one(PositionClosed).reason is ExitReason.EXTERNAL
+
+
 def test_funding_enters_the_net_result() -> None:
     scenario = protected().when(VenueFunded(STREAM, 3, Decimal("0.0001"), Decimal(100), Decimal("-0.02")))
     assert scenario.one(FundingSettled).amount == Decimal("-0.02")

@@ -36,7 +36,11 @@ class Ended(NamedTuple):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give this process's environment without what would steer the program."""
+    """Give this process's environment without what would steer the program.
+
+    The market is the one in process unless a test asks for another: it is quicker, and most tests are about the rest.
+    """
+    more = {"HINDSIGHT_MARKET__VENUE": "synthetic", **more}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HINDSIGHT_", "DATABASE_URL"))}
     return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), **more}
 

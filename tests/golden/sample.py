@@ -12,7 +12,7 @@ from domain.market import FundingArrived, HistoryArrived, InstrumentArrived
 from domain.operations import ClockTicked, Condition, ConditionChanged, OperatorCommand, OperatorKind, SessionEnded
 from domain.orders import OrderRequested
 from domain.values import Side
-from domain.venue import VenueCanceled, VenueLiquidated, VenueRejected
+from domain.venue import AccountReconciled, ForeignPosition, VenueCanceled, VenueLiquidated, VenueRejected
 from infra.memory import MemoryJournal
 from tests.worlds import CONFIG, START_MS, SYMBOL, Told, World, arrived, candle, contract, open_ms, proposal
 
@@ -44,6 +44,7 @@ def lived() -> MemoryJournal:
     _deny_and_follow(again)
     _liquidate(again)
     _refuse_and_abandon(again)
+    _reconcile(again)
     again.runner.feed(again.kernel.head.at_ms, SessionEnded("asked to"))
     again.journal.commit()
     return again.journal
@@ -93,6 +94,14 @@ def _liquidate(world: World) -> None:
     world.runner.feed(at_ms, OperatorCommand(3, OperatorKind.CLOSE, SYMBOL, "ann"))
     world.runner.feed(at_ms, VenueLiquidated(position, at_ms, Decimal("80.5"), quantity, Decimal("0.25")))
     world.quote(at_ms + 1_000, BTCUSDT=100.0)
+
+
+def _reconcile(world: World) -> None:
+    at_ms = world.kernel.head.at_ms
+    foreign = (ForeignPosition(ETH, Side.SHORT, Decimal(2), Decimal(101)),)
+    wallet = world.kernel.population.get("account:main").state.balance + Decimal("12.5")
+    world.runner.feed(at_ms, AccountReconciled("main", at_ms, wallet, foreign, ("BTCUSDT: 1 there, 2 here",)))
+    world.runner.feed(at_ms, AccountReconciled("main", at_ms, wallet))
 
 
 def _refuse_and_abandon(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.clock import ScaledClock, wall_ms
+from infra.clock import ExchangeClock, ScaledClock, wall_ms
 
 PATIENT = settings(deadline=None)  # the machine may be busy
 
@@ -94,3 +94,18 @@ def test_market_time_never_runs_backwards(steps: list[float], speed: float) -> N
 def test_the_wall_clock_is_utc_in_ms() -> None:
     before = time.time()
     assert int(before * 1000) <= wall_ms() <= int(time.time() * 1000) + 1
+
+
+def test_the_exchanges_time_goes_on_from_what_it_said_at_its_speed() -> None:
+    now = [10.0]
+    clock = ExchangeClock(60.0, lambda: now[0])
+    clock.set(1_000_000)
+    now[0] += 0.5
+    assert clock.now_ms() == 1_030_000
+    assert clock.seconds_until(1_060_000) == 0.5
+    clock.set(1_031_000)
+    assert clock.now_ms() == 1_031_000
+    stop = threading.Event()
+    assert clock.sleep_until(1_000_000, stop)
+    stop.set()
+    assert not clock.sleep_until(1_000_000, stop)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Mapping
 
 import pytest
 from worlds import World
 
 from actors.ingress import Ingress
-from domain.base import Input
-from domain.operations import ConditionCleared, ConditionRaised, HealthChanged
+from domain.operations import Condition, ConditionCleared, ConditionRaised, HealthChanged
 from infra import live
 from infra.clock import ScaledClock
 from infra.durability import StoreCondition, StoreState
@@ -27,10 +27,16 @@ class Told(MemoryJournal):
 
 
 class Nothing:
-    """A market in which nothing happens."""
+    """A market in which nothing happens, over a feed that may be stale."""
 
-    def feed(self, start_ms: int) -> Iterator[tuple[int, Input]]:
-        return iter(())
+    def __init__(self) -> None:
+        self.stale: dict[Condition, str] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        stop.wait()
+
+    def conditions(self) -> Mapping[Condition, str]:
+        return self.stale
 
 
 def test_a_lost_store_is_told_once_and_told_again_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,3 +65,17 @@ def test_a_lost_store_is_told_once_and_told_again_after_a_minute(monkeypatch: py
     assert told_after(1, StoreState.LOST) == ["JOURNAL_LOST"], "the minute begins anew"
     health = [f"{recorded.event.health}" for recorded in world.events(HealthChanged)]
     assert health == ["DEGRADED", "CRITICAL", "HEALTHY", "CRITICAL"]
+
+
+def test_a_stale_feed_is_told_with_its_detail_and_again_when_it_is_back() -> None:
+    world = World(journal=Told())
+    feed = Nothing()
+    clock = ScaledClock(world.kernel.head.at_ms, 1.0, lambda: 0.0)
+    system = LiveSystem(world.runner, Told(), clock, feed, Ingress())
+    feed.stale = {Condition.FEED_STALE: "no message for 11 s"}
+    system._report_conditions()
+    system._report_conditions()
+    assert [raised.event.detail for raised in world.events(ConditionRaised)] == ["no message for 11 s"]
+    feed.stale = {}
+    system._report_conditions()
+    assert len(world.events(ConditionCleared)) == 1

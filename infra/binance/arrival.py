@@ -1,0 +1,91 @@
+"""The first look at an exchange: its clock, what may be traded, and under which terms. Before anything else starts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+
+from domain.errors import ExchangeRejected
+from domain.instrument import Instrument
+from infra.binance.rest import Rest
+from infra.binance.settings import BinanceSettings
+from infra.binance.signing import Key
+from infra.binance.universe import Universe, choose
+from infra.binance.wire.contract_bodies import SymbolBrackets
+from infra.clock import ExchangeClock
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """What was found: the contracts by liquidity, their terms, and how many calls that took."""
+
+    universe: Universe
+    instruments: tuple[Instrument, ...]
+    calls: int
+    without_brackets: str = ""
+    """Why leverage limits are assumed instead of known; "" if they are known."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The names."""
+        return tuple(instrument.symbol for instrument in self.instruments)
+
+
+def arrive(
+    settings: BinanceSettings,
+    key: Key | None,
+    wanted: int | tuple[str, ...],
+    clock: ExchangeClock,
+    kept: tuple[str, ...] = (),
+) -> Arrival:
+    """Look once and set the clock. `kept` are symbols that something is open in, whether they are wanted or not.
+
+    Raises a `HindsightError` that says in one sentence why nothing can be done there.
+    """
+    return asyncio.run(_arrive(settings, key, wanted, clock, kept))
+
+
+async def _arrive(
+    settings: BinanceSettings,
+    key: Key | None,
+    wanted: int | tuple[str, ...],
+    clock: ExchangeClock,
+    kept: tuple[str, ...],
+) -> Arrival:
+    async with Rest(settings, key, now_ms=clock.now_ms) as rest:
+        await set_clock(rest, clock)
+        universe = await look(rest, wanted)
+        brackets, problem = await _brackets(rest, key)
+        listed = {contract.symbol: contract for contract in (await rest.exchange_info()).contracts} if kept else {}
+        contracts = [
+            *universe.contracts,
+            *(listed[name] for name in kept if name in listed and name not in universe.symbols),
+        ]
+        found = [contract.instrument(brackets.get(contract.symbol)) for contract in contracts]
+        instruments = tuple(instrument for instrument in found if instrument is not None)
+        return Arrival(universe, instruments, rest.api_calls, problem)
+
+
+async def look(rest: Rest, wanted: int | tuple[str, ...]) -> Universe:
+    """Choose the universe: exchangeInfo, and one call for all tickers unless the symbols are named."""
+    info = await rest.exchange_info()
+    volumes = {} if not isinstance(wanted, int) else {t.symbol: t.quote_volume for t in await rest.day_tickers()}
+    return choose(info.contracts, volumes, wanted)
+
+
+async def set_clock(rest: Rest, clock: ExchangeClock) -> None:
+    """Set our idea of the exchange's time; it said it half a round trip ago."""
+    sent = time.monotonic()
+    server_ms = await rest.server_time_ms()
+    clock.set(server_ms + int((time.monotonic() - sent) / 2 * 1000 * clock.speed))
+
+
+async def _brackets(rest: Rest, key: Key | None) -> tuple[dict[str, SymbolBrackets], str]:
+    """Give the leverage brackets. They are told to key holders only; without one careful limits are assumed."""
+    if key is None:
+        return {}, "no API key"
+    try:
+        return await rest.brackets(), ""
+    except ExchangeRejected as error:
+        return {}, str(error)

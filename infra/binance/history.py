@@ -1,0 +1,211 @@
+"""What a symbol needs from before now, and only that: planned from what history already holds, fetched concurrently.
+
+    cold   six intervals and open interest, all as of one moment ──▶ HistoryArrived …, OpenInterestArrived
+    warm   the 1m candles between the last known one and now     ──▶ CandleArrived, by time over all symbols
+
+A larger bucket that closes between two histories would be missing for good, hence the one moment. What can't be had is
+said and the rest goes on: a symbol without history warms up from the streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from domain.base import Input
+from domain.errors import HindsightError
+from domain.market import (
+    INTERVALS_MS,
+    MINUTE_MS,
+    Candle,
+    CandleArrived,
+    HistoryArrived,
+    OpenInterestArrived,
+)
+from infra.binance.wire.market_bodies import OpenInterestPoint
+
+CANDLES: Final[Mapping[str, int]] = {"1d": 100, "4h": 200, "1h": 300, "15m": 300, "5m": 300, "1m": 300}
+"""How many closed candles a symbol starts with (product.md §2), the longest interval first."""
+OPEN_INTEREST_HOURS: Final = 200
+CALL_MAX: Final = 1_500
+GAP_MINUTES_MAX: Final = 7 * 24 * 60
+"""A longer absence is not filled whole: its newest part is, and the symbol's own stream says what is missing."""
+PARALLEL: Final = 32
+Deliver = Callable[[Input], Awaitable[object]]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What history already knows of a symbol: the newest base candle, the intervals that are filled, open interest."""
+
+    symbol: str
+    last_open_ms: int | None = None
+    intervals: tuple[str, ...] = ()
+    open_interest: bool = False
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Candles to fetch, of open times in [`start_ms`, `end_ms`). `gap`: they follow what is held."""
+
+    symbol: str
+    interval: str
+    start_ms: int
+    end_ms: int
+    gap: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many candles that is."""
+        return (self.end_ms - self.start_ms) // INTERVALS_MS[self.interval]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """All that is missing as of one moment."""
+
+    now_ms: int
+    asks: tuple[Ask, ...]
+    open_interest: tuple[str, ...] = ()
+
+    @property
+    def calls(self) -> int:
+        """How many requests that takes."""
+        return sum(-(-ask.count // CALL_MAX) for ask in self.asks) + len(self.open_interest)
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What a load brought. `failed` says in sentences what could not be had."""
+
+    candle_calls: int
+    candles: int
+    symbols: int
+    failed: tuple[str, ...]
+
+
+class Source(Protocol):
+    """Who has the past: `market_data.MarketData`."""
+
+    async def candles(
+        self, symbol: str, interval: str, start_ms: int | None, end_ms: int | None, limit: int
+    ) -> tuple[Candle, ...]:
+        """Give closed candles that open in [start, end]."""
+        ...
+
+    async def open_interest_history(
+        self, symbol: str, period: str, start_ms: int | None, end_ms: int | None, limit: int
+    ) -> list[OpenInterestPoint]:
+        """Give open interest by period."""
+        ...
+
+
+def plan(held: Iterable[Held], now_ms: int, *, candles: bool = True) -> Plan:
+    """Say what is missing at `now_ms`. Without `candles` no candle is asked for (`binance.disable_rest_fallback`)."""
+    asks: list[Ask] = []
+    interest: list[str] = []
+    for known in held:
+        if candles:
+            asks += _asks(known, now_ms)
+        if not known.open_interest:
+            interest.append(known.symbol)
+    return Plan(now_ms, tuple(asks), tuple(interest))
+
+
+def _asks(known: Held, now_ms: int) -> list[Ask]:
+    last_ms = known.last_open_ms
+    # What is held ends at its newest candle: histories that are missing must fit to that moment, not to now.
+    moment_ms = now_ms if last_ms is None else last_ms + MINUTE_MS
+    asks = [_last_closed(known.symbol, interval, moment_ms) for interval in CANDLES if interval not in known.intervals]
+    closed_ms = now_ms - now_ms % MINUTE_MS
+    if last_ms is not None and closed_ms > moment_ms:
+        start_ms = max(moment_ms, closed_ms - GAP_MINUTES_MAX * MINUTE_MS)
+        asks.append(Ask(known.symbol, "1m", start_ms, closed_ms, gap=True))
+    return asks
+
+
+def _last_closed(symbol: str, interval: str, moment_ms: int) -> Ask:
+    interval_ms = INTERVALS_MS[interval]
+    end_ms = moment_ms - moment_ms % interval_ms
+    return Ask(symbol, interval, end_ms - CANDLES[interval] * interval_ms, end_ms)
+
+
+def contiguous(candles: Sequence[Candle], interval: str) -> tuple[Candle, ...]:
+    """Give the newest candles without a gap: an exchange in maintenance leaves holes."""
+    first = len(candles) - 1
+    while first > 0 and candles[first].open_time_ms - candles[first - 1].open_time_ms == INTERVALS_MS[interval]:
+        first -= 1
+    return tuple(candles[max(0, first) :])
+
+
+class Loader:
+    """Fetches a plan and delivers inputs: a symbol's histories when all of them are there, gaps when all are."""
+
+    def __init__(self, source: Source, deliver: Deliver, progress: Callable[[int], None] = lambda _: None) -> None:
+        self._source = source
+        self._deliver = deliver
+        self._progress = progress
+        self._slots = asyncio.Semaphore(PARALLEL)
+        self._failed: list[str] = []
+        self._counts: Counter[str] = Counter()
+
+    async def load(self, wanted: Plan) -> Loaded:
+        """Load everything; what fails is reported and does not stop the rest."""
+        symbols = dict.fromkeys([*(ask.symbol for ask in wanted.asks), *wanted.open_interest])
+        gaps = await asyncio.gather(*(self._symbol(symbol, wanted) for symbol in symbols))
+        late = sorted((arrived for gap in gaps for arrived in gap), key=lambda a: (a.candle.open_time_ms, a.symbol))
+        for arrived in late:
+            await self._deliver(arrived)
+        return Loaded(self._counts["calls"], self._counts["candles"], len(symbols), tuple(self._failed))
+
+    async def _symbol(self, symbol: str, wanted: Plan) -> list[CandleArrived]:
+        """Deliver a symbol's histories, and give the candles that follow what is held."""
+        asks = [ask for ask in wanted.asks if ask.symbol == symbol]
+        found = asyncio.gather(*(self._candles(ask) for ask in asks))
+        points = await self._open_interest(symbol, wanted.now_ms) if symbol in wanted.open_interest else ()
+        gap: list[CandleArrived] = []
+        for ask, candles in zip(asks, await found, strict=True):
+            if ask.gap:
+                gap += (CandleArrived(symbol, candle) for candle in candles)
+            elif candles:
+                await self._deliver(HistoryArrived(symbol, ask.interval, contiguous(candles, ask.interval)))
+        if points:
+            await self._deliver(OpenInterestArrived(symbol, points))
+        return gap
+
+    async def _candles(self, ask: Ask) -> tuple[Candle, ...]:
+        found: list[Candle] = []
+        interval_ms = INTERVALS_MS[ask.interval]
+        for start_ms in range(ask.start_ms, ask.end_ms, CALL_MAX * interval_ms):
+            end_ms = min(ask.end_ms, start_ms + CALL_MAX * interval_ms)
+            try:
+                async with self._slots:
+                    self._counts["calls"] += 1
+                    count = (end_ms - start_ms) // interval_ms
+                    found += await self._source.candles(ask.symbol, ask.interval, start_ms, end_ms - 1, count)
+            except HindsightError as error:
+                self._failed.append(f"{ask.symbol} {ask.interval}: {error}")
+                break
+            finally:
+                self._done()
+        self._counts["candles"] += len(found)
+        return tuple(candle for candle in found if ask.start_ms <= candle.open_time_ms < ask.end_ms)
+
+    async def _open_interest(self, symbol: str, now_ms: int) -> tuple[tuple[int, float], ...]:
+        hour_ms = INTERVALS_MS["1h"]
+        end_ms = now_ms - now_ms % hour_ms
+        try:
+            async with self._slots:
+                points = await self._source.open_interest_history(
+                    symbol, "1h", end_ms - OPEN_INTEREST_HOURS * hour_ms, end_ms, OPEN_INTEREST_HOURS
+                )
+        except HindsightError as error:
+            self._failed.append(f"{symbol} open interest: {error}")
+            return ()
+        finally:
+            self._done()
+        return tuple((point.time_ms, point.open_interest) for point in points)
+
+    def _done(self) -> None:
+        self._counts["done"] += 1
+        self._progress(self._counts["done"])

@@ -1,0 +1,234 @@
+"""An exchange outside as the live system's inflow: one thread, one event loop, everything that comes and goes.
+
+start    user stream, comparison of the account ─┐
+         streams of all symbols (held back)      ├─▶ histories, only what is missing ─▶ live
+orders   outbox ──carry_out──▶ account desk ──answers──▶ the kernel's door
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from actors.ingress import Ingress
+from domain.base import Input, Issued
+from domain.errors import HindsightError
+from domain.market import MINUTE_MS, InstrumentArrived
+from domain.operations import Condition
+from domain.values import ZERO, decimal_of
+from infra.beliefs import Beliefs
+from infra.binance import universe
+from infra.binance.account_desk import AccountDesk
+from infra.binance.arrival import look, set_clock
+from infra.binance.history import Held, Loaded, Loader, plan
+from infra.binance.market_feed import MarketFeed
+from infra.binance.rest import Rest
+from infra.binance.routes import StreamHost
+from infra.binance.settings import BinanceSettings
+from infra.binance.signing import Key
+from infra.clock import ExchangeClock
+
+STOP_LOOK_S: Final = 0.05
+FULL_PAUSE_S: Final = 0.01
+TICK_S_MIN: Final = 0.1
+CLOSE_S: Final = 2.0
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What is to be followed: `wanted` as the user said it, the symbols that were found, what is known of each."""
+
+    wanted: int | tuple[str, ...]
+    symbols: tuple[str, ...]
+    held: tuple[Held, ...]
+    source: str = "exchange"
+
+
+class LiveExchange:
+    """An exchange that speaks Binance's protocol. `account` None: prices only, orders stay in process.
+
+    `open_in` says whether something is open in a symbol; it may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        settings: BinanceSettings,
+        key: Key | None,
+        clock: ExchangeClock,
+        ingress: Ingress,
+        wish: Wish,
+        *,
+        account: tuple[Beliefs, str] | None = None,
+        open_in: Callable[[str], bool] = lambda _: False,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> None:
+        self._settings = settings
+        self._key = key
+        self._clock = clock
+        self._ingress = ingress
+        self._wish = wish
+        self._account = account
+        self._open_in = open_in
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._early: list[Issued] | None = []
+        self._desk: AccountDesk | None = None
+        self._feed: MarketFeed | None = None
+        self.loaded: Loaded | None = None
+        self.ready = threading.Event()
+        """Set when the histories are there and the streams run."""
+        self.api_calls: Callable[[], int] = lambda: 0
+
+    # ── from other threads ────────────────────────────────────────────────────────────────────────────────────────
+
+    def carry_out(self, issued: Issued) -> None:
+        """Do what an effect asks for. Before the account is looked at it waits; after the end it is left alone."""
+        with self._lock:
+            if self._early is not None:
+                self._early.append(issued)
+            elif self._desk is not None:
+                self._desk.venue.carry_out(issued)
+
+    def conditions(self) -> Mapping[Condition, str]:
+        """Say whether prices are stale, as far as can be seen from here."""
+        feed = self._feed
+        stale = feed.stale() if feed is not None else ""
+        return {Condition.FEED_STALE: stale} if stale else {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Live until `stop` is set."""
+        asyncio.run(self._live(stop))
+
+    # ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _live(self, stop: threading.Event) -> None:
+        rest = Rest(self._settings, self._key, now_ms=self._clock.now_ms)
+        self.api_calls = lambda: rest.api_calls
+        host = StreamHost(self._settings.streams, routed=self._settings.stream_routes == "routed")
+        candles = not self._settings.disable_rest_fallback
+        feed = MarketFeed(host, rest, self._clock, self._give, self._wish.symbols, candles_over_rest=candles)
+        self._feed = feed
+        jobs: list[asyncio.Task[None]] = []
+        try:
+            await set_clock(rest, self._clock)
+            jobs += [asyncio.ensure_future(self._stopped(stop))]
+            jobs += [asyncio.ensure_future(job()) for job in await self._opened_desk(rest, host, feed)]
+            tick_s = max(TICK_S_MIN, 1.0 / self._clock.speed)
+            jobs += [asyncio.ensure_future(job) for job in (feed.run(), feed.tick(tick_s))]
+            jobs += [asyncio.ensure_future(self._load_and_follow(rest, feed))]
+            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            for job in done:
+                job.result()
+        finally:
+            await self._close(rest, jobs)
+
+    async def _opened_desk(self, rest: Rest, host: StreamHost, feed: MarketFeed) -> Sequence[Job]:
+        if self._account is None:
+            with self._lock:
+                self._early = None
+            return ()
+        beliefs, epoch = self._account
+        desk = AccountDesk(
+            rest, host, beliefs, epoch, self._offer, _prices(feed), _funding(feed), speed=self._clock.speed
+        )
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        desk.venue.on_error = lambda error: None if failed.done() else failed.set_exception(error)
+        await desk.begin()
+        with self._lock:
+            early, self._early, self._desk = self._early or [], None, desk
+        for issued in early:
+            desk.venue.take(issued)
+
+        async def raise_what_fails() -> None:
+            await failed
+
+        return *desk.jobs(), raise_what_fails
+
+    async def _load_and_follow(self, rest: Rest, feed: MarketFeed) -> None:
+        now_ms = self._clock.now_ms()
+        candles = not self._settings.disable_rest_fallback
+        wanted = plan(self._wish.held, now_ms, candles=candles)
+        for held in self._wish.held:
+            known_ms = None if held.last_open_ms is None else held.last_open_ms + MINUTE_MS
+            feed.begin((held.symbol,), now_ms - now_ms % MINUTE_MS if candles or known_ms is None else known_ms)
+        loader = Loader(rest, self._give, lambda done: self._progress(done, wanted.calls))
+        self.loaded = await loader.load(wanted)
+        await feed.ready(self._wish.symbols)
+        self.ready.set()
+        await asyncio.gather(feed.look(), feed.ask_open_interest(), self._refresh(rest, feed))
+
+    async def _refresh(self, rest: Rest, feed: MarketFeed) -> None:
+        """Look for listings and delistings every 6 h of real time."""
+        symbols = self._wish.symbols
+        while True:
+            await asyncio.sleep(universe.REFRESH_S)
+            try:
+                found = await look(rest, self._wish.wanted)
+            except HindsightError:
+                continue  # the next look finds it
+            joined, left = universe.changes(symbols, found.symbols)
+            gone = tuple(name for name in left if not self._open_in(name))
+            feed.remove(gone)
+            await self._join(rest, feed, found, joined)
+            symbols = tuple(name for name in (*symbols, *joined) if name not in gone)
+
+    async def _join(self, rest: Rest, feed: MarketFeed, found: universe.Universe, joined: Sequence[str]) -> None:
+        if not joined:
+            return
+        for contract in found.contracts:
+            instrument = contract.instrument() if contract.symbol in joined else None
+            if instrument is not None:
+                await self._give(InstrumentArrived(instrument, self._wish.source))
+        now_ms = self._clock.now_ms()
+        feed.add(joined)
+        feed.begin(joined, now_ms - now_ms % MINUTE_MS)
+        await Loader(rest, self._give).load(plan((Held(name) for name in joined), now_ms))
+        await feed.ready(joined)
+
+    async def _stopped(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            await asyncio.sleep(STOP_LOOK_S)
+
+    async def _close(self, rest: Rest, jobs: Sequence[asyncio.Task[None]]) -> None:
+        with self._lock:
+            self._early, desk, self._desk = None, self._desk, None
+        for job in jobs:
+            job.cancel()
+        ends = asyncio.gather(*jobs, *((desk.close(),) if desk is not None else ()), return_exceptions=True)
+        await asyncio.wait((ends,), timeout=CLOSE_S)
+        await rest.close()
+
+    # ── inputs ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _offer(self, input_: Input, timeout_s: float) -> bool:
+        return self._ingress.offer(self._clock.now_ms(), input_, timeout_s)
+
+    async def _give(self, input_: Input) -> None:
+        """Hand an input over; while the kernel's door is full the sockets wait."""
+        began = time.monotonic()
+        while not self._offer(input_, 0.0):
+            await asyncio.sleep(min(0.5, FULL_PAUSE_S + (time.monotonic() - began) / 10))
+
+
+def _prices(feed: MarketFeed) -> Callable[[str], Decimal | None]:
+    def price_of(symbol: str) -> Decimal | None:
+        row = feed.board.row(symbol)
+        return None if row is None or row.mark is None else decimal_of(row.mark)
+
+    return price_of
+
+
+def _funding(feed: MarketFeed) -> Callable[[str], tuple[Decimal, Decimal]]:
+    def funding_of(symbol: str) -> tuple[Decimal, Decimal]:
+        row = feed.board.row(symbol)
+        if row is None or row.mark is None:
+            return ZERO, ZERO
+        return decimal_of(row.funding_rate or 0.0), decimal_of(row.mark)
+
+    return funding_of

@@ -1,0 +1,181 @@
+"""An exchange outside as one thing to start and stop: the simulator's process if it is ours, the adapter, the clock."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+
+from actors.ingress import Ingress
+from actors.population import Population
+from actors.ports import Step
+from domain.base import Issued
+from domain.market import InstrumentArrived
+from domain.symbol_state import SymbolState
+from infra.beliefs import Beliefs
+from infra.binance.arrival import Arrival, arrive
+from infra.binance.client_order_id import client_order_id
+from infra.binance.history import CANDLES, Held
+from infra.binance.live import LiveExchange, Wish
+from infra.binance.settings import BinanceSettings
+from infra.binance.signing import Key, load_key
+from infra.clock import ExchangeClock
+from infra.exchange.child import Order
+from infra.exchange.reopened import HeldPosition, Reopened, RestingOrder
+from infra.places import Place, adapter_settings
+from infra.settings import Settings
+from infra.simulator import Simulator, settings_for
+
+
+class Outside:
+    """One exchange and our account there. Built before the kernel's thread runs; `close` it."""
+
+    def __init__(self, place: Place, settings: Settings, epoch: str = "") -> None:
+        self.place = place
+        self.clock = ExchangeClock(place.speed)
+        self.beliefs = Beliefs(settings.account.name)
+        self.live: LiveExchange | None = None
+        self._settings = settings
+        self._epoch = epoch or secrets.token_hex(16)
+        self._simulator: Simulator | None = None
+        self._order: Order | None = None
+        self._population: Population | None = None
+        self._adapter = adapter_settings(settings, place)
+        self._key: Key | None = None
+        if place.over_the_wire and not place.simulated:
+            self._key = load_key(self._adapter.api_key, self._adapter.api_secret)
+
+    # ── before the start ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def open(self, population: Population, at_ms: int) -> Arrival:
+        """Start the simulator at `at_ms` if it is ours, look around, and set the clock.
+
+        Raises a `HindsightError` that says why there is nothing to trade.
+        """
+        self._population = population
+        self.beliefs.adopt(population)
+        if self.place.simulated:
+            market = self._settings.market
+            self._order = Order(
+                seed=market.seed,
+                speed=market.speed,
+                symbols=market.symbols,
+                start_ms=at_ms,
+                balance=self._settings.account.initial_balance,
+                reopened=self._remembered(),
+            )
+            self._simulator = Simulator(self._order)
+            self._adapter, self._key = settings_for(self._adapter, self._simulator.announced)
+        open_in = tuple(symbol for symbol in _symbols(population) if self.open_in(symbol))
+        return arrive(self._adapter, self._key, self.place.symbols, self.clock, open_in)
+
+    def connect(self, arrival: Arrival, ingress: Ingress, progress: Callable[[int, int], None]) -> LiveExchange:
+        """Make the inflow over what was found."""
+        assert self._population is not None
+        held = tuple(_held(self._population, symbol) for symbol in arrival.symbols)
+        wish = Wish(self.place.symbols, arrival.symbols, held, self.place.market)
+        account = (self.beliefs, self._epoch) if self.place.over_the_wire else None
+        self.live = LiveExchange(
+            self._adapter,
+            self._key,
+            self.clock,
+            ingress,
+            wish,
+            account=account,
+            open_in=self.open_in,
+            progress=progress,
+        )
+        return self.live
+
+    def instruments(self, arrival: Arrival) -> Iterable[InstrumentArrived]:
+        """Give the contracts as inputs."""
+        return (InstrumentArrived(instrument, self.place.market) for instrument in arrival.instruments)
+
+    # ── while it runs ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def carry_out(self, issued: Issued) -> None:
+        """Do what an effect asks for; its facts are durable. From any thread."""
+        if self.live is not None:
+            self.live.carry_out(issued)
+
+    def take(self, step: Step) -> None:
+        """Note a step. By the kernel's thread."""
+        self.beliefs.take(step)
+
+    def open_in(self, symbol: str) -> bool:
+        """Whether something, real or virtual, is open in a symbol. From any thread."""
+        actor = self._population.get(f"symbol:{symbol}") if self._population is not None else None
+        return actor is not None and isinstance(actor.state, SymbolState) and bool(actor.state.facts.attached)
+
+    def look_after(self) -> bool:
+        """Start the simulator again if it died, where market time is now; true if that was needed."""
+        if self._simulator is None or self._order is None or self._simulator.alive:
+            return False
+        self._simulator.stop()
+        port = int(self._simulator.announced.rest.rpartition(":")[2])
+        self._simulator = Simulator(
+            Order(
+                seed=self._order.seed,
+                speed=self._order.speed,
+                symbols=self._order.symbols,
+                start_ms=self.clock.now_ms(),
+                balance=self._order.balance,
+                port=port,
+                reopened=self._remembered(),
+            )
+        )
+        return True
+
+    def close(self) -> None:
+        """End the simulator."""
+        if self._simulator is not None:
+            self._simulator.stop()
+            self._simulator = None
+
+    @property
+    def adapter(self) -> BinanceSettings:
+        """The adapter's settings in force."""
+        return self._adapter
+
+    @property
+    def simulator_pid(self) -> int | None:
+        """The simulator's process id."""
+        return self._simulator.pid if self._simulator is not None else None
+
+    def _remembered(self) -> Reopened | None:
+        """Give the account as history knows it; None before its first day."""
+        look = self.beliefs.look()
+        if look.balance is None:
+            return None
+        positions = [deal for deal in look.deals if deal.quantity > 0]
+        return Reopened(
+            look.balance,
+            tuple(
+                HeldPosition(d.plan.symbol, d.plan.side, d.quantity, d.entry_price, d.plan.leverage) for d in positions
+            ),
+            tuple(
+                RestingOrder(
+                    deal.plan.symbol,
+                    order.side,
+                    order.order_type.value,
+                    order.trigger,
+                    client_order_id(self._epoch, order.order_id),
+                )
+                for deal in positions
+                for order in deal.orders
+                if order.trigger is not None and order.stage.value != "REQUESTED"
+            ),
+        )
+
+
+def _symbols(population: Population) -> Iterable[str]:
+    return (actor.stream.partition(":")[2] for actor in population.actors() if isinstance(actor.state, SymbolState))
+
+
+def _held(population: Population, symbol: str) -> Held:
+    actor = population.get(f"symbol:{symbol}")
+    if actor is None or not isinstance(actor.state, SymbolState):
+        return Held(symbol)
+    state = actor.state
+    frames = state.frames
+    filled = tuple(name for name in CANDLES if name not in frames.intervals or len(frames.frame(name).window))
+    return Held(symbol, frames.last_open_ms, filled, bool(state.context.open_interest))
