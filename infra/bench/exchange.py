@@ -26,7 +26,7 @@ from infra.bench.exchange_side import Bare, Served, Simulator
 from infra.bench.measure import Measure, beside, take_turns
 from infra.bench.neighbour import Neighbour
 from infra.binance.routes import StreamHost, by_route
-from infra.exchange.server import Rules
+from infra.exchange.stage import Rules
 
 SYMBOLS: Final = 140
 ACCOUNTS: Final = 25

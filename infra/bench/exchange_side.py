@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final, NamedTuple
 
@@ -12,10 +13,13 @@ from aiohttp import web
 from websockets.asyncio.server import ServerConnection, serve
 
 from infra.exchange.market_clock import MarketClock
-from infra.exchange.server import ExchangeServer, Rules
+from infra.exchange.ports import ApiError
+from infra.exchange.server import ExchangeServer
+from infra.exchange.stage import Rules
 from infra.exchange.synthetic_market import synthetic_market
 
 LOOPBACK: Final = "127.0.0.1"
+_MINUTE_S: Final = 60.0
 _ANSWER: Final = {
     "orderId": 8886774, "symbol": "BTCUSDT", "status": "NEW", "clientOrderId": "hs-2wb5gkx1", "price": "60000.10",
     "avgPrice": "0.00", "origQty": "0.010", "executedQty": "0.000", "cumQty": "0.000", "cumQuote": "0.00000",
@@ -34,26 +38,64 @@ class Served(NamedTuple):
     keys: list[tuple[str, str]]
 
 
+class Booked(NamedTuple):
+    """What clients asked for since the last look: weight in all and in the busiest sliding minute, calls for candles."""
+
+    weight: int
+    busiest_minute: int
+    candle_calls: int
+    refused: int
+
+
 class Simulator:
-    """The simulated exchange at real time. `told` gives how many frames it pushed so far."""
+    """The simulated exchange. `told(speed)` sets the market's pace and gives its time, `told(None)` what was `Booked`."""
 
     def __init__(self, symbols: int, rules: Rules, speed: float = 1.0) -> None:
         now_ms = time.time_ns() // 1_000_000
         self._server = ExchangeServer(synthetic_market(1, symbols, now_ms), MarketClock(now_ms, speed), rules)
+        self._calls: list[tuple[float, str, int]] = []
+        self._refused = 0
+        self._admit = self._server.stage.limiter.admit
+        self._server.stage.limiter.admit = self._noted
 
     async def start(self) -> Served:
         """Listen on a free port."""
         announced = await self._server.start(LOOPBACK, 0)
-        return Served(announced.rest, announced.ws, [(key.key, key.secret) for key in self._server.keys])
+        return Served(announced.rest, announced.ws, [(key.key, key.secret) for key in self._server.stage.keys])
 
-    async def told(self, wish: object) -> int:
-        """Say how many frames were pushed."""
-        del wish
-        return self._server.hub.frames_out
+    async def told(self, wish: float | None) -> Booked | int:
+        """Let the market go at another pace, or say what was booked."""
+        if wish is not None:
+            self._server.stage.clock.set_speed(wish)
+            return self._server.stage.clock.now_ms()
+        calls, refused = self._calls, self._refused
+        self._calls, self._refused = [], 0
+        candles = sum(path.endswith("/klines") for _, path, _ in calls)
+        return Booked(sum(weight for _, _, weight in calls), _busiest_minute(calls), candles, refused)
 
     async def stop(self) -> None:
         """Close everything."""
         await self._server.stop()
+
+    def _noted(self, ip: str, path: str, weight: int) -> None:
+        self._calls.append((self._server.stage.clock.wall_s(), path, weight))
+        try:
+            self._admit(ip, path, weight)
+        except ApiError:
+            self._refused += 1
+            raise
+
+
+def _busiest_minute(calls: Sequence[tuple[float, str, int]]) -> int:
+    """Give the most weight that was asked for in any 60 s."""
+    most = held = first = 0
+    for at_s, _, weight in calls:
+        held += weight
+        while at_s - calls[first][0] >= _MINUTE_S:
+            held -= calls[first][2]
+            first += 1
+        most = max(most, held)
+    return most
 
 
 class Bare:
