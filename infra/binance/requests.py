@@ -12,6 +12,7 @@ from domain.errors import InvalidInput
 from domain.values import decimal_of
 from infra.binance.endpoints import Endpoint, Params, Security
 from infra.binance.signing import Key
+from infra.masking import MASK
 
 IN_BODY: Final = frozenset({"POST", "PUT"})
 
@@ -22,6 +23,10 @@ class Request(msgspec.Struct, frozen=True):
     query: str
     body: str
     headers: dict[str, str]
+
+    def __repr__(self) -> str:
+        """Show nothing: key and signature are in here."""
+        return f"Request({MASK})"
 
 
 def text_of(value: object) -> str:

@@ -90,7 +90,6 @@ def test_a_host_that_was_there_before_is_only_unavailable_when_its_name_is_not_f
     async def test(toy: Toy) -> None:
         rest = Rest(BinanceSettings(rest_url=toy.url.replace("127.0.0.1", "localhost"), retries=0))
         await rest.server_time_ms()
-        await rest.close()
         rest.calls._transport._base = "http://nobody.invalid"
         with pytest.raises(Unavailable, match="unknown name"):
             await rest.ping()
