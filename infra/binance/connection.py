@@ -7,12 +7,14 @@ answered. What happens then is the business of its `Line`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import islice
+from typing import Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidURI
 
 from domain.base import Message
 from domain.errors import WireError
@@ -21,6 +23,9 @@ from infra.binance.intake import Intake
 from infra.binance.timing import Pace, Timing
 from infra.binance.wire import open_frame
 from infra.binance.wire.control_frames import Answer, Refusal
+
+_quiet: Final = logging.getLogger("infra.binance.websocket")
+_quiet.setLevel(logging.WARNING)  # below that the library writes down every handshake, listen key included
 
 
 class Lost(Exception):
@@ -180,7 +185,9 @@ class Connection:
             return
         while True:
             await self._timing.wait(max(0.0, self._heard_at + silent_s - self._timing.monotonic()) + 0.001)
-            if not self._paused and self._timing.monotonic() - self._heard_at >= silent_s:
+            if self._paused:
+                self._heard_at = self._timing.monotonic()  # it is us who do not listen
+            elif self._timing.monotonic() - self._heard_at >= silent_s:
                 raise Lost(f"silent for {silent_s:g} s")
 
 
@@ -191,14 +198,23 @@ def _parts(names: Iterable[str], settings: FeedSettings) -> Iterator[list[str]]:
 
 
 async def open_socket(url: str, settings: FeedSettings) -> ClientConnection:
-    """Connect. The library pings every 20 s and hangs up 20 s after one that was not answered: the only heartbeat."""
-    return await connect(
-        url,
-        ping_interval=settings.ping_interval_s,
-        ping_timeout=settings.ping_timeout_s,
-        open_timeout=settings.open_timeout_s,
-        close_timeout=settings.close_timeout_s,
-        max_size=settings.frame_bytes_max,
-        max_queue=256,
-        compression=None,
-    )
+    """Connect. The library pings every 20 s and hangs up 20 s after one that was not answered: the only heartbeat.
+
+    As for REST, no proxy of the environment is used. Raises `Lost` if the address, which is not shown, can't be one.
+    """
+    try:
+        return await connect(
+            url,
+            logger=_quiet,
+            proxy=None,
+            ping_interval=settings.ping_interval_s,
+            ping_timeout=settings.ping_timeout_s,
+            open_timeout=settings.open_timeout_s,
+            close_timeout=settings.close_timeout_s,
+            max_size=settings.frame_bytes_max,
+            max_queue=256,
+            compression=None,
+        )
+    except (InvalidURI, ValueError):
+        pass
+    raise Lost("the address of the stream host is not a WebSocket URL")  # without context: that shows the listen key
