@@ -30,13 +30,20 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def text_of(value: object) -> str:
-    """Write a parameter as Binance reads it: plain decimals without exponent, true and false in lower case."""
+    """Write a parameter as Binance reads it: plain decimals without exponent, lower-case booleans, lists as JSON.
+
+    Raises `InvalidInput` for a number that is none: no rule of the exchange's is to decide what NaN means.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         value = decimal_of(value)
     if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise InvalidInput("a parameter for the exchange", "a finite number", str(value))
         return f"{value:f}"
+    if isinstance(value, list | tuple):
+        return msgspec.json.encode(value).decode()
     return str(value)
 
 
