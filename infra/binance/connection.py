@@ -153,17 +153,25 @@ class Connection:
         self._next_id += 1
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         request = msgspec.json.encode({"method": method, "params": names, "id": number}).decode()
-        patience = asyncio.create_task(self._timing.wait(self._settings.answer_timeout_s))
         try:
             await self._socket.send(request)
-            await asyncio.wait({answer, patience}, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                raise Lost(f"{method} was not answered within {self._settings.answer_timeout_s:g} s")
+            await self._wait_for(answer, method)
         except ConnectionClosed as closed:
             raise Lost(f"closed: {closed}") from closed
         finally:
-            patience.cancel()
             del self._answers[number]
+
+    async def _wait_for(self, answer: asyncio.Future[Message], method: str) -> None:
+        """Wait for an answer as long as one may take; while we do not read ourselves that does not count."""
+        while not answer.done():
+            paused = self._paused
+            patience = asyncio.create_task(self._timing.wait(self._settings.answer_timeout_s))
+            try:
+                await asyncio.wait({answer, patience}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                patience.cancel()
+            if not (answer.done() or paused or self._paused):
+                raise Lost(f"{method} was not answered within {self._settings.answer_timeout_s:g} s")
 
     def _answered(self, answer: Answer | Refusal) -> None:
         if isinstance(answer, Refusal):
