@@ -98,6 +98,8 @@ class Calls:
         self._first_pause_ms = back_off_ms
         self._transport = Transport(settings)
         self._resync = asyncio.Lock()
+        self._time_failures = 0
+        self._time_failure = ""
 
     def server_ms(self) -> int:
         """Give the exchange's time now, as well as we know it."""
@@ -158,15 +160,27 @@ class Calls:
     async def synchronise(self, *, unless_changed_from: ServerClock | None = None) -> int:
         """Ask for the exchange's time, three times for the sake of precision; give the offset in ms.
 
-        `unless_changed_from`: do nothing if somebody else has synchronised since that clock was in use.
+        `unless_changed_from`: do nothing if somebody else has synchronised since that clock was in use. Who waits for
+        another's attempt shares its failure: else a hundred callers would find out one after the other.
         """
+        failures = self._time_failures
         async with self._resync:
+            if unless_changed_from is not None and self._time_failures > failures:
+                raise Unavailable(EXCHANGE, self._time_failure)
             if unless_changed_from is None or self.clock is unless_changed_from:
-                fresh = ServerClock()
-                for _ in range(SAMPLES):
-                    await self._ask_time(fresh)
-                self.clock = fresh
+                await self._ask_times()
         return self.clock.offset_ms
+
+    async def _ask_times(self) -> None:
+        fresh = ServerClock()
+        try:
+            for _ in range(SAMPLES):
+                await self._ask_time(fresh)
+        except Unavailable as error:
+            self._time_failures += 1
+            self._time_failure = error.detail
+            raise
+        self.clock = fresh
 
     async def wait_until(self, server_ms: int) -> None:
         """Wait until the exchange's clock is certainly past a moment."""

@@ -170,6 +170,28 @@ def test_an_answer_that_can_not_be_read_is_a_wire_error() -> None:
     with_toy(test)
 
 
+def test_many_who_wait_for_the_time_learn_together_that_nobody_answers() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v1/time", toy.hangs)
+        async with rest_of(toy, retries=0, timeout_ms=300) as rest:
+            results = await asyncio.gather(*(rest.balances() for _ in range(50)), return_exceptions=True)
+        assert all(isinstance(result, Unavailable) for result in results)
+        assert len(toy.calls("GET /fapi/v1/time")) == 1
+        assert len(toy.seen) == 1
+
+    with_toy(test)
+
+
+def test_an_answer_without_a_listen_key_is_no_listen_key() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("POST /fapi/v1/listenKey", says({}))
+        async with rest_of(toy) as rest:
+            with pytest.raises(WireError, match="listen key"):
+                await rest.open_listen_key()
+
+    with_toy(test)
+
+
 def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(toy: Toy) -> None:
         monkeypatch.setattr(transport, "BODY_MAX", 1_000)
