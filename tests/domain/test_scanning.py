@@ -83,6 +83,12 @@ def test_after_a_summary_everything_begins_anew() -> None:
     assert scan.seen(report("AUSDT", time_ms=2 * FIVE)).reactions[0].due_ms == 2 * FIVE + SETTLE_MS
 
 
+def test_who_is_later_than_a_summary_counts_for_the_next_one() -> None:
+    scan = Scan().seen(report("AUSDT", time_ms=FIVE)).when(SumUp())
+    late = scan.seen(report("BUSDT", time_ms=FIVE))
+    assert late.reactions[0].due_ms == 2 * FIVE + SETTLE_MS
+
+
 def test_enlisting_twice_is_nothing() -> None:
     assert Scan().when(EnlistSymbol("AUSDT")).events == []
 
