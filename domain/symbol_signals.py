@@ -28,7 +28,6 @@ from domain.strategies import Pass, Proposal, Strategy, View
 from domain.symbol_events import SignalDeclined, SignalRaised, SymbolAnalyzed, SymbolEvent, VirtualPositionPlanned
 from domain.symbol_state import Facts, SymbolState
 
-
 _NO_ANSWER_YET = ("UNCHANGED", "BETWEEN_BARS")
 """A Prime that is published already, or waits for its 15m bar to close, is neither raised nor declined."""
 

@@ -125,7 +125,7 @@ def test_a_summary_counts_every_symbol_at_every_interval() -> None:
         summary = event.summary
         assert summary.analysed + summary.skipped + summary.errors == summary.total_symbols == len(SYMBOLS)
         assert event.time_ms % 300_000 == 0
-        assert summary.distribution["T"].count == summary.analysed
+        assert summary.distribution[0].count == summary.analysed
         assert summary.results == ()
     assert found[-1].summary.held.candles > 0
 
