@@ -21,6 +21,12 @@ class SymbolListed(Event, frozen=True, gc=False):
     source: str
 
 
+class SymbolDelisted(Event, frozen=True, gc=False):
+    """The contract is not traded any more, and why: what is open in it is closed, and nothing new is opened."""
+
+    reason: str
+
+
 class HistoryLoaded(Event, frozen=True, gc=False):
     """Candles from before the run, for warm-up."""
 
@@ -143,10 +149,10 @@ class VirtualPositionPlanned(Event, frozen=True, gc=False):
 EVENTS = (
     SymbolListed, HistoryLoaded, HistoryRefused, CandleClosed, CandleRejected, CandleGapFound, OpenInterestLoaded,
     MarketSeen, SymbolAnalyzed, SignalRaised, SignalDeclined, PositionAttached, PositionDetached,
-    VirtualPositionPlanned,
+    VirtualPositionPlanned, SymbolDelisted,
 )  # fmt: skip
 SymbolEvent: TypeAlias = (
     SymbolListed | HistoryLoaded | HistoryRefused | CandleClosed | CandleRejected | CandleGapFound | OpenInterestLoaded
     | MarketSeen | SymbolAnalyzed | SignalRaised | SignalDeclined | PositionAttached | PositionDetached
-    | VirtualPositionPlanned
+    | VirtualPositionPlanned | SymbolDelisted
 )  # fmt: skip
