@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +17,18 @@ STOP_S = 5.0
 
 
 class Place(NamedTuple):
-    """Where an exchange is, and a key for it."""
+    """Where an exchange is, and a key for it; its process, unless another process started it."""
 
     rest: str
     ws: str
     key: str
     secret: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None = None
+
+    @classmethod
+    def given(cls, arguments: Sequence[str]) -> Place:
+        """Read a command line: what `exchange` gives, handed on to a session in a process of its own."""
+        return cls(*arguments[1:5])
 
 
 @contextmanager

@@ -133,6 +133,7 @@ def test_it_ends_when_its_parent_does() -> None:
 
 def test_interrupted_it_ends_cleanly() -> None:
     with exchange() as place:
+        assert place.process is not None
         place.process.send_signal(signal.SIGINT)
         place.process.wait(STOP_S)
         assert place.process.returncode == 0

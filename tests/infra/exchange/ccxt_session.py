@@ -1,0 +1,147 @@
+"""ccxt and ccxt.pro, which know nothing of us, run a whole session against the exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+from typing import Any
+
+import ccxt
+import pytest
+from ccxt import pro
+
+from tests.infra.exchange.running import Place, moved
+
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+
+
+def client(place: Place, kind: Any) -> Any:
+    made = kind({"apiKey": place.key, "secret": place.secret})
+    moved(made.urls["api"], place)
+    return made
+
+
+def look(api: Any) -> None:
+    """Read what is public."""
+    assert len(api.load_markets()) == 20
+    assert api.market(BTC)["limits"]["cost"]["min"] == 50
+    assert api.fetch_ticker(BTC)["last"] > 0
+    assert len(api.fetch_tickers()) == 20
+    assert len(api.fetch_bids_asks()) == 20
+    book = api.fetch_order_book(BTC, 20)
+    assert len(book["bids"]) == 20
+    assert book["bids"][0][0] < book["asks"][0][0]
+    candles = api.fetch_ohlcv(BTC, "1h", limit=50)
+    assert [b[0] - a[0] for a, b in itertools.pairwise(candles)] == [3_600_000] * 49
+    assert len(api.fetch_mark_ohlcv(BTC, "1h", limit=5)) == 5
+    assert len(api.fetch_trades(BTC, limit=100)) == 100
+    assert api.fetch_funding_rate(BTC)["markPrice"] > 0
+    assert len(api.fetch_funding_rate_history(BTC, limit=10)) == 10
+    assert api.fetch_open_interest(BTC)["openInterestAmount"] > 0
+    assert len(api.fetch_open_interest_history(BTC, "1h", limit=10)) == 10
+    assert api.fetch_status()["status"] == "ok"
+
+
+def settle_in(api: Any) -> None:
+    """Set the account up."""
+    assert api.fetch_balance()["USDT"]["total"] == 10_000
+    assert api.set_leverage(10, BTC)["leverage"] == 10
+    api.set_margin_mode("isolated", BTC)
+    api.set_margin_mode("cross", BTC)
+    api.set_position_mode(True)
+    assert api.fetch_position_mode()["hedged"] is True
+    api.set_position_mode(False)
+    assert api.fetch_leverage_tiers([BTC])[BTC][0]["maxLeverage"] == 125
+    assert api.fetch_trading_fee(BTC)["taker"] == 0.0005
+
+
+def trade(api: Any) -> None:
+    """Place, change, cancel, fill, protect, close."""
+    price = api.fetch_ticker(BTC)["last"]
+    resting = api.create_order(BTC, "limit", "buy", 0.01, price * 0.98)
+    assert [order["id"] for order in api.fetch_open_orders(BTC)] == [resting["id"]]
+    changed = api.edit_order(resting["id"], BTC, "limit", "buy", 0.02, price * 0.97)
+    assert api.fetch_order(changed["id"], BTC)["amount"] == 0.02
+    assert api.cancel_order(changed["id"], BTC)["status"] == "canceled"
+    assert api.create_order(BTC, "market", "buy", 0.01)["filled"] == 0.01
+    api.create_order(BTC, "market", "sell", 0.01, None, {"stopLossPrice": price * 0.9})
+    api.create_order(BTC, "limit", "sell", 0.01, price * 1.1, {"takeProfitPrice": price * 1.1})
+    api.create_order(BTC, "market", "sell", 0.01, None, {"trailingPercent": 1, "reduceOnly": True})
+    assert len(api.fetch_open_orders(BTC, params={"stop": True})) == 3
+    api.cancel_all_orders(BTC, {"stop": True})
+    assert api.fetch_open_orders(BTC, params={"stop": True}) == []
+    (position,) = api.fetch_positions([BTC])
+    assert (position["contracts"], position["side"]) == (0.01, "long")
+    api.create_order(BTC, "market", "sell", 0.01, None, {"reduceOnly": True})
+    assert [trade["side"] for trade in api.fetch_my_trades(BTC)] == ["buy", "sell"]
+    assert len(api.create_orders([{"symbol": BTC, "type": "limit", "side": "buy", "amount": 0.01, "price": p}
+                                  for p in (price * 0.98, price * 0.97)])) == 2  # fmt: skip
+    api.cancel_all_orders(BTC)
+    assert api.fetch_open_orders(BTC) == []
+    assert {row["type"] for row in api.fetch_ledger()} >= {"commission"}
+
+
+def look_and_trade(place: Place) -> None:
+    api = client(place, ccxt.binanceusdm)
+    look(api)
+    settle_in(api)
+    trade(api)
+    with pytest.raises(ccxt.ExchangeError, match="-2019"):
+        api.create_order(BTC, "limit", "buy", 100, api.fetch_ticker(BTC)["last"] * 0.99)
+    with pytest.raises(ccxt.BadSymbol):
+        api.fapiPublicGetDepth({"symbol": "NOPEUSDT"})
+
+
+async def watch_markets(api: Any) -> None:
+    await api.load_markets()
+    assert (await api.watch_ticker(BTC))["last"] > 0
+    book = await api.watch_order_book(BTC)
+    assert book["bids"][0][0] < book["asks"][0][0]
+    assert (await api.watch_trades(BTC))[0]["symbol"] == BTC
+    assert len((await api.watch_ohlcv(BTC, "1m"))[0]) == 6
+    assert await api.watch_ohlcv_for_symbols([[BTC, "1m"], [ETH, "5m"]])
+    assert (await api.watch_mark_price(BTC))["markPrice"] > 0
+    assert (await api.watch_bids_asks([BTC]))[BTC]["bid"] > 0
+    assert (await api.watch_tickers([BTC]))[BTC]["last"] > 0
+
+
+async def watch_account(api: Any) -> None:
+    watching = [
+        asyncio.create_task(coroutine)
+        for coroutine in (api.watch_balance(), api.watch_orders(BTC), api.watch_my_trades(BTC))
+    ]
+    while not api.clients or not any("private" in url for url in api.clients):
+        await asyncio.wait(watching, timeout=0.05)
+    while (await place_and_wait(api, watching))[1]:
+        pass
+    balance, orders, trades = await asyncio.gather(*watching)
+    assert balance["USDT"]["total"] < 10_000
+    assert orders[0]["symbol"] == BTC
+    assert trades[0]["amount"] == 0.01
+    assert (await api.fetch_balance_ws())["USDT"]["total"] > 0
+    assert (await api.create_order_ws(BTC, "limit", "buy", 0.01, (await api.fetch_ticker(BTC))["last"] * 0.98))["id"]
+
+
+async def place_and_wait(api: Any, watching: list[Any]) -> tuple[set[Any], set[Any]]:
+    """Trade until everybody who watches has seen one: ccxt doesn't say when it listens."""
+    await api.create_order(BTC, "market", "buy", 0.01)
+    return await asyncio.wait(watching, timeout=1)
+
+
+async def watch(place: Place) -> None:
+    api = client(place, pro.binanceusdm)
+    try:
+        await asyncio.wait_for(watch_markets(api), 60)
+        await asyncio.wait_for(watch_account(api), 60)
+    finally:
+        await api.close()
+
+
+def session(place: Place) -> None:
+    look_and_trade(place)
+    asyncio.run(watch(place))
+
+
+if __name__ == "__main__":
+    session(Place.given(sys.argv))
