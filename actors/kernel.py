@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from actors import account, market, operations, position, symbol
+from actors import account, market, operations, position, scan, symbol
 from actors.base import EventSourcedActor
 from actors.dispatch import DeterministicDispatcher
 from actors.population import Population
@@ -36,6 +36,7 @@ KINDS: dict[str, type[EventSourcedActor]] = {
     "operations": operations.OperationsActor,
     "symbol": symbol.SymbolActor,
     "market": market.MarketActor,
+    "scan": scan.ScanActor,
     "account": account.AccountActor,
     "position": position.PositionActor,
 }

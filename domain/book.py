@@ -10,6 +10,8 @@ import msgspec
 
 LEVELS: Final = 20
 """How many levels of each side are looked at: what Binance's partial depth streams carry."""
+SHOWN_LEVELS: Final = 10
+"""How many of them count as what rests near the touch."""
 SWEEP_FLOOR_USDT: Final = 5_000.0
 BPS: Final = 10_000.0
 
@@ -20,7 +22,7 @@ Level: TypeAlias = tuple[float, float]
 class DepthSummary(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A book in six numbers: the spread, what rests on each side, and what a sweep of `swept` USDT would cost.
 
-    `bid_notional` and `ask_notional` are USDT over the levels that were seen, `buy_impact_bps` and `sell_impact_bps`
+    `bid_notional` and `ask_notional` are USDT over the best 10 levels, `buy_impact_bps` and `sell_impact_bps`
     the distance of the sweep's volume-weighted price from the middle; None where the book is too thin for the sweep.
     """
 
@@ -55,8 +57,8 @@ def depth_summary(bids: Sequence[Level], asks: Sequence[Level], own_notional: fl
     middle = (bids[0][0] + asks[0][0]) / 2.0
     return DepthSummary(
         spread_bps=(asks[0][0] - bids[0][0]) / middle * BPS,
-        bid_notional=math.fsum(price * quantity for price, quantity in bids),
-        ask_notional=math.fsum(price * quantity for price, quantity in asks),
+        bid_notional=math.fsum(price * quantity for price, quantity in bids[:SHOWN_LEVELS]),
+        ask_notional=math.fsum(price * quantity for price, quantity in asks[:SHOWN_LEVELS]),
         swept=swept,
         buy_impact_bps=_impact_bps(asks, swept, middle),
         sell_impact_bps=_impact_bps(bids, swept, middle),

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from domain import account, market, market_view, operations, position_events, symbol_events, venue
+from domain import account, market, market_view, operations, position_events, scanning, symbol_events, venue
 from domain.base import Effect, Event, Input, Issued
 from domain.errors import CorruptHistory
 
@@ -45,6 +45,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     *operations.EVENTS,
     *symbol_events.EVENTS,
     *market_view.EVENTS,
+    *scanning.EVENTS,
     *position_events.EVENTS,
     *account.EVENTS,
 )

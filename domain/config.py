@@ -9,6 +9,8 @@ from decimal import Decimal
 
 import msgspec
 
+from domain.calibration import Calibration
+
 
 class AccountConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One paper account and its limits. Amounts in USDT, shares as fractions of equity."""
@@ -23,12 +25,55 @@ class AccountConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StrategyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which strategy proposes, how often, and how long an idea may live. `name` may be a path to a user's own file."""
+    """Which strategy proposes, how often, and how long an idea may live. `name` may be a path to a user's own file.
 
-    name: str = "trend"
+    `relaxed` lets the `ict` rules take directions that only two frames show. `follow_watched` follows virtually what is
+    watched and not strong enough to be traded.
+    """
+
+    name: str = "hybrid"
     analysis_interval: str = "5m"
     cooldown_minutes: int = 15
     time_stop_minutes: int = 120
+    relaxed: bool = True
+    follow_watched: bool = True
+
+
+class ScoringConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a verdict demands: the thresholds of `domain/scoring/policy.py`, which says what each means.
+
+    `min_score` is the Prime strength, 0 … 100; below 0 it is the calibrated one. Costs are those of the venue, the
+    expected holding time is the time stop, and the pause between two publications is the strategy's cooldown. `tables`
+    replace the shipped calibration of their strategies; `run.py calibrate` makes them.
+    """
+
+    profile: str = "balanced"
+    min_score: float = -1.0
+    watch_margin: float = 10.0
+    quality_open: float = 0.90
+    quality_hold: float = 0.88
+    gate_cooldown_minutes: int = 10
+    stop_costs: float = 4.0
+    require_depth: bool = False
+    impact_bps_open: float = 7.0
+    impact_bps_hold: float = 8.0
+    spread_bps_open: float = 35.0
+    spread_bps_hold: float = 38.0
+    imbalance_open: float = 0.30
+    imbalance_hold: float = 0.33
+    room_atr_open: float = 0.60
+    room_atr_hold: float = 0.54
+    probability_hold: float = 0.01
+    confirm_bars: int = 3
+    confirm_of: int = 2
+    tables: tuple[Calibration, ...] = ()
+
+
+class ScanConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often a run sums its analyses up (0: never), and how many near misses and rejections it names."""
+
+    interval_seconds: int = 300
+    named: int = 10
 
 
 class VenueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,3 +101,5 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strategy: StrategyConfig = StrategyConfig()
     venue: VenueConfig = VenueConfig()
     supervision: SupervisionConfig = SupervisionConfig()
+    scoring: ScoringConfig = ScoringConfig()
+    scan: ScanConfig = ScanConfig()

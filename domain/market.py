@@ -22,8 +22,8 @@ class Candle(msgspec.Struct, frozen=True, gc=False, array_like=True):
     (base, USDT), and what stood beside the candle when it closed: `mark` and `index` price, `funding_rate` (fraction a
     funding interval), `bid` and `ask`, and `open_interest` (base asset).
 
-    Of the book and of the trades at the close: `depth` and `flow` (see `book.py`, `flow.py`). Of the minute's forced
-    orders: the longs that were sold and the shorts that were bought (USDT).
+    Of the book and of the trades at the close: `depth` and `flow` (see `book.py`, `flow.py`), and what rests at `bid`
+    and `ask` (base asset). Of the minute's forced orders: longs that were sold, shorts that were bought (USDT).
     """
 
     open_time_ms: int
@@ -44,6 +44,8 @@ class Candle(msgspec.Struct, frozen=True, gc=False, array_like=True):
     open_interest: float | None = None
     depth: DepthSummary | None = None
     flow: TradeFlow | None = None
+    bid_quantity: float | None = None
+    ask_quantity: float | None = None
     liquidated_long: float | None = None
     liquidated_short: float | None = None
 
@@ -143,7 +145,7 @@ class FundingArrived(Input, frozen=True, gc=False):
 
 
 class OpenInterestArrived(Input, frozen=True, gc=False):
-    """Hourly open interest (time ms UTC, base asset) from before the run, oldest first: what `O` is warmed up with."""
+    """Open interest at full hours (ms UTC, USDT) from before the run, oldest first: what factor O is warmed up with."""
 
     symbol: str
     points: tuple[tuple[int, float], ...]

@@ -10,34 +10,40 @@ next analysis; hours are joined by time, never by place.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from domain.base import Command, Decider, Event, Input, Issued, Reaction, Tell, Timer, plain_decider
+from domain.factors.bars import Bars
+from domain.market import INTERVALS_MS, Candle
+from domain.market_trend import trend_of
 
 STREAM: Final = "market:main"
 REFERENCES: Final = ("BTCUSDT", "ETHUSDT")
 """The contracts that stand for the market."""
+HOUR_MS: Final = INTERVALS_MS["1h"]
 HOURS_KEPT: Final = 100
 """What the market trend looks at (cryptosignal.md §2.13)."""
 
-Hours: TypeAlias = tuple[tuple[int, float], ...]
+Hours: TypeAlias = tuple[tuple[int, float, float, float], ...]
+"""Closed hours, oldest first: close time (ms UTC), high, low and close (USDT)."""
+Closes: TypeAlias = tuple[tuple[int, float], ...]
 """Hourly closes, oldest first: close time (ms UTC) and price (USDT)."""
 
 # ── inputs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class ReferenceHoursArrived(Input, frozen=True, gc=False):
-    """Hourly closes of a reference contract that is not among the run's symbols, oldest first."""
+    """Closed hours of a reference contract that is not among the run's symbols, oldest first."""
 
     reference: str
-    closes: Hours
+    hours: Hours
 
     def deliveries(self) -> tuple[Tell, ...]:
         """To the market actor."""
-        return (Tell(STREAM, ReportHours(self.reference, self.closes)),)
+        return (Tell(STREAM, ReportHours(self.reference, self.hours)),)
 
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -47,7 +53,7 @@ class ReportHours(Command, frozen=True, gc=False):
     """Hours of a reference contract closed."""
 
     reference: str
-    closes: Hours
+    hours: Hours
 
 
 class JoinMarket(Command, frozen=True, gc=False):
@@ -57,20 +63,25 @@ class JoinMarket(Command, frozen=True, gc=False):
 
 
 class SeeHours(Command, frozen=True, gc=False):
-    """The market to a symbol: hours of a reference contract that it has not seen yet."""
+    """The market to a symbol: closes of a reference contract that it has not seen yet, and the trend that they make."""
 
     reference: str
-    closes: Hours
+    closes: Closes
+    trend: float | None
 
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class HoursReported(Event, frozen=True, gc=False):
-    """Hours of a reference contract closed: those that were not known before."""
+    """Hours of a reference contract closed: those that were not known, and its trend after them (-100 … 100).
+
+    The trend is None while there are too few hours to say.
+    """
 
     reference: str
-    closes: Hours
+    hours: Hours
+    trend: float | None = None
 
 
 class SymbolJoined(Event, frozen=True, gc=False):
@@ -86,19 +97,29 @@ MarketEvent: TypeAlias = HoursReported | SymbolJoined
 # ── state ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class Reference(msgspec.Struct, frozen=True):
+    """What is known of one reference contract."""
+
+    hours: Hours
+    trend: float | None
+
+
 class MarketView(msgspec.Struct, frozen=True):
     """What is known of the references, and who is told."""
 
-    hours: dict[str, Hours] = {}
+    references: dict[str, Reference] = {}
     members: tuple[str, ...] = ()
 
 
 def decide(state: MarketView, command: MarketCommand) -> tuple[MarketEvent, ...]:
     """Say what follows from a command."""
     match command:
-        case ReportHours(reference, closes):
-            fresh = newer(state.hours.get(reference, ()), closes)
-            return (HoursReported(reference, fresh),) if reference in REFERENCES and fresh else ()
+        case ReportHours(reference, hours):
+            known = state.references[reference].hours if reference in state.references else ()
+            fresh = newer(known, hours)
+            if reference not in REFERENCES or not fresh:
+                return ()
+            return (HoursReported(reference, fresh, _trend((*known, *fresh)[-HOURS_KEPT:])),)
         case JoinMarket(symbol):
             return () if symbol in state.members else (SymbolJoined(symbol),)
 
@@ -106,8 +127,11 @@ def decide(state: MarketView, command: MarketCommand) -> tuple[MarketEvent, ...]
 def evolve(state: MarketView, event: MarketEvent) -> MarketView:
     """Give the state after an event."""
     match event:
-        case HoursReported(reference, closes):
-            return replace(state, hours=extended(state.hours, reference, closes))
+        case HoursReported(name, hours, trend):
+            known = state.references[name].hours if name in state.references else ()
+            after = {**state.references, name: Reference((*known, *hours)[-HOURS_KEPT:], trend)}
+            # in one order, whichever was told first: equal states have equal bytes
+            return replace(state, references={name: after[name] for name in REFERENCES if name in after})
         case SymbolJoined(symbol):
             return replace(state, members=(*state.members, symbol))
 
@@ -115,24 +139,35 @@ def evolve(state: MarketView, event: MarketEvent) -> MarketView:
 def react(state: MarketView, event: MarketEvent) -> tuple[Reaction, ...]:
     """Say what an event sets in motion: everybody is told what is new to them."""
     match event:
-        case HoursReported(reference, closes):
-            seen = SeeHours(reference, closes)
+        case HoursReported(reference, hours, trend):
+            seen = SeeHours(reference, _closes(hours), trend)
             return tuple(Tell(f"symbol:{symbol}", seen) for symbol in state.members)
         case SymbolJoined(symbol):
-            known = ((name, state.hours[name]) for name in REFERENCES if name in state.hours)
-            return tuple(Tell(f"symbol:{symbol}", SeeHours(name, hours)) for name, hours in known)
+            known = state.references.items()
+            return tuple(Tell(f"symbol:{symbol}", SeeHours(name, _closes(r.hours), r.trend)) for name, r in known)
 
 
-def newer(known: Hours, closes: Hours) -> Hours:
-    """Give the closes that come after what is known, at most as many as are kept."""
+T = TypeVar("T", bound="tuple[int, *tuple[float, ...]]")
+
+
+def newer(known: tuple[T, ...], hours: tuple[T, ...]) -> tuple[T, ...]:
+    """Give the hours that come after what is known, at most as many as are kept."""
     last_ms = known[-1][0] if known else 0
-    return tuple(close for close in closes if close[0] > last_ms)[-HOURS_KEPT:]
+    return tuple(hour for hour in hours if hour[0] > last_ms)[-HOURS_KEPT:]
 
 
-def extended(hours: dict[str, Hours], reference: str, closes: Hours) -> dict[str, Hours]:
-    """Give all hours with newer ones of a reference, in the order of `REFERENCES`, so that equal states are equal."""
-    after = {**hours, reference: (*hours.get(reference, ()), *closes)[-HOURS_KEPT:]}
-    return {name: after[name] for name in REFERENCES if name in after}
+def _closes(hours: Hours) -> Closes:
+    return tuple((close_ms, close) for close_ms, _, _, close in hours)
+
+
+def _trend(hours: Hours) -> float | None:
+    """Give the trend of one leg. The hours must be contiguous as far back as it looks: a hole begins it anew."""
+    bars = Bars(HOURS_KEPT)
+    for at, (close_ms, high, low, close) in enumerate(hours):
+        if at and close_ms - hours[at - 1][0] != HOUR_MS:
+            bars = Bars(HOURS_KEPT)
+        bars.add(Candle(close_ms - HOUR_MS, close, high, low, close, 0.0))
+    return trend_of(bars)
 
 
 def _resume(_: MarketView) -> tuple[Issued | Timer, ...]:

@@ -11,9 +11,11 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from domain.base import Command, Decider, Event, Input, Issued, Reaction, Tell, Timer, plain_decider
+from domain.base import Command, Decider, Event, Input, Issued, Reaction, Tell, Timer, kind_of, plain_decider
 from domain.commands import CloseSymbol, HaltEntries, OpenAccount, ResumeEntries
 from domain.config import Config
+from domain.scanning import STREAM as SCAN
+from domain.scanning import ReportCrash
 
 STREAM: Final = "operations:main"
 KNOWN_COMMANDS = 1_000
@@ -296,7 +298,7 @@ def evolve(state: Operations, event: OperationsEvent) -> Operations:
 
 
 def react(state: Operations, event: OperationsEvent) -> tuple[Reaction, ...]:
-    """Say what an event sets in motion: all of it concerns the account."""
+    """Say what an event sets in motion: nearly all of it concerns the account."""
     if state.config is None:
         return ()
     account = f"account:{state.config.account.name}"
@@ -311,6 +313,8 @@ def react(state: Operations, event: OperationsEvent) -> tuple[Reaction, ...]:
             return (Tell(account, ResumeEntries(condition)),)
         case OperatorCommandAccepted(kind=kind, argument=argument):
             return tuple(Tell(account, command) for command in _carried_out(kind, argument))
+        case DeadLetter(stream=stream, error=error) if kind_of(stream) == "symbol":
+            return (Tell(SCAN, ReportCrash(stream.partition(":")[2], error)),)
         case RunStopped() | ConditionRaised() | ConditionCleared() | DeadLetter() | ActorStayedDown() | HealthChanged():
             return ()
 

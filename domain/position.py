@@ -37,7 +37,6 @@ from domain.venue import CancelOrder, OrderType, VenueAccepted, VenueCanceled, V
 
 EXIT_RETRY_MS = 5_000
 
-
 Answer: TypeAlias = VenueAccepted | VenueRejected | VenueFilled | VenueCanceled
 PositionCommand: TypeAlias = (
     OpenPosition | ClosePosition | RetryExit | ObservePrice | Answer | venue.VenueLiquidated | venue.VenueFunded
@@ -132,7 +131,7 @@ def _when_held(state: Open | Exiting, deal: Deal, command: PositionCommand) -> t
         case VenueRejected():
             return _protection_rejected(state, deal, command)
         case VenueCanceled():
-            return _canceled(deal, command)
+            return _protection_canceled(state, deal, command)
         case venue.VenueFunded(time_ms=time_ms, rate=rate, mark=mark, amount=amount):
             return (FundingSettled(time_ms, rate, mark, amount),) if time_ms > deal.funded_ms else ()
         case venue.VenueLiquidated():
@@ -205,11 +204,8 @@ def _entry_filled(deal: Deal, answer: VenueFilled) -> tuple[PositionEvent, ...]:
 
 
 def _protection(deal: Deal, role: Role, version: int) -> orders.OrderRequested:
-    plan = deal.plan
-    if role is Role.STOP:
-        kind, trigger = OrderType.STOP_MARKET, plan.stop
-    else:
-        kind, trigger = OrderType.TAKE_PROFIT_MARKET, plan.target
+    plan, kind = deal.plan, OrderType.STOP_MARKET if role is Role.STOP else OrderType.TAKE_PROFIT_MARKET
+    trigger = plan.stop if role is Role.STOP else plan.target
     return orders.OrderRequested(event_id(deal.id, version), role, plan.side.exit, kind, plan.quantity, trigger)
 
 
@@ -234,6 +230,15 @@ def _protection_rejected(state: Open | Exiting, deal: Deal, answer: VenueRejecte
     if not refused or isinstance(state, Exiting) or deal.role_of(answer.order_id) is Role.ENTRY:
         return refused
     return *refused, *_exit(deal, ExitReason.UNPROTECTED, deal.version + 1)
+
+
+def _protection_canceled(state: Open | Exiting, deal: Deal, answer: VenueCanceled) -> tuple[PositionEvent, ...]:
+    """A stop or target that somebody else took away leaves the position unprotected: it is closed."""
+    order, gone = deal.order(answer.order_id), _canceled(deal, answer)
+    if order is None or order.stage is Stage.CANCELING or isinstance(state, Exiting):
+        return gone
+    lost = order.role in {Role.STOP, Role.TARGET}
+    return (*gone, *_exit(deal, ExitReason.UNPROTECTED, deal.version + 1)) if lost else gone
 
 
 def _exit(deal: Deal, reason: ExitReason, version: int) -> tuple[PositionEvent, ...]:
@@ -350,12 +355,9 @@ def react(state: Position, event: PositionEvent) -> tuple[Reaction, ...]:
             timers = (Timer("time-stop", 0, None), Timer("retry-exit", 0, None))
             return over, *_to_account(deal, commands.ReleasePosition(deal.id)), *timers
         case (
-            orders.OrderAccepted()
-            | orders.OrderRejected()
-            | orders.OrderCanceled()
-            | PriceExtremeReached()
+            orders.OrderAccepted() | orders.OrderRejected() | orders.OrderCanceled() | PriceExtremeReached()
             | ExitRequested()
-        ):
+        ):  # fmt: skip
             return ()
 
 

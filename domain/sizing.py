@@ -72,6 +72,12 @@ def plan(
     )
 
 
+def usual_notional(config: Config) -> float:
+    """Give the notional (USDT) that a position of this account usually has: its largest share of margin, levered."""
+    account = config.account
+    return float(account.initial_balance * account.max_margin_per_trade * account.leverage)
+
+
 def _levels(proposal: Proposal, instrument: Instrument) -> tuple[Decimal, Decimal, Decimal]:
     """Give entry, stop and target on the tick grid; stop and target are rounded away from the entry."""
     prices = (proposal.entry, proposal.stop, proposal.target)

@@ -15,11 +15,8 @@ import math
 from typing import TypeAlias
 
 import msgspec
-from msgspec.structs import replace
 
-from domain import sizing
 from domain.base import Decider, Issued, Reaction, Tell, Timer, event_id
-from domain.candles import Frames
 from domain.commands import (
     Analyze,
     AttachPosition,
@@ -31,9 +28,7 @@ from domain.commands import (
     OpenPosition,
 )
 from domain.config import Config
-from domain.context import Context
-from domain.deal import VIRTUAL, ExitReason
-from domain.errors import Refused
+from domain.deal import ExitReason
 from domain.market import (
     INTERVALS_MS,
     Candle,
@@ -47,7 +42,10 @@ from domain.market import (
 )
 from domain.market_view import HOURS_KEPT, REFERENCES, JoinMarket, ReportHours, SeeHours
 from domain.market_view import STREAM as MARKET
-from domain.strategies import Pass, Proposal, Strategy, View
+from domain.scan import row_of
+from domain.scanning import STREAM as SCAN
+from domain.scanning import EnlistSymbol, ReportAnalysis
+from domain.strategies import Strategy
 from domain.symbol_events import (
     CandleClosed,
     CandleGapFound,
@@ -65,7 +63,9 @@ from domain.symbol_events import (
     SymbolListed,
     VirtualPositionPlanned,
 )
+from domain.symbol_signals import Signals
 from domain.symbol_state import Attached, Facts, SymbolState
+from domain.values import Side
 
 SymbolCommand: TypeAlias = (
     InstrumentArrived | HistoryArrived | CandleArrived | FundingArrived | OpenInterestArrived | SeeHours | Analyze
@@ -76,10 +76,10 @@ SymbolCommand: TypeAlias = (
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What a symbol decides by: the settings and the strategy."""
+    """What a symbol decides by: the settings, and what makes signals of its candles."""
 
     config: Config
-    strategy: Strategy
+    signals: Signals
 
     def decide(self, state: SymbolState, command: SymbolCommand) -> tuple[SymbolEvent, ...]:
         """Say what follows from a command."""
@@ -87,9 +87,9 @@ class Rules(msgspec.Struct, frozen=True):
             case CandleArrived():
                 return _candle(state, command.candle, INTERVALS_MS[self.config.base_interval])
             case Analyze(time_ms):
-                return self._analyze(state, time_ms)
-            case FollowVirtually():
-                return self._follow(state, command)
+                return self.signals.analyze(state, time_ms)
+            case FollowVirtually(signal_id, number, proposal, why):
+                return self.signals.follow(state, proposal, signal_id, number, why)
             case AttachPosition(position, plan):
                 return (PositionAttached(position, plan.side, plan.account),)
             case DetachPosition(position):
@@ -102,83 +102,12 @@ class Rules(msgspec.Struct, frozen=True):
             case FundingArrived():
                 return ()
             case OpenInterestArrived(_, points):
-                unknown = state.context.unknown(points)
-                return (OpenInterestLoaded(unknown),) if unknown else ()
-            case SeeHours(reference, closes):
+                last_ms = state.reading.factors.interest.last_ms
+                newer = tuple((at, value) for at, value in points if at > last_ms and 0.0 < value < math.inf)
+                return (OpenInterestLoaded(newer),) if newer else ()
+            case SeeHours(reference, closes, trend):
                 unseen = state.context.unseen(reference, closes)
-                return (MarketSeen(reference, unseen),) if unseen else ()
-
-    def _analyze(self, state: SymbolState, time_ms: int) -> tuple[SymbolEvent, ...]:
-        interval = self.config.strategy.analysis_interval
-        view = View(state.facts.symbol, time_ms, interval, state.frames)
-        outcome = _storable(self.strategy(view))
-        name = self.config.strategy.name
-        if not isinstance(outcome, Proposal):
-            none = SymbolAnalyzed(time_ms, interval, view.close, name, "NONE", (outcome.reason,), outcome.facts)
-            return (none,)
-        analyzed = SymbolAnalyzed(
-            time_ms,
-            interval,
-            view.close,
-            name,
-            outcome.side.value,
-            outcome.reasons,
-            outcome.facts,
-            outcome.confidence,
-            outcome.win,
-        )
-        if outcome.side is state.facts.published:
-            return (analyzed,)
-        reasons = self._objections(state.facts, time_ms)
-        if reasons:
-            return analyzed, SignalDeclined(time_ms, outcome.side, reasons)
-        return analyzed, SignalRaised(state.facts.signals + 1, time_ms, name, outcome)
-
-    def _objections(self, facts: Facts, time_ms: int) -> tuple[str, ...]:
-        cooldown_ms = self.config.strategy.cooldown_minutes * 60_000
-        recent = cooldown_ms and facts.last_signal_ms is not None and time_ms - facts.last_signal_ms < cooldown_ms
-        # The bar that closes now is whole, or there were no analysis; the one before it may lack candles.
-        two_bars_ms = 2 * INTERVALS_MS[self.config.strategy.analysis_interval]
-        gapped = facts.last_gap_ms is not None and time_ms - facts.last_gap_ms <= two_bars_ms
-        found = (("NO_INSTRUMENT", facts.instrument is None), ("COOLDOWN", recent), ("RECENT_GAP", gapped))
-        return tuple(reason for reason, holds in found if holds)
-
-    def _follow(self, state: SymbolState, wish: FollowVirtually) -> tuple[SymbolEvent, ...]:
-        facts, side = state.facts, wish.proposal.side
-        # The newest one: an older one has been replaced, and is on its way out.
-        active = next((a for a in reversed(facts.attached) if a.account == VIRTUAL), None)
-        time_ms = facts.last_signal_ms or 0
-        if active is not None and active.side is side:
-            return (SignalDeclined(time_ms, side, (wish.why, "VIRTUAL_SAME_SIDE_ACTIVE")),)
-        if facts.instrument is None:
-            return (SignalDeclined(time_ms, side, (wish.why, "NO_INSTRUMENT")),)
-        purse = self.config.account.initial_balance
-        try:
-            plan = sizing.plan(
-                wish.proposal,
-                facts.instrument,
-                self.config,
-                account=VIRTUAL,
-                equity=purse,
-                available=purse,
-                signal_id=wish.signal_id,
-                strategy=self.config.strategy.name,
-            )
-        except Refused as no:
-            return (SignalDeclined(time_ms, side, (wish.why, no.code)),)
-        position = f"position:{VIRTUAL}/{facts.symbol}-{wish.number}"
-        return (VirtualPositionPlanned(position, plan, wish.why, active.position if active else ""),)
-
-
-def _storable(outcome: Proposal | Pass) -> Proposal | Pass:
-    """Make a strategy's numbers Python's own: numpy's can't be stored. A proposal with NaN or infinity is none."""
-    facts = tuple((name, float(value)) for name, value in outcome.facts)
-    if isinstance(outcome, Pass):
-        return Pass(outcome.reason, facts)
-    prices = {name: float(getattr(outcome, name)) for name in ("entry", "stop", "target", "confidence", "win")}
-    if not all(map(math.isfinite, prices.values())):
-        return Pass("PROPOSAL_NOT_FINITE", facts)
-    return replace(outcome, **prices, facts=facts)
+                return (MarketSeen(reference, unseen, trend),) if unseen else ()
 
 
 def _candle(state: SymbolState, candle: Candle, interval_ms: int) -> tuple[SymbolEvent, ...]:
@@ -204,6 +133,8 @@ def _history(state: SymbolState, interval: str, candles: tuple[Candle, ...]) -> 
     return (HistoryRefused(interval, len(candles), reason),)
 
 
+_SIDES = {1: Side.LONG, -1: Side.SHORT, 0: None}
+
 # ── evolve ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -214,45 +145,63 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
     match event:
         case CandleClosed(candle):
             facts.candles += 1
-            _close(state, candle)
-        case SymbolAnalyzed(verdict=verdict):
-            if facts.published is not None and verdict != facts.published.value:
+            state.close(candle)
+        case SymbolAnalyzed(verdict=verdict, assessment=assessment):
+            if assessment is not None:
+                facts.gate_state, facts.publication = assessment.gate_state, assessment.publication
+                facts.published = _SIDES[assessment.publication.published]
+            elif facts.published is not None and verdict != facts.published.value:
                 facts.published = None
         case SignalRaised(number, time_ms, _, proposal):
             facts.signals, facts.last_signal_ms, facts.published = number, time_ms, proposal.side
-        case PositionAttached(position, side, account):
-            facts.attached = (*facts.attached, Attached(position, side, account))
-        case PositionDetached(position):
-            facts.attached = tuple(a for a in facts.attached if a.position != position)
+        case PositionAttached() | PositionDetached():
+            _watched_by(facts, event)
         case SymbolListed(instrument):
             facts.instrument = instrument
         case HistoryLoaded() | OpenInterestLoaded() | MarketSeen():
             _learn(state, event)
-        case CandleRejected():
-            facts.rejected += 1
-        case CandleGapFound(_, last_ms):
-            facts.gaps, facts.last_gap_ms = facts.gaps + 1, last_ms
-        case HistoryRefused() | SignalDeclined() | VirtualPositionPlanned():
+        case CandleRejected() | CandleGapFound():
+            _found(state, event)
+        case VirtualPositionPlanned(position):
+            facts.signals = max(facts.signals, int(position.rpartition("-")[2]))
+        case HistoryRefused() | SignalDeclined():
             pass
     return state
 
 
-def _close(state: SymbolState, candle: Candle) -> None:
-    """Let all frames close that end with this candle, before anything is decided on them."""
-    state.closed = state.frames.push(candle)
-    if "1h" in state.closed:
-        state.context.hour_closed(candle, candle.open_time_ms + state.frames.base_ms)
+def _watched_by(facts: Facts, event: PositionAttached | PositionDetached) -> None:
+    """Note who wants to see prices."""
+    match event:
+        case PositionAttached(position, side, account):
+            facts.attached = (*facts.attached, Attached(position, side, account))
+        case PositionDetached(position):
+            facts.attached = tuple(a for a in facts.attached if a.position != position)
+
+
+def _found(state: SymbolState, event: CandleRejected | CandleGapFound) -> None:
+    """Count what is wrong with the candles."""
+    facts, base_ms = state.facts, state.frames.base_ms
+    match event:
+        case CandleRejected(opened_ms, reason):
+            facts.rejected += 1
+            at_ms = (opened_ms if state.frames.last_open_ms is None else state.frames.last_open_ms) + base_ms
+            late = reason == "OUT_OF_ORDER"
+            facts.found(at_ms, 0, int(late), int(not late))
+        case CandleGapFound(first_ms, last_ms):
+            facts.gaps, facts.last_gap_ms = facts.gaps + 1, last_ms
+            facts.found(last_ms + 2 * base_ms, (last_ms - first_ms) // base_ms + 1, 0, 0)  # as the next one closes
 
 
 def _learn(state: SymbolState, event: HistoryLoaded | OpenInterestLoaded | MarketSeen) -> None:
     """Take in what was before, or elsewhere."""
     match event:
         case HistoryLoaded(interval, candles):
-            state.frames.load(interval, candles)
+            state.load(interval, candles)
         case OpenInterestLoaded(points):
-            state.context.loaded(points)
-        case MarketSeen(reference, closes):
-            state.context.seen(reference, closes)
+            for hour_ms, notional in points:
+                state.reading.factors.add_open_interest(hour_ms, notional)
+        case MarketSeen(reference, closes, trend):
+            state.context.seen(reference, closes, trend)
 
 
 # ── react ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -266,11 +215,13 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
             if not facts.attached and len(state.closed) == 1 and config.strategy.analysis_interval not in state.closed:
                 return ()
             return _candle_closed(state, candle, config)
+        case SymbolAnalyzed() if facts.instrument is not None:  # who is listed is counted
+            report = ReportAnalysis(row_of(facts.symbol, event), state.frames.held, facts.candles)
+            return (Tell(SCAN, report),)
         case SymbolListed():
-            return (Tell(MARKET, JoinMarket(facts.symbol)),)
+            return Tell(MARKET, JoinMarket(facts.symbol)), Tell(SCAN, EnlistSymbol(facts.symbol))
         case HistoryLoaded(interval, candles) if interval == "1h" and facts.symbol in REFERENCES:
-            closes = tuple((candle.open_time_ms + INTERVALS_MS["1h"], candle.close) for candle in candles[-HOURS_KEPT:])
-            return (Tell(MARKET, ReportHours(facts.symbol, closes)),)
+            return (Tell(MARKET, ReportHours(facts.symbol, tuple(map(_hour, candles[-HOURS_KEPT:])))),)
         case SignalRaised(number, _, strategy, proposal) if facts.instrument is not None:
             signal_id = event_id(_stream(facts.symbol), facts.version)
             wish = Consider(facts.symbol, number, signal_id, proposal, facts.instrument, strategy)
@@ -287,10 +238,15 @@ def _candle_closed(state: SymbolState, candle: Candle, config: Config) -> tuple[
     tells = [Tell(attached.position, seen) for attached in state.facts.attached]
     time_ms = candle.open_time_ms + INTERVALS_MS[config.base_interval]
     if "1h" in state.closed and state.facts.symbol in REFERENCES:
-        tells.append(Tell(MARKET, ReportHours(state.facts.symbol, ((time_ms, candle.close),))))
+        hour = state.frames.newest[state.closed.index("1h")]
+        tells.append(Tell(MARKET, ReportHours(state.facts.symbol, (_hour(hour),))))
     if config.strategy.analysis_interval in state.closed:
         tells.append(Tell(_stream(state.facts.symbol), Analyze(time_ms)))
     return tuple(tells)
+
+
+def _hour(candle: Candle) -> tuple[int, float, float, float]:
+    return candle.open_time_ms + INTERVALS_MS["1h"], candle.high, candle.low, candle.close
 
 
 def observe(state: SymbolState, seen: QuoteArrived) -> tuple[SymbolState, tuple[Reaction, ...]]:
@@ -306,30 +262,23 @@ def _stream(symbol: str) -> str:
 
 # ── the decider ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-_Frozen = tuple[Facts, Context, bytes]
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Frozen).decode
 _decode_quote = msgspec.msgpack.Decoder(Quote | None).decode
 
 
 def decider(config: Config, strategy: Strategy) -> Decider[SymbolState]:
     """Give the symbol's decider under these settings and this strategy."""
-
-    def thaw(data: bytes) -> SymbolState:
-        facts, context, frames = _decode(data)
-        return SymbolState(facts, Frames.thaw(frames), context)
-
     return Decider(
-        initial=lambda stream: SymbolState(
-            Facts(stream.partition(":")[2]), Frames(config.base_interval, _with_indicators(config)), Context()
+        initial=lambda stream: SymbolState.initial(
+            stream.partition(":")[2], config.base_interval, _with_indicators(config)
         ),
-        decide=Rules(config, strategy).decide,
+        decide=Rules(config, Signals.of(config, strategy)).decide,
         evolve=evolve,
         react=lambda state, event: react(state, event, config),
         resume=_resume,
         finished=None,
-        freeze=lambda state: _encode((state.facts, state.context, state.frames.freeze())),
-        thaw=thaw,
+        freeze=SymbolState.freeze,
+        thaw=SymbolState.thaw,
         describe=lambda state: {**msgspec.to_builtins(state.facts), "frames": state.frames.describe()},
         forget=_forget,
         ephemeral=lambda state: _encode(state.quote),

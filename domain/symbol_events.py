@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from domain.assessment import Assessment
 from domain.base import Event
 from domain.deal import Plan
 from domain.instrument import Instrument
 from domain.market import Candle
-from domain.market_view import Hours
+from domain.market_view import Closes
 from domain.strategies import Proposal
 from domain.values import Side
 
@@ -56,22 +57,25 @@ class CandleGapFound(Event, frozen=True, gc=False):
 
 
 class OpenInterestLoaded(Event, frozen=True, gc=False):
-    """Hourly open interest (time ms UTC, base asset) from before what was held."""
+    """Open interest at full hours (ms UTC, USDT) that was not known yet, oldest first."""
 
     points: tuple[tuple[int, float], ...]
 
 
 class MarketSeen(Event, frozen=True, gc=False):
-    """The symbol learnt hourly closes of a reference contract: all that it knows of the market."""
+    """The symbol learnt hourly closes of a reference contract, and its trend: all that it knows of the market."""
 
     reference: str
-    closes: Hours
+    closes: Closes
+    trend: float | None
 
 
 class SymbolAnalyzed(Event, frozen=True, gc=False):
     """One analysis: what the strategy said, and the numbers that it rested on.
 
-    `verdict` is LONG, SHORT or NONE; `reasons` are the strategy's own; `facts` name the values it looked at.
+    `verdict` is LONG, SHORT or NONE; `reasons` are the strategy's own; `facts` name the values it looked at. The
+    built-in strategies `factors`, `ict` and `hybrid` tell all of it in `assessment`; then `reasons` are all reasons
+    why the verdict is not Prime, or is not published, and `facts` are empty.
     """
 
     time_ms: int
@@ -83,15 +87,20 @@ class SymbolAnalyzed(Event, frozen=True, gc=False):
     facts: tuple[tuple[str, float], ...] = ()
     confidence: float | None = None
     win: float | None = None
+    assessment: Assessment | None = None
 
 
 class SignalRaised(Event, frozen=True, gc=False):
-    """The symbol's verdict changed to a side, and nothing stood against saying so. `number` counts its signals."""
+    """The symbol's verdict changed to a side, and nothing stood against saying so. `number` counts its signals.
+
+    `strength` (0 … 100) is that of the built-in strategies' assessment.
+    """
 
     number: int
     time_ms: int
     strategy: str
     proposal: Proposal
+    strength: float | None = None
 
 
 class SignalDeclined(Event, frozen=True, gc=False):
@@ -100,6 +109,7 @@ class SignalDeclined(Event, frozen=True, gc=False):
     time_ms: int
     side: Side
     reasons: tuple[str, ...]
+    strength: float | None = None
 
 
 class PositionAttached(Event, frozen=True, gc=False):
@@ -117,12 +127,17 @@ class PositionDetached(Event, frozen=True, gc=False):
 
 
 class VirtualPositionPlanned(Event, frozen=True, gc=False):
-    """A signal that is not traded is followed virtually. `replaces` is the opposite one that it closes, or ""."""
+    """A signal that is not traded is followed virtually. `replaces` is the opposite one that it closes, or "".
+
+    Where it was watched and no signal at all, `reasons` are all reasons why, and `strength` (0 … 100) is what it had.
+    """
 
     position: str
     plan: Plan
     why: str
     replaces: str
+    reasons: tuple[str, ...] = ()
+    strength: float | None = None
 
 
 EVENTS = (

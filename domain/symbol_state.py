@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import msgspec
 
 from domain.candles import Frames
 from domain.context import Context
 from domain.instrument import Instrument
-from domain.market import Quote
+from domain.market import MINUTE_MS, Candle, Quote
+from domain.reading import FrozenReading, Reading
+from domain.scoring import GateState, PublicationState
+from domain.scoring.gates import data_quality
 from domain.values import Side
+
+QUALITY_WINDOW_MS = 5 * MINUTE_MS
 
 
 class Attached(msgspec.Struct, frozen=True):
@@ -17,6 +24,15 @@ class Attached(msgspec.Struct, frozen=True):
     position: str
     side: Side
     account: str
+
+
+class Defect(msgspec.Struct, frozen=True, array_like=True):
+    """How many candles were missing, came out of order or did not match another one of their time, at `time_ms`."""
+
+    time_ms: int
+    missing: int
+    out_of_order: int
+    mismatched: int
 
 
 class Facts(msgspec.Struct):
@@ -33,16 +49,84 @@ class Facts(msgspec.Struct):
     candles: int = 0
     rejected: int = 0
     gaps: int = 0
+    defects: tuple[Defect, ...] = ()
+    gate_state: GateState = GateState()
+    publication: PublicationState = PublicationState()
+
+    def found(self, time_ms: int, missing: int, out_of_order: int, mismatched: int) -> None:
+        """Note what was wrong with the candles around `time_ms`; forget what is too old to count."""
+        fresh = tuple(defect for defect in self.defects if defect.time_ms > time_ms - QUALITY_WINDOW_MS)
+        self.defects = (*fresh, Defect(time_ms, missing, out_of_order, mismatched))
+
+    def data_quality(self, time_ms: int, base_ms: int) -> float:
+        """Give how good the candles of the last 5 minutes were, 0 … 1 (`scoring.gates.data_quality`)."""
+        if not self.defects:
+            return 1.0
+        span_ms = max(QUALITY_WINDOW_MS, base_ms)
+        recent = [defect for defect in self.defects if defect.time_ms > time_ms - span_ms]
+        expected = span_ms / base_ms
+        missing = sum(defect.missing for defect in recent)
+        out_of_order = sum(defect.out_of_order for defect in recent)
+        mismatched = sum(defect.mismatched for defect in recent)
+        shares = (min(1.0, count / expected) for count in (missing, out_of_order, mismatched))
+        missing_share, order_share, match_share = shares
+        return data_quality(missing_share, order_share, 0.0, match_share)
 
 
 class SymbolState:
-    """A symbol's facts and windows. `closed` are the intervals that the newest candle closed; `quote` is ephemeral."""
+    """A symbol's facts and windows, and what its candles and the market say.
 
-    __slots__ = ("closed", "context", "facts", "frames", "quote")
+    `closed` are the intervals that the newest candle closed; `quote` is ephemeral.
+    """
 
-    def __init__(self, facts: Facts, frames: Frames, context: Context) -> None:
+    __slots__ = ("closed", "context", "facts", "frames", "quote", "reading")
+
+    def __init__(self, facts: Facts, frames: Frames, context: Context, reading: Reading) -> None:
         self.facts = facts
         self.frames = frames
         self.context = context
+        self.reading = reading
         self.closed: tuple[str, ...] = ()
         self.quote: Quote | None = None
+
+    @classmethod
+    def initial(cls, symbol: str, base_interval: str, indicator_intervals: tuple[str, ...]) -> SymbolState:
+        """Give the state before the first event."""
+        return cls(Facts(symbol), Frames(base_interval, indicator_intervals), Context(), Reading.empty())
+
+    def close(self, candle: Candle) -> None:
+        """Let all frames close that end with this candle, before anything is decided on them."""
+        frames = self.frames
+        self.closed = closed = frames.push(candle)
+        if len(closed) > 1 or frames.base_ms > MINUTE_MS:
+            self.reading.close(closed, frames.newest)
+
+    def load(self, interval: str, candles: tuple[Candle, ...]) -> None:
+        """Take in candles from before what is held."""
+        fresh = not len(self.frames.frame(interval).window)
+        self.frames.load(interval, candles)
+        if fresh:
+            self.reading.close(repeat(interval, len(candles)), candles)
+        else:
+            self.reading = self.reading.again(self.frames)
+
+    def freeze(self) -> bytes:
+        """Give the state without its ephemeral part as canonical bytes."""
+        return _encode(_Frozen(self.facts, self.context, self.frames.freeze(), self.reading.freeze()))
+
+    @classmethod
+    def thaw(cls, data: bytes) -> SymbolState:
+        """Give back the state that `freeze` wrote."""
+        frozen = _decode(data)
+        return cls(frozen.facts, Frames.thaw(frozen.frames), frozen.context, frozen.reading.thaw())
+
+
+class _Frozen(msgspec.Struct, array_like=True):
+    facts: Facts
+    context: Context
+    frames: bytes
+    reading: FrozenReading
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Frozen).decode

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import enum
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import TypeAlias
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
 BPS = Decimal(10_000)
 _CENT_OF_A_CENT = Decimal("0.00000001")
+
+Facts: TypeAlias = tuple[tuple[str, float], ...]
+"""Numbers that something rested on, by name."""
 
 
 class OrderSide(enum.StrEnum):

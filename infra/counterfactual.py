@@ -26,7 +26,9 @@ from domain.market import (
     HistoryArrived,
     InstrumentArrived,
     MarketTick,
+    OpenInterestArrived,
 )
+from domain.market_view import ReferenceHoursArrived
 from domain.operations import ClockTicked, SessionStarted
 from domain.position_events import PositionClosed
 from domain.strategies import Strategy
@@ -35,7 +37,16 @@ from infra.session import begin
 from projections.totals import Totals
 
 Progress = Callable[[int], None]
-MARKET: Final = (InstrumentArrived, HistoryArrived, CandleArrived, MarketTick, FundingArrived, ClockTicked)
+MARKET: Final = (
+    InstrumentArrived,
+    HistoryArrived,
+    OpenInterestArrived,
+    ReferenceHoursArrived,
+    CandleArrived,
+    MarketTick,
+    FundingArrived,
+    ClockTicked,
+)
 CURVE_POINTS_MAX: Final = 5_000
 
 

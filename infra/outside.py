@@ -10,6 +10,8 @@ from actors.population import Population
 from actors.ports import Step
 from domain.base import Issued
 from domain.market import InstrumentArrived
+from domain.market_view import REFERENCES, MarketView
+from domain.market_view import STREAM as MARKET
 from domain.symbol_state import SymbolState
 from infra.beliefs import Beliefs
 from infra.binance.arrival import Arrival, arrive
@@ -58,7 +60,7 @@ class Outside:
             self._order = Order(
                 seed=market.seed,
                 speed=market.speed,
-                symbols=market.symbols,
+                symbols=_listed(market.symbols),
                 start_ms=at_ms,
                 balance=self._settings.account.initial_balance,
                 reopened=self._remembered(),
@@ -72,7 +74,7 @@ class Outside:
         """Make the inflow over what was found."""
         assert self._population is not None
         held = tuple(_held(self._population, symbol) for symbol in arrival.symbols)
-        wish = Wish(self.place.symbols, arrival.symbols, held, self.place.market)
+        wish = Wish(self.place.symbols, arrival.symbols, held, self.place.market, _known_hours(self._population))
         account = (self.beliefs, self._epoch) if self.place.over_the_wire else None
         self.live = LiveExchange(
             self._adapter,
@@ -123,7 +125,15 @@ class Outside:
                 reopened=self._remembered(),
             )
         )
+        if self.live is not None:
+            self.live.set_clock()
         return True
+
+    def calls(self) -> tuple[int, int]:
+        """Give how many requests were sent in this session, and how many of them for candles."""
+        if self.live is None:
+            return 0, 0
+        return self.live.api_calls(), self.live.candle_calls()
 
     def close(self) -> None:
         """End the simulator."""
@@ -167,8 +177,23 @@ class Outside:
         )
 
 
+def _listed(wanted: int | tuple[str, ...]) -> int | tuple[str, ...]:
+    """Say what a simulator lists: what is wanted, and what stands for the market."""
+    if isinstance(wanted, int):
+        return max(wanted, len(REFERENCES))
+    return tuple(dict.fromkeys((*wanted, *REFERENCES)))
+
+
 def _symbols(population: Population) -> Iterable[str]:
     return (actor.stream.partition(":")[2] for actor in population.actors() if isinstance(actor.state, SymbolState))
+
+
+def _known_hours(population: Population) -> dict[str, int]:
+    """Say of each reference contract when its newest known hour closed."""
+    actor = population.get(MARKET)
+    if actor is None or not isinstance(actor.state, MarketView):
+        return {}
+    return {name: known.hours[-1][0] for name, known in actor.state.references.items() if known.hours}
 
 
 def _held(population: Population, symbol: str) -> Held:
@@ -178,4 +203,4 @@ def _held(population: Population, symbol: str) -> Held:
     state = actor.state
     frames = state.frames
     filled = tuple(name for name in CANDLES if name not in frames.intervals or len(frames.frame(name).window))
-    return Held(symbol, frames.last_open_ms, filled, bool(state.context.open_interest))
+    return Held(symbol, frames.last_open_ms, filled, state.reading.factors.interest.last_ms)

@@ -2,8 +2,9 @@
 
     defaults  <  hindsight.toml  <  environment  <  command line (--set key=value, --store, --home …)
 
-`[strategy]`, `[account]`, `[venue]`, `[supervision]` and `base_interval` are what decisions rest on: they become the
-`Config` that stands in `RunStarted`. The other sections are the shell's and may differ between two sessions of a run.
+`[strategy]`, `[scoring]`, `[scan]`, `[account]`, `[venue]`, `[supervision]` and `base_interval` are what decisions rest
+on: they become the `Config` that stands in `RunStarted`. The other sections are the shell's and may differ between two
+sessions of a run.
 """
 
 from __future__ import annotations
@@ -19,10 +20,20 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from domain.config import AccountConfig, Config, StrategyConfig, SupervisionConfig, VenueConfig
+from domain.calibration_tables import SHIPPED
+from domain.config import (
+    AccountConfig,
+    Config,
+    ScanConfig,
+    ScoringConfig,
+    StrategyConfig,
+    SupervisionConfig,
+    VenueConfig,
+)
 from domain.errors import InvalidInput
 from infra.binance import settings as binance
 from infra.masking import mask
+from infra.settings_bounds import CHOICES, INTERVALS, RANGES
 from infra.settings_doc import DOCUMENTATION
 
 FILE_NAME: Final = "hindsight.toml"
@@ -68,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account: AccountConfig = AccountConfig()
     venue: VenueConfig = VenueConfig()
     supervision: SupervisionConfig = SupervisionConfig()
+    scoring: ScoringConfig = ScoringConfig()
+    scan: ScanConfig = ScanConfig()
     database: DatabaseSettings = DatabaseSettings()
     market: MarketSettings = MarketSettings()
     screen: ScreenSettings = ScreenSettings()
@@ -76,7 +89,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def config(self) -> Config:
         """The part that decisions rest on."""
-        return Config(self.base_interval, self.account, self.strategy, self.venue, self.supervision)
+        return Config(
+            self.base_interval, self.account, self.strategy, self.venue, self.supervision, self.scoring, self.scan
+        )
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -100,6 +115,8 @@ ENVIRONMENT: Final = {
     "LOG_LEVEL": "screen.log_level",
     "MAX_CONCURRENT_ORDERS": "account.max_open_positions",
     **binance.ENVIRONMENT,
+    "RELAXED_SIGNAL_MODE": "strategy.relaxed",
+    "MIN_SCORE": "scoring.min_score",
 }
 """Old names that still mean something; every key also answers to HINDSIGHT_<KEY>, with `__` for the dot in it."""
 
@@ -218,9 +235,18 @@ def _from_text(key: str, text: str) -> object:
     """Read what environment and command line can only give as text."""
     if key == "market.symbols":
         return int(text) if text.isdecimal() else [name.strip().upper() for name in text.split(",") if name.strip()]
+    if key == "scoring.tables":
+        return _toml_value(key, text)
     if text.lower() in {"true", "false"}:
         return text.lower() == "true"
     return text
+
+
+def _toml_value(key: str, text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(key, "a TOML array", repr(text)) from error
 
 
 def _expected(what: str) -> str:
@@ -261,6 +287,7 @@ def _check_together(settings: Settings) -> None:
     if limits.max_same_side_positions > limits.max_open_positions:
         expected = f"at most account.max_open_positions ({limits.max_open_positions})"
         raise InvalidInput("account.max_same_side_positions", expected, str(limits.max_same_side_positions))
+    _check_scoring(settings.scoring)
     symbols = settings.market.symbols
     if not isinstance(symbols, int) and (not symbols or not all(map(_SYMBOL.fullmatch, symbols))):
         raise InvalidInput("market.symbols", "a number, or names such as BTCUSDT", repr(list(symbols)))
@@ -268,41 +295,26 @@ def _check_together(settings: Settings) -> None:
         raise InvalidInput("account.name", "a plain word other than 'virtual'", repr(limits.name))
 
 
-INTERVALS: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
-CHOICES: Final[dict[str, tuple[str, ...]]] = {
-    "base_interval": INTERVALS,
-    "strategy.analysis_interval": INTERVALS,
-    "market.venue": ("sim", "binance", "binance-testnet", "synthetic"),
-    "screen.log_level": ("debug", "info", "warning", "error"),
-    **binance.CHOICES,
-}
-RANGES: Final[dict[str, tuple[float, float]]] = {
-    "account.initial_balance": (1, 1e12),
-    "account.risk_per_trade": (0.0001, 1),
-    "account.max_margin_per_trade": (0.0001, 1),
-    "account.max_open_positions": (1, 1_000),
-    "account.max_same_side_positions": (1, 1_000),
-    "account.leverage": (1, 125),
-    "strategy.cooldown_minutes": (0, 10_080),
-    "strategy.time_stop_minutes": (1, 100_000),
-    "venue.taker_fee_bps": (0, 1_000),
-    "venue.slippage_bps": (0, 1_000),
-    "venue.liquidation_fee_bps": (0, 1_000),
-    "venue.latency_ms": (0, 60_000),
-    "supervision.max_crashes": (0, 1_000),
-    "supervision.window_ms": (1, 86_400_000),
-    "supervision.back_off_ms": (0, 3_600_000),
-    "database.commit_interval_ms": (1, 60_000),
-    "database.commit_events": (1, 100_000),
-    "database.held_events": (1_000, 10_000_000),
-    "database.held_megabytes": (1, 65_536),
-    "database.tape_retention_days": (1, 36_500),
-    "market.symbols": (1, 1_000),
-    "market.seed": (0, 2**63 - 1),
-    "market.speed": (0.001, 100_000),
-    "market.tick_ms": (100, 60_000),
-    **binance.RANGES,
-}
+def _check_scoring(scoring: ScoringConfig) -> None:
+    """A gate stays open down to a limit that is looser than the one at which it opens, or it would flap."""
+    for table in scoring.tables:
+        ranks = [rank for _, rank in table.knots]
+        if table.strategy not in SHIPPED or not ranks or not 0.0 <= table.prime_strength <= 100.0:
+            expected = f"tables of {', '.join(SHIPPED)} with knots and a Prime strength of 0 to 100"
+            raise InvalidInput("scoring.tables", expected, f"{table.strategy}, {len(ranks)} knots")
+        if list(table.knots) != sorted(table.knots) or not all(0.0 <= rank <= 1.0 for rank in ranks):
+            raise InvalidInput("scoring.tables", "ascending knots with ranks of 0 to 1", f"{table.knots}")
+    if scoring.confirm_of > scoring.confirm_bars:
+        expected = f"at most scoring.confirm_bars ({scoring.confirm_bars})"
+        raise InvalidInput("scoring.confirm_of", expected, str(scoring.confirm_of))
+    for name in ("quality", "room_atr"):
+        opens, holds = getattr(scoring, f"{name}_open"), getattr(scoring, f"{name}_hold")
+        if holds > opens:
+            raise InvalidInput(f"scoring.{name}_hold", f"at most scoring.{name}_open ({opens:g})", f"{holds:g}")
+    for name in ("impact_bps", "spread_bps", "imbalance"):
+        opens, holds = getattr(scoring, f"{name}_open"), getattr(scoring, f"{name}_hold")
+        if holds < opens:
+            raise InvalidInput(f"scoring.{name}_hold", f"at least scoring.{name}_open ({opens:g})", f"{holds:g}")
 
 
 # ── showing ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -331,4 +343,7 @@ def _toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in cast("Sequence[object]", value)) + "]"
+    if isinstance(value, dict):
+        pairs = cast("dict[str, object]", value).items()
+        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in pairs if item is not None) + "}"
     return f'"{value}"' if isinstance(value, str) else str(value)

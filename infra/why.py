@@ -16,7 +16,9 @@ from actors.ports import Reader
 from domain import account, operations, orders, position_events, symbol_events
 from domain.base import Event, Recorded, kind_of, stream_of
 from domain.catalog import decode_input, name_of
+from domain.config import Config
 from domain.errors import InvalidInput
+from infra import why_analysis
 from infra.moments import iso
 from infra.plain import plain
 
@@ -94,14 +96,15 @@ def _of_symbol(reader: Reader, stream: str, until: int) -> list[Link]:
         if next(iter(reader.of_stream(stream)), None) is None:
             raise InvalidInput("why", "a symbol of this run", repr(stream.partition(":")[2]))
         raise InvalidInput("why", "a symbol that was analysed by then", f"none of {stream.partition(':')[2]}")
-    links = [_input_link(reader, analysed), _link(analysed)]
+    links = [_input_link(reader, analysed), *_analysis_links(reader, analysed)]
+    told = len(links)
     for recorded in reader.of_stream(stream, analysed.version):
         if recorded.input_seq != analysed.input_seq or recorded.seq > until:
             break
         links.append(_link(recorded))
         if isinstance(recorded.event, symbol_events.SignalRaised):
             return _of_signal(reader, recorded, until)
-    if len(links) == 2 and isinstance(analysed.event, symbol_events.SymbolAnalyzed):
+    if len(links) == told and isinstance(analysed.event, symbol_events.SymbolAnalyzed):
         links.append(_silence(reader, analysed, until))
     return links
 
@@ -112,7 +115,29 @@ def _of_symbol(reader: Reader, stream: str, until: int) -> list[Link]:
 def _roots(reader: Reader, signal: Recorded) -> list[Link]:
     """Give the input and the analysis that a signal came from, and the signal."""
     before = [r for r in reader.of_stream(signal.stream, max(0, signal.version - 2)) if r.version <= signal.version]
-    return [_input_link(reader, signal), *(_link(r) for r in before if r.input_seq == signal.input_seq)]
+    links = [_input_link(reader, signal)]
+    for recorded in before:
+        if recorded.input_seq == signal.input_seq:
+            links += _analysis_links(reader, recorded)
+    return links
+
+
+def _analysis_links(reader: Reader, recorded: Recorded) -> list[Link]:
+    """Give a fact; a full analysis with the steps that led to its verdict before it."""
+    event = recorded.event
+    if not isinstance(event, symbol_events.SymbolAnalyzed) or event.assessment is None:
+        return [_link(recorded)]
+    at, stream = iso(recorded.at_ms), recorded.stream
+    steps = why_analysis.told(event, _settings(reader, recorded.seq))
+    return [*(Link(recorded.seq, at, stream, what, says, {}) for what, says in steps), _link(recorded)]
+
+
+def _settings(reader: Reader, until: int) -> Config:
+    """Give the settings that were in force at an event."""
+    started = _newest(reader, until, operations.STREAM, operations.RunStarted)
+    assert started is not None, "a run begins with its settings"
+    assert isinstance(started.event, operations.RunStarted), "looked for by its kind"
+    return started.event.config
 
 
 def _verdict_on(reader: Reader, signal: Recorded, until: int) -> Iterator[Recorded]:
@@ -132,8 +157,9 @@ def _silence(reader: Reader, analysed: Recorded, until: int) -> Link:
     raised = _newest(reader, until, analysed.stream, symbol_events.SignalRaised)
     event = analysed.event
     assert isinstance(event, symbol_events.SymbolAnalyzed)
-    if event.verdict == "NONE" or raised is None:
-        says = f"no signal: the strategy passed because of {', '.join(event.reasons)}"
+    published = event.assessment is None or event.assessment.publication.published
+    if event.verdict == "NONE" or raised is None or not published:
+        says = f"no signal: {', '.join(event.reasons)}"
     else:
         says = f"no new signal: {event.verdict} was published as {raised.event_id} and has not changed since"
     return Link(analysed.seq, iso(analysed.at_ms), analysed.stream, "", says, {})
@@ -189,6 +215,12 @@ def _concerns(recorded: Recorded, order_id: str) -> bool:
 def _sentence(event: Event) -> str:
     """Tell one fact."""
     match event:
+        case symbol_events.SymbolAnalyzed(assessment=found) if found is not None:
+            sure = (
+                "" if event.confidence is None else f", confidence {event.confidence:.2f}, win {event.win or 0.0:.2f}"
+            )
+            against = f" ({', '.join(event.reasons)})" if event.reasons else ""
+            return f"{event.strategy} says {event.verdict} on {event.interval}: {found.tier}{against}{sure}"
         case symbol_events.SymbolAnalyzed():
             facts = ", ".join(f"{name} {value:.6g}" for name, value in event.facts)
             return f"{event.strategy} says {event.verdict} on {event.interval} ({', '.join(event.reasons)}): {facts}"

@@ -4,9 +4,10 @@
        │                        (entry came to nothing: ABANDONED)      ▲
        └──EntryDenied──▶ DENIED ──VirtualPositionPlanned──▶ VIRTUAL ────┘
     DECLINED: not even raised, for all these reasons
+    WATCHED: a near miss, followed virtually ──────────────────────▶ the position's end
 
-A proposal is named by the event that raised or declined it. A denied signal that can't be followed virtually stays
-DENIED, and its reasons say both why.
+A proposal is named by the event that raised or declined it, a near miss by the analysis that found it. A denied signal
+that can't be followed virtually stays DENIED, and its reasons say both why.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ class SignalOutcome(enum.StrEnum):
     DENIED = "DENIED"
     VIRTUAL = "VIRTUAL"
     DECLINED = "DECLINED"
+    WATCHED = "WATCHED"
 
 
 class SignalRow(msgspec.Struct, frozen=True):
     """One proposal. `number` counts the symbol's signals (0: declined); prices in USDT, as proposed.
+
+    `tier` is prime or watch, `strength` (0 … 100) what its analysis gave it; a user's own strategy has neither.
 
     `code` is why an account denied it. `position` is what follows it, for money or virtually; when that has ended,
     `result` says how and `net` what it brought (USDT).
@@ -61,6 +65,8 @@ class SignalRow(msgspec.Struct, frozen=True):
     result: str = ""
     ended_ms: int | None = None
     net: Decimal | None = None
+    tier: str = ""
+    strength: float | None = None
     live: bool = True
 
 
@@ -75,7 +81,9 @@ def apply(rows: Rows[SignalRow], recorded: Recorded) -> Changes[SignalRow]:
             return _changed(rows, plan.signal_id, outcome=SignalOutcome.TRADED, position=position)
         case EntryDenied(signal_id=signal_id, code=code):
             return _changed(rows, signal_id, outcome=SignalOutcome.DENIED, code=code)
-        case VirtualPositionPlanned(position, plan):
+        case VirtualPositionPlanned(position, plan) as planned:
+            if planned.strength is not None:
+                return {(plan.signal_id,): _watched(recorded, planned)}
             return _changed(rows, plan.signal_id, outcome=SignalOutcome.VIRTUAL, position=position)
         case PositionClosed(reason, time_ms, net=net, plan=plan):
             end = {"result": reason.value, "ended_ms": time_ms, "net": net, "live": False}
@@ -102,6 +110,30 @@ def _raised(recorded: Recorded, raised: SignalRaised) -> SignalRow:
         confidence=proposal.confidence,
         win=proposal.win,
         reasons=proposal.reasons,
+        tier="" if raised.strength is None else "prime",
+        strength=raised.strength,
+    )
+
+
+def _watched(recorded: Recorded, planned: VirtualPositionPlanned) -> SignalRow:
+    plan = planned.plan
+    return SignalRow(
+        signal_id=plan.signal_id,
+        symbol=plan.symbol,
+        number=int(planned.position.rpartition("-")[2]),
+        time_ms=recorded.at_ms,
+        side=plan.side,
+        outcome=SignalOutcome.WATCHED,
+        strategy=plan.strategy,
+        entry=float(plan.reference_price),
+        stop=float(plan.stop),
+        target=float(plan.target),
+        confidence=plan.confidence,
+        win=plan.win,
+        reasons=planned.reasons,
+        position=planned.position,
+        tier="watch",
+        strength=planned.strength,
     )
 
 
@@ -123,6 +155,8 @@ def _declined(rows: Rows[SignalRow], recorded: Recorded, declined: SignalDecline
         side=declined.side,
         outcome=SignalOutcome.DECLINED,
         reasons=declined.reasons,
+        tier="" if declined.strength is None else "prime",
+        strength=declined.strength,
         live=False,
     )
     return {(recorded.event_id,): fresh}
@@ -144,7 +178,7 @@ def _changed(rows: Rows[SignalRow], signal_id: str, **fields: object) -> Changes
 
 SIGNALS = Projection(
     name="signals",
-    version=1,
+    version=2,
     topics=(
         SignalRaised, SignalDeclined, EntryApproved, EntryDenied, VirtualPositionPlanned, PositionClosed,
         PositionAbandoned,

@@ -15,7 +15,8 @@ from infra.session import begin
 
 START_MS = 1_750_000_200_000 // MINUTE_MS * MINUTE_MS
 SYMBOLS = ("ADAUSDT", "BTCUSDT", "ETHUSDT", "SOLUSDT")
-STARTED = SessionStarted(Config(strategy=StrategyConfig(cooldown_minutes=5)), "test", "00", "paper", "synthetic")
+TREND = Config(strategy=StrategyConfig(name="trend", cooldown_minutes=5))
+STARTED = SessionStarted(TREND, "test", "00", "paper", "synthetic")
 
 
 def recorded(hours: float, *, ticks: bool, seed: int = 3) -> MemoryJournal:

@@ -87,16 +87,18 @@ class Frames:
     """All intervals of one symbol from the base interval upward.
 
     Each is built from the next smaller one. So an open bucket consists of closed candles of the smaller frames, and
-    the history of these frames seeds it. `last` is the newest base candle, with everything that stood beside it.
+    the history of these frames seeds it. `last` is the newest base candle, with everything that stood beside it;
+    `newest` are the candles of the intervals that the last push closed, in the same order.
     """
 
-    __slots__ = ("_base_ms", "_builders", "_frames", "_names", "last")
+    __slots__ = ("_base_ms", "_builders", "_frames", "_names", "last", "newest")
 
     def __init__(self, base_interval: str = "1m", indicator_intervals: Collection[str] | None = None) -> None:
         """Make empty frames. Those of `indicator_intervals` carry indicators: all but 1m if not told."""
         if base_interval not in INTERVALS_MS:
             raise InvalidInput("base interval", f"one of {', '.join(INTERVALS_MS)}", base_interval)
         self.last: Candle | None = None
+        self.newest: tuple[Candle, ...] = ()
         self._base_ms = INTERVALS_MS[base_interval]
         self._names = tuple(name for name, ms in INTERVALS_MS.items() if ms >= self._base_ms)
         chosen = [name for name in self._names if name != "1m"] if indicator_intervals is None else indicator_intervals
@@ -123,6 +125,11 @@ class Frames:
         return None if self.last is None else self.last.open_time_ms
 
     @property
+    def held(self) -> int:
+        """How many candles all frames hold together."""
+        return sum(len(frame.window) for frame in self._frames)
+
+    @property
     def skipped(self) -> dict[str, int]:
         """How many buckets of each interval above the base were never given, because a part was missing."""
         return {name: builder.skipped for name, builder in zip(self._names[1:], self._builders, strict=True)}
@@ -142,15 +149,19 @@ class Frames:
         because higher candles and indicators rest on the first.
         """
         if candle.open_time_ms % self._base_ms or not self._frames[0].close(candle):
+            self.newest = ()
             return ()
         self.last = candle
         closed = 1
+        newest = (candle,)
         for builder in self._builders:
             larger = builder.add(candle)
             if larger is None or not self._frames[closed].close(larger):
                 break
             candle = larger
+            newest = (*newest, larger)
             closed += 1
+        self.newest = newest
         return self._names[:closed]
 
     def objection(self, interval: str, candles: Sequence[Candle]) -> str | None:

@@ -7,14 +7,16 @@ and why. It keeps nothing between two calls: the same view gives the same answer
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from domain.candles import Frame, Frames
-from domain.values import Side
+from domain.values import Facts, Side
 
-Facts: TypeAlias = tuple[tuple[str, float], ...]
+if TYPE_CHECKING:  # both rest on this module
+    from domain.factors import MarketContext
+    from domain.reading import Reading
 
 
 class Proposal(msgspec.Struct, frozen=True, gc=False):
@@ -44,13 +46,17 @@ class Pass(msgspec.Struct, frozen=True, gc=False):
 class View(msgspec.Struct, frozen=True):
     """What a strategy may look at: the closed candles of one symbol as of `time_ms`, and nothing later.
 
-    `time_ms` is the close time (UTC) of the newest candle of `interval`, the analysis interval.
+    `time_ms` is the close time (UTC) of the newest candle of `interval`, the analysis interval. `reading` is what the
+    closed candles say (the factors' memory, the structure of the frames), `context` what stood around the symbol; both
+    are None where a view is made by hand.
     """
 
     symbol: str
     time_ms: int
     interval: str
     frames: Frames
+    reading: Reading | None = None
+    context: MarketContext | None = None
 
     def frame(self, interval: str) -> Frame:
         """Give the candles and indicators of one interval. Raises `InvalidInput` if there is no such frame."""

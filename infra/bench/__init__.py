@@ -14,6 +14,7 @@
     backtest    candles of a backtest, everything on              the same without a database
     latency     candle received → order released                  one bare INSERT and commit
     indicators  closes through the six indicators                 TA-Lib over a window
+    analysis    full analyses of one symbol                       the same from the whole windows
 
 `measure.py` says how figures are taken, `context.py` where; `histories.py`, `storing.py`, `frames.py` and `traffic.py`
 make what is measured; `neighbour.py` is a process of its own for whoever serves.
@@ -24,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from infra.bench.analysis import bench_analysis
 from infra.bench.append import bench_append
 from infra.bench.as_of import bench_as_of
 from infra.bench.audit import bench_export, bench_verify
@@ -54,6 +56,7 @@ BENCHMARKS: Final[dict[str, Callable[[BenchContext], list[Measure]]]] = {
     "backtest": bench_backtest,
     "latency": bench_latency,
     "indicators": bench_indicators,
+    "analysis": bench_analysis,
 }
 """Every benchmark by its name."""
 

@@ -26,11 +26,13 @@ from domain.market import (
     HistoryArrived,
     OpenInterestArrived,
 )
+from domain.market_view import HOURS_KEPT, ReferenceHoursArrived
 from infra.binance.wire.market_bodies import OpenInterestPoint
 
 CANDLES: Final[Mapping[str, int]] = {"1d": 100, "4h": 200, "1h": 300, "15m": 300, "5m": 300, "1m": 300}
 """How many closed candles a symbol starts with (product.md §2), the longest interval first."""
 OPEN_INTEREST_HOURS: Final = 200
+HOUR_MS: Final = INTERVALS_MS["1h"]
 CALL_MAX: Final = 1_500
 GAP_MINUTES_MAX: Final = 7 * 24 * 60
 """A longer absence is not filled whole: its newest part is, and the symbol's own stream says what is missing."""
@@ -39,12 +41,15 @@ Deliver = Callable[[Input], Awaitable[object]]
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What history already knows of a symbol: the newest base candle, the intervals that are filled, open interest."""
+    """What history already knows of a symbol: the newest base candle, the intervals that are filled.
+
+    `open_interest_ms` is the newest full hour of which the open interest is known, 0 if none is.
+    """
 
     symbol: str
     last_open_ms: int | None = None
     intervals: tuple[str, ...] = ()
-    open_interest: bool = False
+    open_interest_ms: int = 0
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -68,11 +73,12 @@ class Plan(msgspec.Struct, frozen=True):
     now_ms: int
     asks: tuple[Ask, ...]
     open_interest: tuple[str, ...] = ()
+    references: tuple[Ask, ...] = ()
 
     @property
     def calls(self) -> int:
         """How many requests that takes."""
-        return sum(-(-ask.count // CALL_MAX) for ask in self.asks) + len(self.open_interest)
+        return sum(-(-ask.count // CALL_MAX) for ask in (*self.asks, *self.references)) + len(self.open_interest)
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -100,16 +106,27 @@ class Source(Protocol):
         ...
 
 
-def plan(held: Iterable[Held], now_ms: int, *, candles: bool = True) -> Plan:
-    """Say what is missing at `now_ms`. Without `candles` no candle is asked for (`binance.disable_rest_fallback`)."""
+def plan(
+    held: Iterable[Held], now_ms: int, *, candles: bool = True, references: Mapping[str, int] | None = None
+) -> Plan:
+    """Say what is missing at `now_ms`. Without `candles` no candle is asked for (`binance.disable_rest_fallback`).
+
+    `references` are contracts that only their closed hours are wanted of, with the close of the newest known one.
+    """
     asks: list[Ask] = []
     interest: list[str] = []
     for known in held:
         if candles:
             asks += _asks(known, now_ms)
-        if not known.open_interest:
+        if known.open_interest_ms < now_ms - now_ms % HOUR_MS - HOUR_MS:
             interest.append(known.symbol)
-    return Plan(now_ms, tuple(asks), tuple(interest))
+    hours = [_hours(name, newest_ms, now_ms) for name, newest_ms in (references or {}).items()] if candles else []
+    return Plan(now_ms, tuple(asks), tuple(interest), tuple(ask for ask in hours if ask.count > 0))
+
+
+def _hours(reference: str, newest_ms: int, now_ms: int) -> Ask:
+    end_ms = now_ms - now_ms % HOUR_MS
+    return Ask(reference, "1h", max(newest_ms, end_ms - HOURS_KEPT * HOUR_MS), end_ms)
 
 
 def _asks(known: Held, now_ms: int) -> list[Ask]:
@@ -152,11 +169,18 @@ class Loader:
     async def load(self, wanted: Plan) -> Loaded:
         """Load everything; what fails is reported and does not stop the rest."""
         symbols = dict.fromkeys([*(ask.symbol for ask in wanted.asks), *wanted.open_interest])
+        references = asyncio.gather(*(self._reference(ask) for ask in wanted.references))
         gaps = await asyncio.gather(*(self._symbol(symbol, wanted) for symbol in symbols))
+        await references
         late = sorted((arrived for gap in gaps for arrived in gap), key=lambda a: (a.candle.open_time_ms, a.symbol))
         for arrived in late:
             await self._deliver(arrived)
         return Loaded(self._counts["calls"], self._counts["candles"], len(symbols), tuple(self._failed))
+
+    async def _reference(self, ask: Ask) -> None:
+        hours = tuple((c.open_time_ms + HOUR_MS, c.high, c.low, c.close) for c in await self._candles(ask))
+        if hours:
+            await self._deliver(ReferenceHoursArrived(ask.symbol, hours))
 
     async def _symbol(self, symbol: str, wanted: Plan) -> list[CandleArrived]:
         """Deliver a symbol's histories, and give the candles that follow what is held."""
@@ -192,19 +216,18 @@ class Loader:
         return tuple(candle for candle in found if ask.start_ms <= candle.open_time_ms < ask.end_ms)
 
     async def _open_interest(self, symbol: str, now_ms: int) -> tuple[tuple[int, float], ...]:
-        hour_ms = INTERVALS_MS["1h"]
-        end_ms = now_ms - now_ms % hour_ms
+        end_ms = now_ms - now_ms % HOUR_MS
         try:
             async with self._slots:
                 points = await self._source.open_interest_history(
-                    symbol, "1h", end_ms - OPEN_INTEREST_HOURS * hour_ms, end_ms, OPEN_INTEREST_HOURS
+                    symbol, "1h", end_ms - OPEN_INTEREST_HOURS * HOUR_MS, end_ms, OPEN_INTEREST_HOURS
                 )
         except HindsightError as error:
             self._failed.append(f"{symbol} open interest: {error}")
             return ()
         finally:
             self._done()
-        return tuple((point.time_ms, point.open_interest) for point in points)
+        return tuple((point.time_ms, point.open_interest_value) for point in points)
 
     def _done(self) -> None:
         self._counts["done"] += 1

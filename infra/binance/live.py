@@ -11,6 +11,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from infra.beliefs import Beliefs
 from infra.binance import universe
 from infra.binance.account_desk import AccountDesk
 from infra.binance.arrival import look, set_clock
+from infra.binance.endpoints import KLINES
 from infra.binance.history import Held, Loaded, Loader, plan
 from infra.binance.market_feed import MarketFeed
 from infra.binance.rest import Rest
@@ -38,16 +40,22 @@ STOP_LOOK_S: Final = 0.05
 FULL_PAUSE_S: Final = 0.01
 TICK_S_MIN: Final = 0.1
 CLOSE_S: Final = 2.0
+CLOCK_EVERY_S: Final = 60.0
+CLOCK_LOOK_S: Final = 0.25
 Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What is to be followed: `wanted` as the user said it, the symbols that were found, what is known of each."""
+    """What is to be followed: `wanted` as the user said it, the symbols that were found, what is known of each.
+
+    `known_hours` says of a reference contract when its newest known hour closed.
+    """
 
     wanted: int | tuple[str, ...]
     symbols: tuple[str, ...]
     held: tuple[Held, ...]
     source: str = "exchange"
+    known_hours: Mapping[str, int] = {}
 
 
 class LiveExchange:
@@ -84,6 +92,8 @@ class LiveExchange:
         self.ready = threading.Event()
         """Set when the histories are there and the streams run."""
         self.api_calls: Callable[[], int] = lambda: 0
+        self.candle_calls: Callable[[], int] = lambda: 0
+        self._clock_is_off = threading.Event()
 
     # ── from other threads ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -94,6 +104,10 @@ class LiveExchange:
                 self._early.append(issued)
             elif self._desk is not None:
                 self._desk.venue.carry_out(issued)
+
+    def set_clock(self) -> None:
+        """Ask for the exchange's time soon: it may be another than we believe."""
+        self._clock_is_off.set()
 
     def conditions(self) -> Mapping[Condition, str]:
         """Say whether prices are stale, as far as can be seen from here."""
@@ -110,6 +124,7 @@ class LiveExchange:
     async def _live(self, stop: threading.Event) -> None:
         rest = Rest(self._settings, self._key, now_ms=self._clock.now_ms)
         self.api_calls = lambda: rest.api_calls
+        self.candle_calls = lambda: rest.api_calls_by_endpoint.get(KLINES.name, 0)
         host = StreamHost(self._settings.streams, routed=self._settings.stream_routes == "routed")
         candles = not self._settings.disable_rest_fallback
         feed = MarketFeed(host, rest, self._clock, self._give, self._wish.symbols, candles_over_rest=candles)
@@ -117,7 +132,7 @@ class LiveExchange:
         jobs: list[asyncio.Task[None]] = []
         try:
             await set_clock(rest, self._clock)
-            jobs += [asyncio.ensure_future(self._stopped(stop))]
+            jobs += [asyncio.ensure_future(job) for job in (self._stopped(stop), self._keep_time(rest))]
             jobs += [asyncio.ensure_future(job()) for job in await self._opened_desk(rest, host, feed)]
             tick_s = max(TICK_S_MIN, 1.0 / self._clock.speed)
             jobs += [asyncio.ensure_future(job) for job in (feed.run(), feed.tick(tick_s))]
@@ -153,7 +168,8 @@ class LiveExchange:
     async def _load_and_follow(self, rest: Rest, feed: MarketFeed) -> None:
         now_ms = self._clock.now_ms()
         candles = not self._settings.disable_rest_fallback
-        wanted = plan(self._wish.held, now_ms, candles=candles)
+        references = {name: self._wish.known_hours.get(name, 0) for name in feed.references}
+        wanted = plan(self._wish.held, now_ms, candles=candles, references=references)
         for held in self._wish.held:
             known_ms = None if held.last_open_ms is None else held.last_open_ms + MINUTE_MS
             feed.begin((held.symbol,), now_ms - now_ms % MINUTE_MS if candles or known_ms is None else known_ms)
@@ -190,6 +206,19 @@ class LiveExchange:
         feed.begin(joined, now_ms - now_ms % MINUTE_MS)
         await Loader(rest, self._give).load(plan((Held(name) for name in joined), now_ms))
         await feed.ready(joined)
+
+    async def _keep_time(self, rest: Rest) -> None:
+        """Set the clock once a minute, and when somebody says that it is off."""
+        set_s = time.monotonic()
+        while True:
+            await asyncio.sleep(CLOCK_LOOK_S)
+            if not self._clock_is_off.is_set() and time.monotonic() - set_s < CLOCK_EVERY_S:
+                continue
+            with suppress(HindsightError):  # what was set before is still right enough
+                await set_clock(rest, self._clock)
+                await rest.synchronise()  # its own estimate is relative to ours, which has just changed
+                set_s = time.monotonic()
+                self._clock_is_off.clear()
 
     async def _stopped(self, stop: threading.Event) -> None:
         while not stop.is_set():

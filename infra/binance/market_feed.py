@@ -2,7 +2,8 @@
 
     Feed ──▶ Board ──every tick──▶ MarketTick              (conflated; the board knows the newest of everything)
       │        └─closed candle─▶ BackFill ──▶ CandleArrived   held back until the symbol's history is delivered
-      └─ markPrice of the next funding time ──▶ FundingArrived of the one that passed
+      ├─ markPrice of the next funding time ──▶ FundingArrived of the one that passed
+      └─ closed hours of BTC and ETH where they are not traded ──▶ ReferenceHoursArrived
 
 Open interest is asked for over REST, spread evenly, once in five minutes of market time.
 """
@@ -19,6 +20,7 @@ import msgspec
 from domain.base import Input
 from domain.errors import HindsightError, Unavailable
 from domain.market import MINUTE_MS, Candle, CandleArrived, FundingArrived
+from domain.market_view import REFERENCES, ReferenceHoursArrived
 from infra.binance import routes
 from infra.binance.back_fill import BackFill
 from infra.binance.candle_order import CandleOrder
@@ -27,7 +29,7 @@ from infra.binance.market_data import MarketData
 from infra.binance.routes import StreamHost
 from infra.binance.streams import Feed
 from infra.binance.ticks import Board
-from infra.binance.wire.frames import MarkPrice
+from infra.binance.wire.frames import Kline, MarkPrice
 from infra.clock import ExchangeClock, wall_ms
 
 PUBLIC_STREAMS_MAX: Final = 200
@@ -68,7 +70,8 @@ class MarketFeed:
         self.back_fill = BackFill(self._order, self._fetch, self._hand_on)
         self.board = Board(symbols, clock.now_ms())
         self._feed = Feed(host, self._take)
-        self._feed.subscribe(_streams(symbols))
+        self.references = tuple(name for name in REFERENCES if name not in symbols)
+        self._feed.subscribe([*_streams(symbols), *(routes.kline(name, "1h") for name in self.references)])
         self._held_back: dict[str, list[Candle]] = {symbol: [] for symbol in symbols}
         self._funding: dict[str, _Funding] = {}
         self._began_ms = wall_ms()
@@ -156,6 +159,8 @@ class MarketFeed:
             else:
                 if isinstance(message, MarkPrice):
                     await self._fund(message)
+                elif isinstance(message, Kline) and message.bar.interval == "1h":
+                    await self._refer(message)
                 candle = self.board.see(message, delivery.stream)
                 if candle is not None:
                     await self.back_fill.arrived(candle.symbol, candle.candle)
@@ -175,6 +180,13 @@ class MarketFeed:
             raise Unavailable("history", f"{symbol} is still being loaded")
         count = min(1_500, (end_ms - start_ms) // MINUTE_MS)
         return await self._rest.candles(symbol, "1m", start_ms, end_ms - 1, count)
+
+    async def _refer(self, seen: Kline) -> None:
+        """Tell a closed hour of a reference contract."""
+        bar = seen.bar
+        if bar.closed and seen.symbol in self.references:
+            hour = (bar.close_time_ms + 1, bar.high, bar.low, bar.close)
+            await self._offer(ReferenceHoursArrived(seen.symbol, (hour,)))
 
     async def _fund(self, seen: MarkPrice) -> None:
         """Tell that a funding time passed, under the rate that was in force until then."""

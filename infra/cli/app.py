@@ -13,7 +13,20 @@ from rich.text import Text
 
 from domain.errors import CorruptHistory, HindsightError
 from infra import log
-from infra.cli import audit, bench, candles, checks, exchange, explain, ledger, operator, trade, travel
+from infra.cli import (
+    audit,
+    bench,
+    calibrate,
+    candles,
+    checks,
+    exchange,
+    explain,
+    ledger,
+    operator,
+    scan,
+    trade,
+    travel,
+)  # fmt: skip
 from infra.cli.output import err
 from infra.masking import mask
 
@@ -30,7 +43,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (trade, travel, explain, ledger, audit, operator, candles, checks, exchange, bench):
+for group in (
+    trade, scan, calibrate, travel, explain, ledger, audit, operator, candles, checks, exchange, bench,
+):  # fmt: skip
     group.register(app)
 
 

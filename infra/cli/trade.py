@@ -17,6 +17,7 @@ from rich.live import Live
 
 from domain.errors import HindsightError, InvalidInput
 from domain.operations import SessionStarted
+from domain.sizing import usual_notional
 from infra import backtest, moments
 from infra.cli import options
 from infra.cli.output import err, out, print_facts, progress
@@ -26,7 +27,7 @@ from infra.market.catalogue import Catalogue
 from infra.market.recorded import RecordedMarket
 from infra.memory import MemoryJournal
 from infra.places import place_of, require_durable
-from infra.settings import Resolved
+from infra.settings import Resolved, Settings
 
 SWITCH_INTERVAL_S = 0.0005
 """The writer's thread must not wait 5 ms for the interpreter lock: architecture.md, "Mind the interpreter lock"."""
@@ -39,6 +40,8 @@ Duration = Annotated[float | None, typer.Option("--duration", help="Stop cleanly
 Speed = Annotated[float | None, typer.Option("--speed", help="Market seconds a real second.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Which synthetic market.")]
 Test = Annotated[bool, typer.Option("--test", help="Ten symbols only.")]
+ScanInterval = Annotated[int | None, typer.Option("--interval", help="Market seconds between two scan summaries.")]
+MinScore = Annotated[float | None, typer.Option("--min-score", help="Strength (0 to 100) that makes a verdict Prime.")]
 NoDashboard = Annotated[bool, typer.Option("--no-dashboard", help="Don't draw the live view.")]
 Data = Annotated[Path, typer.Option("--data", help="Directory of recorded candles (see the README).")]
 From = Annotated[str | None, typer.Option("--from", help="Start of the range (ISO 8601, UTC).")]
@@ -61,6 +64,8 @@ def run_command(
     speed: Speed = None,
     seed: Seed = None,
     duration: Duration = None,
+    interval: ScanInterval = None,
+    min_score: MinScore = None,
     strategy: Strategy = None,
     no_dashboard: NoDashboard = False,
     given: options.Set = None,
@@ -82,6 +87,8 @@ def run_command(
         options.override("market.venue", venue),
         options.override("market.speed", speed),
         options.override("market.seed", seed),
+        options.override("scan.interval_seconds", interval),
+        options.override("scoring.min_score", min_score),
         options.override("strategy.name", strategy),
     )
     place = place_of(resolved.settings, resolved.origins, live=live)
@@ -92,7 +99,7 @@ def run_command(
         began = time.perf_counter()
         if live:
             require_durable(url)
-        with opened(url, resolved.settings, place) as system:
+        with opened(url, resolved.settings, place, None if draw else err.print) as system:
             _warm_up(system, stop)
             _watch(system, stop, duration, draw=draw)
         summary = system.summary(time.perf_counter() - began)
@@ -184,7 +191,7 @@ def backtest_command(
     settings = resolved.settings
     strategy_named(settings.strategy.name)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    market = _recorded(data, symbols, since, until, settings.base_interval)
+    market = recorded_market(data, symbols, since, until, settings)
     started = SessionStarted(
         config=settings.config,
         code_version=code_version(),
@@ -209,16 +216,17 @@ def backtest_command(
     return 0
 
 
-def _recorded(
-    data: Path, symbols: str | None, since: str | None, until: str | None, base_interval: str
+def recorded_market(
+    data: Path, symbols: str | None, since: str | None, until: str | None, settings: Settings
 ) -> RecordedMarket:
-    catalogue = Catalogue.open(data)
+    """Open the recorded candles that a command's options name. Raises `InvalidInput`."""
+    catalogue, base_interval = Catalogue.open(data), settings.base_interval
     names = catalogue.symbols(base_interval) if symbols is None else _listed(symbols)
     if not names:
         catalogue.candle_files("", base_interval)  # says what there is instead
     start_ms = None if since is None else moments.time_ms(since, "--from")
     end_ms = None if until is None else moments.time_ms(until, "--to")
-    return RecordedMarket(catalogue, names, base_interval, start_ms, end_ms)
+    return RecordedMarket(catalogue, names, base_interval, start_ms, end_ms, usual_notional(settings.config))
 
 
 def _listed(symbols: str) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from domain.deal import VIRTUAL, Plan
 from domain.operations import Health, HealthChanged
 from domain.position import Entering, Exiting, Open
 from domain.position_events import PositionClosed, PositionOpened, PositionRequested
+from domain.scan import ScanSummary
+from domain.scanning import ScanSummarized
 from domain.symbol_events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed
 from domain.symbol_state import SymbolState
 from domain.values import Side
@@ -80,6 +82,7 @@ class LiveView:
             PositionOpened: self._opened,
             PositionClosed: self._closed,
             HealthChanged: self._health_changed,
+            ScanSummarized: self._summarized,
         }
 
     def adopt(self, population: Population) -> None:
@@ -157,6 +160,9 @@ class LiveView:
         self._health = event.health
         self._tell(recorded, f"health {event.health} {', '.join(event.reasons)}", HEALTH_STYLE[event.health])
 
+    def _summarized(self, event: ScanSummarized, recorded: Recorded) -> None:
+        self._tell(recorded, scan_line(event.summary), "bold")
+
     def _tell(self, recorded: Recorded, what: str, style: str) -> None:
         self._news.appendleft(Text.assemble((iso(recorded.at_ms)[11:19], "dim"), " ", (what, style)))
 
@@ -229,3 +235,14 @@ def _table(title: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column, no_wrap=True)
     return table
+
+
+def scan_line(summary: ScanSummary) -> str:
+    """Tell a scan in one line."""
+    parts = [
+        f"{summary.analysed} of {summary.total_symbols} analysed, {summary.skipped} skipped, {summary.errors} failed",
+        f"{summary.signals_found} Prime, {summary.watched} watched",
+    ]
+    parts += [f"nearest {miss.symbol} lacks {miss.lacking:.1f}" for miss in summary.near_misses[:1]]
+    parts += [f"{code} {count}" for code, count in summary.top_rejections[:2]]
+    return "scan: " + "; ".join(parts)

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.context import OPEN_INTEREST_HOURS
 from domain.market import INTERVALS_MS, MINUTE_MS, FundingArrived
 from infra.market.candle_rows import Floats
 from infra.market.catalogue import Catalogue
@@ -52,6 +53,21 @@ class Beside(msgspec.Struct, frozen=True):
             amounts = self.open_interest.columns["sum_open_interest"]
             columns["open_interest"] = _as_of(self.open_interest.times, amounts, closes, OPEN_INTEREST_VALID_MS)
         return {name: column for name, column in columns.items() if not np.isnan(column).all()}
+
+    def open_interest_hours(self, start_ms: int) -> tuple[tuple[int, float], ...]:
+        """Give the open interest (USDT) at the full hours up to `start_ms`, as far back as factor O looks.
+
+        None where the files tell it in the base asset only: prices of that time may lie before all candles.
+        """
+        amounts = self.open_interest.columns.get("sum_open_interest_value") if self.open_interest else None
+        if self.open_interest is None or amounts is None:
+            return ()
+        hour_ms = INTERVALS_MS["1h"]
+        last = start_ms // hour_ms * hour_ms
+        hours = np.arange(last - (OPEN_INTEREST_HOURS - 1) * hour_ms, last + 1, hour_ms)
+        found = _as_of(self.open_interest.times, amounts, hours, OPEN_INTEREST_VALID_MS)
+        known = found > 0.0
+        return tuple(zip(hours[known].tolist(), found[known].tolist(), strict=True))
 
     def fundings(self, candles: Series, start_ms: int, end_ms: int) -> list[FundingArrived]:
         """Give the fundings after `start_ms` up to and including `end_ms`.

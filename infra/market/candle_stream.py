@@ -6,25 +6,34 @@ The columns of a series stay numpy arrays; only a window of them at a time becom
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 
 import numpy as np
 
+from domain.book import DepthSummary
+from domain.flow import TradeFlow
 from domain.market import INTERVALS_MS, Candle, CandleArrived
+from infra.market.books import DEPTH_COLUMNS
 from infra.market.candle_rows import REQUIRED, VOLUMES, Floats
 from infra.market.series import Series
+from infra.market.trades import FLOW_COLUMNS
 
 WINDOW_CANDLES = 50_000
 """How many candles of all symbols together are Python objects at one time."""
 
 _CONTEXT = ("mark", "index", "funding_rate", "bid", "ask", "open_interest")
 _OPTIONAL = (*VOLUMES, *_CONTEXT)
+_BEST_QUANTITIES = ("bid_quantity", "ask_quantity")
+_COUNTS = {"trades", "flow.trades", "flow.span_ms"}
 
 
 def candles_of(series: Series) -> Iterator[Candle]:
     """Build the candles of a series. Optional columns that it does not have, and NaN in those it has, become None."""
     optional = [_optional(series.columns.get(name), name) for name in _OPTIONAL]
+    optional += [_structs(series, DEPTH_COLUMNS, _depth), _structs(series, FLOW_COLUMNS, TradeFlow)]
+    optional += [_optional(series.columns.get(name), name) for name in _BEST_QUANTITIES]
     while optional and optional[-1] is None:
         optional.pop()
     required = (series.columns[name].tolist() for name in REQUIRED)
@@ -62,6 +71,22 @@ def _optional(column: Floats | None, name: str) -> Iterable[float | None] | None
     values: list[float | None] = column.tolist()
     if unknown.any():
         values = [None if gone else value for value, gone in zip(values, unknown.tolist(), strict=True)]
-    if name == "trades":
+    if name in _COUNTS:
         return [None if value is None else int(value) for value in values]
     return values
+
+
+def _structs(
+    series: Series, names: Sequence[str], build: Callable[..., DepthSummary | TradeFlow]
+) -> Iterable[DepthSummary | TradeFlow | None] | None:
+    """Join columns into one struct a candle, None where the first of them is unknown."""
+    columns = [_optional(series.columns.get(name), name) for name in names]
+    if columns[0] is None:
+        return None
+    given = (repeat(None) if column is None else column for column in columns)
+    return [None if row[0] is None else build(*row) for row in zip(*given, strict=False)]
+
+
+def _depth(spread: float, bids: float, asks: float, swept: float, buy: float, sell: float) -> DepthSummary:
+    """Build a summary; in a column, an infinite impact stands for a book too thin for the sweep."""
+    return DepthSummary(spread, bids, asks, swept, *(None if impact == math.inf else impact for impact in (buy, sell)))

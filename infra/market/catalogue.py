@@ -14,9 +14,11 @@ KLINES = "klines"
 MARK_KLINES = "mark_klines"
 FUNDING = "funding"
 OPEN_INTEREST = "open_interest"
+AGG_TRADES = "agg_trades"
+DEPTH = "depth"
 _KINDS_BY_INTERVAL = (KLINES, MARK_KLINES)
-_PLAIN_KINDS = (FUNDING, OPEN_INTEREST)
-_KINDS_NOT_USED_YET = ("agg_trades", "depth")
+_PLAIN_KINDS = (FUNDING, OPEN_INTEREST, AGG_TRADES, DEPTH)
+_DEPTH_FILES = ("_bookTicker", "_depthUpdate")
 _NAMES_SHOWN_MAX = 30
 _LAYOUT = "files named klines/<interval>/<SYMBOL>_<anything>.parquet"
 
@@ -90,7 +92,7 @@ class Catalogue(msgspec.Struct, frozen=True):
         held: dict[tuple[str, str, str], list[str]] = {}
         for s in self.sources:
             held.setdefault((s.kind, s.interval, s.symbol), []).append(str(s.path.relative_to(self.root)))
-        return tuple(Holding(*key, tuple(files), _note(*key[:2])) for key, files in held.items())
+        return tuple(Holding(*key, tuple(files), _note(key[0], key[1], files)) for key, files in held.items())
 
 
 def listed(names: Sequence[str]) -> str:
@@ -100,9 +102,10 @@ def listed(names: Sequence[str]) -> str:
     return f"{shown} and {hidden} more" if hidden > 0 else shown
 
 
-def _note(kind: str, interval: str) -> str:
-    if kind in _KINDS_NOT_USED_YET:
-        return "not used yet"
+def _note(kind: str, interval: str, files: list[str]) -> str:
+    other = [name for name in files if not Path(name).stem.endswith(_DEPTH_FILES)] if kind == DEPTH else []
+    if other:
+        return f"not used: {', '.join(other)}"
     if kind in _KINDS_BY_INTERVAL and interval not in INTERVALS_MS:
         return f"not used: the interval is not one of {', '.join(INTERVALS_MS)}"
     return ""
@@ -113,7 +116,7 @@ def _sources(root: Path) -> list[Source]:
     for kind in _KINDS_BY_INTERVAL:
         for folder in (root / kind).glob("*/"):
             found += _files(kind, folder.name, folder)
-    for kind in (*_PLAIN_KINDS, *_KINDS_NOT_USED_YET):
+    for kind in _PLAIN_KINDS:
         found += _files(kind, "", root / kind)
     return found
 

@@ -42,8 +42,9 @@ class Table(msgspec.Struct, frozen=True):
 def read_table(path: Path, time_column: str, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
     """Read a file's columns, whatever number type they have.
 
-    Numbers may be floats, integers, decimals or text; times also timestamps. Raises `InvalidInput` that names the
-    file, and the column where there is one: not a Parquet file, a column missing or there twice, not numbers.
+    Numbers may be floats, integers, decimals or text, flags (`is_…`) booleans; times also timestamps. Raises
+    `InvalidInput` that names the file, and the column where there is one: not a Parquet file, a column missing or
+    there twice, not numbers.
     """
     file, names = _opened(path)
     wanted = _wanted(path, names, time_column, required, optional)
@@ -175,6 +176,8 @@ def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
     try:
         if _types.is_decimal(kind) or _types.is_float32(kind):
             column = column.cast(_arrow.string())
+        elif _types.is_boolean(kind) and name.startswith("is_"):
+            column = column.cast(_arrow.int8())
         elif not (_types.is_integer(kind) or _types.is_float64(kind) or _types.is_null(kind) or _is_text(kind)):
             raise _wrong_type(path, name, "numbers", kind)
         numbers = column.cast(_arrow.float64())

@@ -12,10 +12,12 @@ import numpy as np
 
 from domain.base import Input
 from domain.errors import InvalidInput
-from domain.market import INTERVALS_MS, FundingArrived, HistoryArrived, InstrumentArrived
+from domain.market import INTERVALS_MS, FundingArrived, HistoryArrived, InstrumentArrived, OpenInterestArrived
+from domain.market_view import ReferenceHoursArrived
 from infra.market.candle_stream import arrivals, candles_of
 from infra.market.catalogue import Catalogue, listed
 from infra.market.recording import Recording
+from infra.market.references import reference_hours
 from infra.market.series import LoadReport, Series, load_candles
 from infra.market.warm_up import iso
 
@@ -38,8 +40,12 @@ class RecordedMarket:
         base_interval: str = "1m",
         start_ms: int | None = None,
         end_ms: int | None = None,
+        own_notional: float = 0.0,
     ) -> None:
-        """Load the files. Raises `InvalidInput`: unknown symbol or interval, unreadable file, no common range."""
+        """Load the files; recorded books are swept for `own_notional` (see `book.depth_summary`).
+
+        Raises `InvalidInput`: unknown symbol or interval, unreadable file, no common range.
+        """
         self.symbols = tuple(sorted(set(symbols)))
         self.base_interval = base_interval
         if not self.symbols:
@@ -48,9 +54,12 @@ class RecordedMarket:
         whole = [load_candles(catalogue, symbol, base_interval) for symbol in self.symbols]
         self.start_ms, self.end_ms = _common_range(whole, start_ms, end_ms)
         # Each is let go of once its range is cut out: a whole file may be many times as long.
-        self._recordings = [Recording.load(catalogue, whole.pop(0), self.start_ms, self.end_ms) for _ in self.symbols]
+        self._recordings = [
+            Recording.load(catalogue, whole.pop(0), self.start_ms, self.end_ms, own_notional) for _ in self.symbols
+        ]
+        self._references, notes = reference_hours(catalogue, self.symbols, self.start_ms, self.end_ms)
         self.reports: tuple[LoadReport, ...] = tuple(r for one in self._recordings for r in one.reports)
-        self.went_without: tuple[str, ...] = tuple(n for one in self._recordings for n in one.went_without)
+        self.went_without: tuple[str, ...] = (*(n for one in self._recordings for n in one.went_without), *notes)
 
     @property
     def candles(self) -> int:
@@ -61,20 +70,26 @@ class RecordedMarket:
         """Give each contract's filters, assumed from the prices seen."""
         return (InstrumentArrived(one.instrument(), "assumed") for one in self._recordings)
 
-    def warm_up(self) -> Iterator[HistoryArrived]:
-        """Give what comes before the range: symbol by symbol, longest interval first."""
+    def warm_up(self) -> Iterator[HistoryArrived | OpenInterestArrived | ReferenceHoursArrived]:
+        """Give what comes before the range: symbol by symbol, longest interval first; then the references."""
         for one in self._recordings:
             for history in one.histories:
                 yield HistoryArrived(history.symbol, history.interval, tuple(candles_of(history)))
+            if one.open_interest:
+                yield OpenInterestArrived(one.candles.symbol, one.open_interest)
+        for hours in self._references:
+            if hours.before:
+                yield ReferenceHoursArrived(hours.reference, hours.before)
 
     def feed(self) -> Iterator[tuple[int, tuple[Input, ...]]]:
         """Give the run's inputs as `(due_ms, inputs)`, ordered by `due_ms`, the logical time at which they come in.
 
         Candles are due when they close, those of one time together, sorted by symbol. Fundings are due at their funding
-        time, after the candles that close then.
+        time, after the candles that close then; so are the hours of references that are not among the symbols.
         """
         candles = arrivals([one.candles for one in self._recordings], self.start_ms, self.end_ms)
-        return merge(candles, self._fundings(), key=itemgetter(0))
+        references = (hours.arrivals() for hours in self._references)
+        return merge(candles, self._fundings(), *references, key=itemgetter(0))
 
     def content_digest(self) -> str:
         """Name the data that the run rests on: SHA-256 (hex) over every value that `warm_up` and `feed` bring.
@@ -88,6 +103,9 @@ class RecordedMarket:
                     digest.update(part)
             for funding in one.fundings:
                 digest.update(f"{funding.symbol} {funding.time_ms} {funding.rate!r} {funding.mark!r}\n".encode())
+            digest.update(f"{one.open_interest!r}\n".encode() if one.open_interest else b"")
+        for hours in self._references:
+            digest.update(f"{hours.reference} {hours.before!r} {hours.during!r}\n".encode())
         return digest.hexdigest()
 
     def _fundings(self) -> Iterator[tuple[int, tuple[FundingArrived, ...]]]:

@@ -122,11 +122,11 @@ def load_funding(catalogue: Catalogue, symbol: str) -> Series | None:
 
 
 def load_open_interest(catalogue: Catalogue, symbol: str) -> Series | None:
-    """Load open interest (base asset) by time, or None if there is none."""
+    """Load open interest by time, in the base asset and, where the file says it, in USDT; None if there is none."""
     paths = catalogue.files(OPEN_INTEREST, symbol)
     if not paths:
         return None
-    tables = [read_table(path, "timestamp", ("sum_open_interest",)) for path in paths]
+    tables = [read_table(path, "timestamp", ("sum_open_interest",), ("sum_open_interest_value",)) for path in paths]
     times, columns = _joined(tables)
     amount = columns["sum_open_interest"]
     checks = [

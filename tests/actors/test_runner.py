@@ -286,7 +286,7 @@ def test_a_checkpoint_is_kept_every_so_many_events() -> None:
         world.close(minute, BTCUSDT=100.0)
     world.journal.commit()
     seqs = [checkpoint.head.seq for checkpoint in world.journal._checkpoints]
-    assert seqs == [14, 24]
+    assert seqs == [15, 26]
 
 
 def test_a_checkpoint_that_would_not_tell_everything_is_taken_as_soon_as_it_does() -> None:

@@ -13,6 +13,7 @@ from actors.base import EventSourcedActor
 from actors.kernel import Kernel
 from actors.operations import OperationsActor
 from actors.ports import Step
+from actors.scan import ScanActor
 from domain.account import EntriesHalted
 from domain.base import Decider, Input, Issued, Reaction, Recorded, Tell, Timer, plain_decider
 from domain.commands import HaltEntries, OpenAccount, ResumeEntries
@@ -140,7 +141,7 @@ def toys(
     """Put toys in the place of all actors but the operations."""
     kind = type("ScriptedToy", (Toy,), {"script": script or {}, "raises": raises or {}, "armed": armed or {}})
     kinds: dict[str, Any] = dict.fromkeys(("symbol", "account", "position"), kind)
-    monkeypatch.setattr(kernel, "KINDS", {"operations": OperationsActor, **kinds})
+    monkeypatch.setattr(kernel, "KINDS", {"operations": OperationsActor, "scan": ScanActor, **kinds})
     decode = msgspec.msgpack.Decoder(Poke).decode
     monkeypatch.setattr("infra.replay.decode_input", lambda data: _decoded(data, decode))
 

@@ -42,6 +42,8 @@ def _of(info: inspect.Type) -> st.SearchStrategy[Any]:
             return st.lists(_of(item), max_size=3).map(tuple)
         case inspect.TupleType(item_types=items):
             return st.tuples(*map(_of, items))
+        case inspect.DictType(key_type=key, value_type=value):
+            return st.dictionaries(_of(key), _of(value), max_size=3)
         case inspect.UnionType(types=kinds):
             return reduce(lambda one, other: one | other, map(_of, kinds))
         case _:

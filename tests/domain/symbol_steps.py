@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from domain import symbol
+from domain.base import Tell
 from domain.commands import (
     Analyze,
     FollowVirtually,
@@ -19,6 +20,7 @@ from domain.market import (
     CandleArrived,
     HistoryArrived,
 )
+from domain.scanning import STREAM as SCAN
 from domain.strategies import Pass
 from domain.symbol_events import (
     CandleClosed,
@@ -48,6 +50,12 @@ class Told(Scenario):
     def _propose(self, view: Any) -> Any:
         self.views.append(view)
         return self.says
+
+    def when(self, *commands: Any) -> Told:
+        """Leave out what is told to the periodic scan: it hears of every analysis."""
+        super().when(*commands)
+        self.reactions = [r for r in self.reactions if not (isinstance(r, Tell) and r.stream == SCAN)]
+        return self
 
     def analyzed(self, says: object, minute: int) -> Told:
         """Let the minute's candle close and be analysed."""

@@ -24,7 +24,7 @@ from domain.commands import (
 from domain.deal import ExitReason
 from domain.orders import OrderFilled, OrderRequested, Role
 from domain.position import Closed, Entering, Exiting, Flat, Open
-from domain.position_events import FundingSettled, PositionAbandoned, PositionClosed, PositionOpened
+from domain.position_events import ExitRequested, FundingSettled, PositionAbandoned, PositionClosed, PositionOpened
 from domain.values import Side
 from domain.venue import (
     CancelOrder,
@@ -196,6 +196,12 @@ def test_a_part_that_somebody_else_closed_leaves_the_rest_open() -> None:
     assert scenario.when(part).events == [], "the same trade again"
     rest = VenueLiquidated(STREAM, 6_000, Decimal(104), Decimal("1.5"), Decimal(0), "BTCUSDT:8", "EXTERNAL")
     assert scenario.when(rest).one(PositionClosed).reason is ExitReason.EXTERNAL
+
+
+def test_protection_that_somebody_else_took_away_closes_the_position() -> None:
+    scenario = protected().when(VenueCanceled(STOP, 9_000, "CANCELED"))
+    assert scenario.one(ExitRequested).reason is ExitReason.UNPROTECTED
+    assert scenario.one(OrderRequested).role is Role.EXIT
 
 
 def test_funding_enters_the_net_result() -> None:

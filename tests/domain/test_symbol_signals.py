@@ -86,7 +86,7 @@ def test_a_signal_is_raised_and_the_account_is_asked_with_the_signals_own_id() -
     scenario = listed().analyzed(LONG, 1)
     assert scenario.kinds() == ["CandleClosed", "SymbolAnalyzed", "SignalRaised"]
     assert scenario.one(SignalRaised) == SignalRaised(1, 2 * MINUTE_MS, "told", LONG)
-    (_, wish) = scenario.reactions
+    wish = scenario.reactions[-1]
     assert wish == Tell("account:main", Consider("BTCUSDT", 1, f"{STREAM}@5", LONG, CONTRACT, "told"))
 
 

@@ -23,7 +23,7 @@ NEEDS_DATA = {"backtest", "replay"}
 TWO_BASELINES = {"append", "decode", "fold", "kernel", "latency"}
 NAMES = {
     "append", "fold", "kernel", "decode", "ingest", "exchange", "replay", "rebuild", "as_of", "export", "verify",
-    "backtest", "latency", "indicators",
+    "backtest", "latency", "indicators", "analysis",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from domain.base import Input
 from domain.errors import Unavailable
 from domain.market import INTERVALS_MS, MINUTE_MS, Candle, CandleArrived, HistoryArrived, OpenInterestArrived
+from domain.market_view import ReferenceHoursArrived
 from infra.binance.history import CALL_MAX, CANDLES, GAP_MINUTES_MAX, PARALLEL, Held, Loaded, Loader, contiguous, plan
 from infra.binance.wire.market_bodies import OpenInterestPoint
 
@@ -73,13 +74,13 @@ def test_a_cold_symbol_asks_for_every_interval_once_as_of_one_moment() -> None:
 def test_a_warm_symbol_that_misses_nothing_asks_for_nothing() -> None:
     last_ms = NOW_MS - NOW_MS % MINUTE_MS - MINUTE_MS
     past = Past()
-    result, delivered, _ = load(past, [Held("BTCUSDT", last_ms, WARM, open_interest=True)])
+    result, delivered, _ = load(past, [Held("BTCUSDT", last_ms, WARM, open_interest_ms=NOW_MS)])
     assert (result.candle_calls, delivered, past.asked) == (0, [], [])
 
 
 def test_a_gap_is_filled_minute_by_minute_in_the_order_of_time_over_all_symbols() -> None:
     last_ms = NOW_MS - NOW_MS % MINUTE_MS - 3 * MINUTE_MS
-    held = [Held(name, last_ms, WARM, open_interest=True) for name in ("BTCUSDT", "ADAUSDT")]
+    held = [Held(name, last_ms, WARM, open_interest_ms=NOW_MS) for name in ("BTCUSDT", "ADAUSDT")]
     result, delivered, _ = load(Past(), held)
     arrived = [
         (each.candle.open_time_ms - last_ms, each.symbol) for each in delivered if isinstance(each, CandleArrived)
@@ -92,7 +93,7 @@ def test_a_gap_is_filled_minute_by_minute_in_the_order_of_time_over_all_symbols(
 def test_a_long_gap_is_asked_for_in_pieces_and_a_longer_one_is_cut() -> None:
     past = Past()
     last_ms = NOW_MS - NOW_MS % MINUTE_MS - (GAP_MINUTES_MAX + 500) * MINUTE_MS
-    result, delivered, _ = load(past, [Held("BTCUSDT", last_ms, WARM, open_interest=True)])
+    result, delivered, _ = load(past, [Held("BTCUSDT", last_ms, WARM, open_interest_ms=NOW_MS)])
     assert len(delivered) == GAP_MINUTES_MAX
     assert max(limit for _, _, limit in past.asked) == CALL_MAX
     assert result.candle_calls == -(-GAP_MINUTES_MAX // CALL_MAX)
@@ -100,7 +101,7 @@ def test_a_long_gap_is_asked_for_in_pieces_and_a_longer_one_is_cut() -> None:
 
 def test_an_interval_that_failed_last_time_is_asked_for_as_of_what_is_held() -> None:
     last_ms = NOW_MS - NOW_MS % MINUTE_MS - 5 * MINUTE_MS
-    held = Held("BTCUSDT", last_ms, tuple(name for name in WARM if name != "1m"), open_interest=True)
+    held = Held("BTCUSDT", last_ms, tuple(name for name in WARM if name != "1m"), open_interest_ms=NOW_MS)
     asks = plan([held], NOW_MS).asks
     assert [(ask.interval, ask.end_ms, ask.gap) for ask in asks] == [
         ("1m", last_ms + MINUTE_MS, False),
@@ -133,3 +134,19 @@ def test_only_the_newest_candles_without_a_gap_are_used() -> None:
     candles = [Candle(minute * MINUTE_MS, 1.0, 1.0, 1.0, 1.0, 1.0) for minute in (0, 1, 3, 4)]
     assert contiguous(candles, "1m") == tuple(candles[2:])
     assert contiguous([], "1m") == ()
+
+
+def test_the_hours_of_a_reference_are_asked_for_from_the_newest_known_one_on() -> None:
+    hour_ms = 3_600_000
+    now_hour = NOW_MS - NOW_MS % hour_ms
+    known = {"BTCUSDT": 0, "ETHUSDT": now_hour - 2 * hour_ms, "XRPUSDT": now_hour}
+    wanted = plan([], NOW_MS, references=known)
+    assert [(ask.symbol, ask.count) for ask in wanted.references] == [("BTCUSDT", 100), ("ETHUSDT", 2)]
+    delivered: list[Input] = []
+
+    async def deliver(input_: Input) -> None:
+        delivered.append(input_)
+
+    asyncio.run(Loader(Past(), deliver).load(wanted))
+    told = {arrived.reference: arrived.hours for arrived in delivered if isinstance(arrived, ReferenceHoursArrived)}
+    assert [hour[0] for hour in told["ETHUSDT"]] == [now_hour - hour_ms, now_hour]

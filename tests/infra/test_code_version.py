@@ -43,7 +43,7 @@ def written(directory: Path, text: str | bytes, name: str = "mine.py") -> str:
 def test_the_built_in_strategy_is_found_by_name() -> None:
     assert strategy_named("trend") is trend.propose
     assert strategy_sha256("trend") == hashlib.sha256(Path(trend.__file__).read_bytes()).hexdigest()
-    assert set(BUILT_IN) == {"trend"}
+    assert set(BUILT_IN) == {"factors", "hybrid", "ict", "trend"}
 
 
 def test_a_file_of_ones_own_is_a_strategy(tmp_path: Path) -> None:
@@ -94,7 +94,10 @@ def test_a_file_that_is_no_strategy_is_refused_and_says_why(
 @pytest.mark.parametrize("name", ["tremd", "", "mine.txt", "/"])
 def test_an_unknown_name_is_refused_with_what_there_is(name: str) -> None:
     for find in (strategy_named, strategy_sha256):
-        with pytest.raises(InvalidInput, match=r"strategy\.name: expected one of trend, or the path of a \.py file"):
+        with pytest.raises(
+            InvalidInput,
+            match=r"strategy\.name: expected one of factors, ict, hybrid, trend, or the path of a \.py file",
+        ):
             find(name)
 
 

@@ -142,9 +142,11 @@ def test_columns_that_a_file_does_not_have_are_none_and_said(tmp_path: Path) -> 
     assert first == Candle(START_MS, 100.0, 100.5, 99.5, 100.0, 10.0, trades=3)
     assert isinstance(first.trades, int)
     assert second.trades is None
-    assert market.went_without[-1] == (
-        "BTCUSDT 1m: no quote_volume, taker_buy_volume, taker_buy_quote_volume, mark, funding_rate, open_interest"
+    lacking = (
+        "quote_volume, taker_buy_volume, taker_buy_quote_volume, mark, funding_rate, open_interest, depth, agg_trades"
     )
+    assert f"BTCUSDT 1m: no {lacking}" in market.went_without
+    assert market.went_without[-1] == "ETHUSDT: no hourly candles, so the market trend goes without it"
 
 
 # ── what stood beside ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,10 +211,27 @@ def test_warm_up_is_the_last_candles_that_end_where_the_bucket_of_the_start_begi
     write(tmp_path, "klines/1h/BTCUSDT_a.parquet", candles(360, "1h", START_MS - 344 * HOUR_MS))
     start_ms = START_MS + 400 * MINUTE_MS
     found = histories(opened(tmp_path, start_ms=start_ms))
-    assert list(found) == ["1h", "1m"]
-    assert [len(candles) for candles in found.values()] == [300, 300]
+    assert (len(found["1h"]), len(found["1m"])) == (300, 300)
     assert found["1m"][-1].open_time_ms + MINUTE_MS == start_ms
     assert found["1h"][-1].open_time_ms + HOUR_MS == start_ms - start_ms % HOUR_MS
+
+
+def test_warm_up_of_intervals_without_files_is_joined_from_shorter_ones(tmp_path: Path) -> None:
+    write(tmp_path, BTC, candles(500))
+    write(tmp_path, "klines/1h/BTCUSDT_a.parquet", candles(360, "1h", START_MS - 344 * HOUR_MS, price=200.0))
+    start_ms = START_MS + 400 * MINUTE_MS
+    found = histories(opened(tmp_path, start_ms=start_ms))
+    assert list(found) == ["1d", "4h", "1h", "15m", "5m", "1m"]
+    assert (len(found["5m"]), len(found["15m"]), len(found["4h"])) == (80, 26, 87)
+    last = found["5m"][-1]
+    assert last == Candle(start_ms - 5 * MINUTE_MS, 139.5, 140.4, 139.0, 139.9, 405.0 * 5 + 10.0)
+    assert found["4h"][-1].open_time_ms + 4 * HOUR_MS == start_ms - start_ms % (4 * HOUR_MS)
+
+
+def test_a_longer_candle_with_a_hole_ends_the_warm_up_that_is_joined(tmp_path: Path) -> None:
+    write(tmp_path, BTC, cut(candles(60), [*range(17), *range(18, 60)]))
+    history = histories(opened(tmp_path, start_ms=START_MS + 50 * MINUTE_MS))["5m"]
+    assert [(c.open_time_ms - START_MS) // MINUTE_MS for c in history] == [20, 25, 30, 35, 40, 45]
 
 
 def test_warm_up_begins_after_the_last_gap(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_description_says_which_files_are_not_used(tmp_path: Path) -> None:
         write(tmp_path, name, candles(1))
     notes = {(h.kind, h.interval): h.note for h in Catalogue.open(tmp_path).describe()}
     assert notes[("klines", "1m")] == notes[("funding", "")] == ""
-    assert notes[("depth", "")] == "not used yet"
+    assert notes["depth", ""] == "not used: depth/BTCUSDT_a.parquet"
     assert notes[("klines", "30m")].startswith("not used: the interval is not one of")
 
 

@@ -1,0 +1,18 @@
+"""The actor of the periodic scan's stream: `scan:main`."""
+
+from __future__ import annotations
+
+from actors.base import EventSourcedActor
+from domain import scanning
+from domain.base import Decider
+from domain.config import Config
+from domain.strategies import Strategy
+
+
+class ScanActor(EventSourcedActor):
+    """Runs `domain/scanning.py`."""
+
+    @classmethod
+    def decider_for(cls, config: Config, strategy: Strategy) -> Decider[scanning.Scanning]:  # noqa: ARG003
+        """Give the rules under these settings."""
+        return scanning.decider(config)

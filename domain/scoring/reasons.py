@@ -1,0 +1,25 @@
+"""Every reason why an analysis is not Prime, or a Prime is not published. The codes are stable: stores hold them."""
+
+REASONS: dict[str, str] = {
+    "HISTORY_TOO_SHORT": "fewer closed 1h or 4h bars than the contract's maturity class needs",
+    "NO_DIRECTION": "no directional factor has a value",
+    "NEUTRAL": "the directional factors cancel out exactly",
+    "STRENGTH_BELOW_PRIME": "the strength is below the Prime strength (calibrated, or --min-score)",
+    "F_VETO": "price has run far ahead of funds: F along the side is below -70",
+    "NO_LEVELS": "prices stand still, so there is no distance to put a stop at",
+    "DATA_QUALITY_LOW": "gate 1: candles were missing, late, out of order or did not match",
+    "EV_NOT_POSITIVE": "gate 2: the expected value net of fees, slippage and expected funding is not positive",
+    "STOP_TOO_CLOSE": "gate 2: the stop is nearer than four round trips' costs",
+    "IMPACT_TOO_HIGH": "gate 3: sweeping the book would move the price too far, or the book is too thin",
+    "SPREAD_TOO_WIDE": "gate 3: the spread is too wide",
+    "BOOK_IMBALANCED": "gate 3: one side of the book outweighs the other too much",
+    "NO_ROOM": "gate 3: the extreme of the last 72 hours is too near on the side of the profit",
+    "NO_DEPTH": "gate 3: no book is known, and the settings require one",
+    "PROBABILITY_TOO_LOW": "gate 4: P of the side is below what the contract's maturity class needs",
+    "GATE_COOLDOWN": "a gate that has closed stays shut for the cooldown",
+    "UNCONFIRMED": "publication: not yet enough of the last closed 15m bars say the same",
+    "PUBLICATION_COOLDOWN": "publication: the last one of this symbol is too recent",
+    "UNCHANGED": "publication: this side has been published and still holds",
+    "BETWEEN_BARS": "publication: states change only when a 15m bar closes",
+    "CONFLICT": "strategy hybrid: its two parts see opposite sides",
+}

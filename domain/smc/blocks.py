@@ -1,0 +1,165 @@
+"""Order blocks: where a strong candle left from, how good the zone is, and how it wears out.
+
+Two readings stand side by side, as they did in the old program. `Blocks` are zones behind confirmed strong candles,
+with quality and decay; the confidence of the `ict` strategy measures the distance to the nearest. `Retested` counts
+zones of the plainer pattern that price has come back to; that count is a feature.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from domain.smc.bars import Bar, Tail
+
+HOUR_MS = 3_600_000
+FRESH_MS = 48 * HOUR_MS
+WORN_MS = 72 * HOUR_MS
+TESTS_MAX = 3
+KEPT_BLOCKS = 20
+
+_BODY_MIN, _AMOUNT_MIN, _HEIGHT_MIN = 0.70, 1.5, 0.005
+_CONFIRMING = 3
+_FULL_REJECTION = 0.05
+
+_RETEST_FROM, _RETEST_TO, _COUNTED_BARS = 2, 19, 50
+
+
+class OrderBlock(msgspec.Struct, gc=False, array_like=True):
+    """A zone [low, high] in ln(price): `side` +1 where price left upward, -1 where it left downward.
+
+    `created_ms` is the close of its candle, `quality` 0 … 1. `tests` counts how often price came back into the zone,
+    `inside` says whether the newest bar touches it.
+    """
+
+    side: int
+    created_ms: int
+    low: float
+    high: float
+    quality: float
+    inside: bool = False
+    tests: int = 0
+
+    @property
+    def level(self) -> float:
+        """The middle of the zone, ln(price)."""
+        return (self.low + self.high) / 2.0
+
+    def decay(self, now_ms: int) -> float:
+        """What is left of the block at `now_ms`, 0 … 1: by time and by tests."""
+        return time_decay(now_ms - self.created_ms) * wear(self.tests)
+
+    def broken_by(self, bar: Bar) -> bool:
+        """Say whether a bar closed beyond the far end: then the block holds nothing any more."""
+        return bar.close < self.low if self.side > 0 else bar.close > self.high
+
+
+class Blocks(msgspec.Struct, array_like=True):
+    """The newest order blocks of one frame that still hold, oldest first, at most `KEPT_BLOCKS`."""
+
+    held: list[OrderBlock] = msgspec.field(default_factory=list[OrderBlock])
+
+    def update(self, tail: Tail, interval_ms: int) -> None:
+        """Take the newest bar: test, break and forget blocks, then add the one that it confirms."""
+        bar = tail.bars[-1]
+        now_ms = bar.open_ms + interval_ms
+        if self.held:
+            self.held = [block for block in self.held if _holds(block, bar, now_ms)]
+        if tail.unbroken(_CONFIRMING + 1, interval_ms):
+            block = _confirmed(tail, interval_ms)
+            if block is not None:
+                self.held.append(block)
+                del self.held[:-KEPT_BLOCKS]
+
+    def nearest(self, side: int, level: float) -> OrderBlock | None:
+        """Give the block of one side whose middle is nearest to ln(price) `level`; the newer of two equals."""
+        own = [block for block in reversed(self.held) if block.side == side]
+        return min(own, key=lambda block: abs(level - block.level), default=None)
+
+
+class Candidate(msgspec.Struct, gc=False, array_like=True):
+    """A plain block that waits for its retest: bar number, zone in ln(price), and whether price came back."""
+
+    at: int
+    low: float
+    high: float
+    verified: bool = False
+
+
+class Retested(msgspec.Struct, array_like=True):
+    """Counts the plain blocks of the latest 50 bars that price came back to (the feature `order_blocks_count`).
+
+    Bullish: a falling candle below the five lows before it, and the next bar rises above it; bearish mirrored. The
+    zone is the whole candle; a retest is any overlap from the second to the 19th bar after it.
+    """
+
+    candidates: list[Candidate] = msgspec.field(default_factory=list[Candidate])
+    count: int = 0
+
+    def update(self, tail: Tail, interval_ms: int) -> None:
+        """Take the newest bar: verify, forget, and find a candidate in the bar before it."""
+        if self.candidates:
+            bar, seen = tail.bars[-1], tail.seen
+            self.candidates = [one for one in self.candidates if _awaited(one, bar, seen - one.at)]
+            self.count = sum(one.verified for one in self.candidates)
+        if len(tail.bars) >= 7 and tail.unbroken(2, interval_ms) and _is_plain_block(tail):
+            block = tail.bars[-2]
+            self.candidates.append(Candidate(tail.seen - 1, block.low, block.high))
+
+
+def time_decay(age_ms: int) -> float:
+    """Give 1 up to 48 h, then a straight line to 0 at 72 h (the old program's v3.19)."""
+    return min(1.0, max(0.0, (WORN_MS - age_ms) / (WORN_MS - FRESH_MS)))
+
+
+def wear(tests: int) -> float:
+    """Give 1, 0.8, 0.6 for none, one and two tests, and 0 from the third on (the old program's v3.11)."""
+    return 0.0 if tests >= TESTS_MAX else 1.0 - 0.2 * tests
+
+
+def quality_of(amount_ratio: float, body: float, rejection: float) -> float:
+    """Weigh a block: amount (multiple of its 20-bar mean), body (share of range), rejection (ln distance it left)."""
+    return 0.3 * min(amount_ratio / 3.0, 1.0) + 0.3 * body + 0.4 * min(rejection / _FULL_REJECTION, 1.0)
+
+
+def _holds(block: OrderBlock, bar: Bar, now_ms: int) -> bool:
+    inside = bar.low <= block.high and bar.high >= block.low
+    block.tests += inside and not block.inside
+    block.inside = inside
+    worn = block.tests >= TESTS_MAX or now_ms - block.created_ms >= WORN_MS
+    return not worn and not block.broken_by(bar)
+
+
+def _confirmed(tail: Tail, interval_ms: int) -> OrderBlock | None:
+    """Give the block behind the strong bar three bars ago, if two of the three closes since went beyond its close."""
+    bar = tail.bars[-1 - _CONFIRMING]
+    side, body = bar.side, bar.body
+    if side == 0 or body < _BODY_MIN:
+        return None
+    ratio = tail.share_of_mean(_CONFIRMING)
+    if ratio < _AMOUNT_MIN:
+        return None
+    low, high = (bar.low, bar.open) if side > 0 else (bar.open, bar.high)
+    if high - low < _HEIGHT_MIN * (bar.high - bar.low):
+        return None
+    beyond = [side * (close - bar.close) for close in tail.closes[-_CONFIRMING:]]
+    if sum(distance > 0.0 for distance in beyond) < 2:
+        return None
+    newest = tail.bars[-1]
+    inside = newest.low <= high and newest.high >= low
+    block = OrderBlock(side, bar.open_ms + interval_ms, low, high, quality_of(ratio, body, max(beyond)), inside)
+    return None if block.broken_by(newest) else block
+
+
+def _is_plain_block(tail: Tail) -> bool:
+    block, after = tail.bars[-2], tail.bars[-1]
+    if block.side < 0:
+        return after.high > block.high and block.low < min(tail.lows[-7:-2])
+    if block.side > 0:
+        return after.low < block.low and block.high > max(tail.highs[-7:-2])
+    return False
+
+
+def _awaited(one: Candidate, bar: Bar, age: int) -> bool:
+    if not one.verified and _RETEST_FROM <= age <= _RETEST_TO:
+        one.verified = bar.low <= one.high and bar.high >= one.low
+    return age < _COUNTED_BARS and (one.verified or age < _RETEST_TO)

@@ -1,0 +1,146 @@
+"""Swing points, the structure code that they make, and the breaks of structure (BOS, CHoCH)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from domain.smc.bars import Bar, Tail
+
+REACH = 5
+"""A swing stands out from this many bars on either side, so it is known as many bars later."""
+
+_KEPT_SWINGS = 3
+
+BreakKind: TypeAlias = Literal["BOS", "CHOCH"]
+
+
+class Swing(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A confirmed swing point: the number of its bar, its open time, and ln of its price."""
+
+    at: int
+    open_ms: int
+    level: float
+
+    @property
+    def known_at(self) -> int:
+        """Number of the bar at whose close it became known."""
+        return self.at + REACH
+
+
+class Break(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The first bar beyond a swing: `BOS` goes on with the trend of structure, `CHOCH` turns it.
+
+    `side` is +1 upward, -1 downward; `level` is ln of the swing's price, `strength` how far beyond (ln) the bar went.
+    """
+
+    kind: BreakKind
+    side: int
+    level: float
+    strength: float
+    open_ms: int
+
+
+class Swings(msgspec.Struct, array_like=True):
+    """The newest swing highs and lows (three each, oldest first), and what they say.
+
+    `code` is +1 if these highs and lows all rise, -1 if all fall, else 0; it needs two of each. `high_taken` and
+    `low_taken` are the numbers of the swings that were broken last: a level breaks once.
+    """
+
+    highs: list[Swing] = msgspec.field(default_factory=list[Swing])
+    lows: list[Swing] = msgspec.field(default_factory=list[Swing])
+    code: int = 0
+    high_taken: int = -1
+    low_taken: int = -1
+    last_break: Break | None = None
+
+    def update(self, tail: Tail, trend: int) -> Break | None:
+        """Take the newest bar of the tail: give the break that it makes, and learn the swing that it confirms.
+
+        `trend` is the structure trend of the closes before this bar: what the break goes on with, or turns.
+        """
+        found = self._break(tail.bars[-1], trend)
+        if len(tail.bars) > 2 * REACH:
+            self._learn(tail)
+        return found
+
+    def high_before(self, bars_ago: int, seen: int) -> float | None:
+        """Give ln of the last swing high that was known `bars_ago` bars before bar number `seen`, None if none."""
+        return _known(self.highs, seen - bars_ago)
+
+    def low_before(self, bars_ago: int, seen: int) -> float | None:
+        """Give ln of the last swing low that was known `bars_ago` bars before bar number `seen`, None if none."""
+        return _known(self.lows, seen - bars_ago)
+
+    def _learn(self, tail: Tail) -> None:
+        highs, lows, pivot = tail.highs, tail.lows, tail.bars[-1 - REACH]
+        high, low, changed = pivot.high, pivot.low, False
+        if high > max(highs[-REACH:]) and high > max(highs[-1 - 2 * REACH : -1 - REACH]):
+            _remember(self.highs, Swing(tail.seen - REACH, pivot.open_ms, high))
+            changed = True
+        if low < min(lows[-REACH:]) and low < min(lows[-1 - 2 * REACH : -1 - REACH]):
+            _remember(self.lows, Swing(tail.seen - REACH, pivot.open_ms, low))
+            changed = True
+        if changed:
+            self.code = structure_code([swing.level for swing in self.highs], [swing.level for swing in self.lows])
+
+    def _break(self, bar: Bar, trend: int) -> Break | None:
+        high = self.highs[-1] if self.highs and self.highs[-1].at != self.high_taken else None
+        low = self.lows[-1] if self.lows and self.lows[-1].at != self.low_taken else None
+        over = bar.high - high.level if high is not None and bar.high > high.level else 0.0
+        under = low.level - bar.low if low is not None and bar.low < low.level else 0.0
+        if high is not None and over > 0.0:
+            self.high_taken = high.at
+        if low is not None and under > 0.0:
+            self.low_taken = low.at
+        kind, side = break_of(trend, over, under)
+        if kind is None:
+            return None
+        taken = high if side > 0 else low
+        assert taken is not None
+        self.last_break = Break(kind, side, taken.level, over if side > 0 else under, bar.open_ms)
+        return self.last_break
+
+
+def structure_code(highs: list[float], lows: list[float]) -> int:
+    """Give +1 if the last three (or two) swing highs and lows strictly rise, -1 if they fall, 0 otherwise."""
+    if len(highs) < 2 or len(lows) < 2:
+        return 0
+    steps = [after - before for levels in (highs, lows) for before, after in pairwise(levels)]
+    if min(steps) > 0.0:
+        return 1
+    return -1 if max(steps) < 0.0 else 0
+
+
+def break_of(trend: int, over: float, under: float) -> tuple[BreakKind | None, int]:
+    """Name the break of a bar that went `over` the last swing high and `under` the last swing low (0: it did not).
+
+    | trend   | over the swing high   | under the swing low     | both               |
+    |---------|-----------------------|-------------------------|--------------------|
+    | +1      | BOS up: continuation  | CHOCH down: reversal    | BOS up             |
+    | -1      | CHOCH up: reversal    | BOS down: continuation  | BOS down           |
+    | 0       | BOS up: breakout      | BOS down: breakout      | the farther, if any |
+
+    The last cell repairs the old table, which called every such bar bullish.
+    """
+    both = over > 0.0 and under > 0.0
+    side = (both and trend) or (over > under) - (over < under)
+    if side == 0:
+        return None, 0
+    return "CHOCH" if side == -trend else "BOS", side
+
+
+def _remember(swings: list[Swing], swing: Swing) -> None:
+    swings.append(swing)
+    if len(swings) > _KEPT_SWINGS:
+        del swings[0]
+
+
+def _known(swings: list[Swing], at: int) -> float | None:
+    for swing in reversed(swings):
+        if swing.known_at <= at:
+            return swing.level
+    return None
