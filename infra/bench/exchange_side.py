@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection, serve
 
+from infra.exchange.heap import keep_freed_memory
 from infra.exchange.market_clock import MarketClock
 from infra.exchange.ports import ApiError
 from infra.exchange.server import ExchangeServer
@@ -59,6 +60,7 @@ class Simulator:
     """
 
     def __init__(self, symbols: int, rules: Rules, speed: float = 1.0) -> None:
+        keep_freed_memory()
         now_ms = time.time_ns() // 1_000_000
         if speed < _SLOWEST:
             now_ms, speed = now_ms // _CLOSE_MS * _CLOSE_MS - _BEFORE_MS, _SLOWEST

@@ -69,7 +69,9 @@ def _cold(name: str, latency_ms: int, context: BenchContext) -> Measure:
         seconds = _started(exchange, url, symbols)
         booked: Booked = exchange.ask(None)
     _require_within_limits(booked)
-    context.say(f"{name}: {booked.weight} weight, {booked.busiest_minute} in the busiest minute, {latency_ms} ms a call.")
+    context.say(
+        f"{name}: {booked.weight} weight, {booked.busiest_minute} in the busiest minute, {latency_ms} ms a call."
+    )
     return beside(name, seconds, UNIT, BOUND, _bound_s(booked))
 
 
