@@ -44,7 +44,7 @@ class Served(NamedTuple):
 
 
 class Booked(NamedTuple):
-    """What clients asked for since the last look: weight in all and in the busiest sliding minute, calls for candles."""
+    """What clients asked for since the last look: weight in all and in the busiest sliding minute, calls of klines."""
 
     weight: int
     busiest_minute: int
@@ -56,7 +56,7 @@ class Simulator:
     """The simulated exchange.
 
     `told(speed)` sets the market's pace and gives its time; `told(NEAR_THE_CLOSE)` lets it leap to shortly before the
-    next 5m candle closes; `told(None)` gives what was `Booked`. With `speed` 0 the market begins near a close, and stands.
+    next 5m candle closes; `told(None)` gives what was `Booked`. With `speed` 0 it stands, near a close.
     """
 
     def __init__(self, symbols: int, rules: Rules, speed: float = 1.0) -> None:
