@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection, serve
 
+from infra.exchange.heap import keep_freed_memory
 from infra.exchange.market_clock import MarketClock
 from infra.exchange.ports import ApiError
 from infra.exchange.server import ExchangeServer
@@ -43,7 +44,7 @@ class Served(NamedTuple):
 
 
 class Booked(NamedTuple):
-    """What clients asked for since the last look: weight in all and in the busiest sliding minute, calls for candles."""
+    """What clients asked for since the last look: weight in all and in the busiest sliding minute, calls of klines."""
 
     weight: int
     busiest_minute: int
@@ -55,10 +56,11 @@ class Simulator:
     """The simulated exchange.
 
     `told(speed)` sets the market's pace and gives its time; `told(NEAR_THE_CLOSE)` lets it leap to shortly before the
-    next 5m candle closes; `told(None)` gives what was `Booked`. With `speed` 0 the market begins near a close, and stands.
+    next 5m candle closes; `told(None)` gives what was `Booked`. With `speed` 0 it stands, near a close.
     """
 
     def __init__(self, symbols: int, rules: Rules, speed: float = 1.0) -> None:
+        keep_freed_memory()
         now_ms = time.time_ns() // 1_000_000
         if speed < _SLOWEST:
             now_ms, speed = now_ms // _CLOSE_MS * _CLOSE_MS - _BEFORE_MS, _SLOWEST

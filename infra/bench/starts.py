@@ -1,9 +1,9 @@
-"""`cold_start` and `warm_start`: seconds until every symbol was analysed, over an exchange whose every answer takes long.
+"""`cold_start` and `warm_start`: seconds until every symbol was analysed, over an exchange whose answers take long.
 
 The whole system starts (store, kernel, adapter, streams) against the simulator. Cold, it has no history: it finds the
 universe, loads six intervals and open interest of every symbol, and analyses them at the close of the next 5m candle.
 Warm, it comes back within the same minute: nothing is missing, so nothing is asked for. So that the wait for the close
-of a candle is not what is measured, the market stands still until all histories are there, half a second before a close.
+of a candle is not what is measured, the market stands still, half a second before one, until all histories are there.
 
 The baseline is the weight limit's own bound: what was asked for over 2,400 a minute, in seconds. The bench fails if the
 exchange refused a call, or if any sliding minute took more than 90 % of the limit.
@@ -69,7 +69,9 @@ def _cold(name: str, latency_ms: int, context: BenchContext) -> Measure:
         seconds = _started(exchange, url, symbols)
         booked: Booked = exchange.ask(None)
     _require_within_limits(booked)
-    context.say(f"{name}: {booked.weight} weight, {booked.busiest_minute} in the busiest minute, {latency_ms} ms a call.")
+    context.say(
+        f"{name}: {booked.weight} weight, {booked.busiest_minute} in the busiest minute, {latency_ms} ms a call."
+    )
     return beside(name, seconds, UNIT, BOUND, _bound_s(booked))
 
 
@@ -91,7 +93,7 @@ def _require_within_limits(booked: Booked) -> None:
     _require(booked.busiest_minute <= most, f"{booked.busiest_minute} of weight in a minute, more than {most:g}")
 
 
-def _require(holds: bool, found: str) -> None:  # noqa: FBT001 - a condition, not a switch
+def _require(holds: bool, found: str) -> None:
     if not holds:
         raise AssertionError(f"A start has to keep to the rules: {found}.")
 

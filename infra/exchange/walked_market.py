@@ -28,6 +28,7 @@ _WALKS_KEPT = 2_048
 _QUIET_MINUTES_MAX = 5
 """After so many minutes without a trade, the last price is the close of then, whenever it was."""
 _DAY_MINUTES = 1_440
+_MINUTES_SHARED_MAX = 32
 _TWO_DAYS_KEPT = 512
 _MINUTES_AT_ONCE = 200_000
 """Below that, marks of scattered moments are read from one stretch of minutes."""
@@ -183,6 +184,13 @@ class WalkedMarket:
 
     def _read_two_days(self, row: int, first: int) -> Bars:
         return self._minutes.bars(row, first, first + 2 * _DAY_MINUTES)
+
+    def closed_minutes(self, symbol: str, first: int, end: int) -> list[Bar]:
+        """Give the 1m candles of [first, end): few ones as all contracts share them, many computed at once."""
+        row = self.row[symbol]
+        if end - first <= _MINUTES_SHARED_MAX:
+            return [self._minutes.minute(row, minute) for minute in range(first, end)]
+        return rows_of(self._minutes.bars(row, first, end), 0, range(first * MINUTE_MS, end * MINUTE_MS, MINUTE_MS))
 
     def minute(self, symbol: str, minute: int) -> Bar:
         """Give a closed 1m candle."""
