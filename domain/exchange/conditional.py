@@ -197,7 +197,7 @@ def advance(world: World, now_ms: int) -> None:
 def watch(world: World, contract: Contract, now_ms: int) -> None:
     """Trigger what the prices of now have reached, in the order in which it was placed."""
     for algo in list(contract.algos.values()):
-        if algo.algo_id in contract.algos and _reached(contract, algo):
+        if _reached(contract, algo):
             _trigger(world, contract, algo, now_ms)
 
 

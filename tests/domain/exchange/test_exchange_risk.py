@@ -238,9 +238,18 @@ def test_the_worst_position_goes_first_and_the_rest_stays_if_it_can() -> None:
     floor.market(BUY, 1, symbol=ETH)
     floor.book([(790, 5)], [(791, 5)])
     floor.mark("708")
-    assert floor.leg().amount == 0
-    assert floor.leg(symbol=ETH).amount in (0, 1)
-    assert floor.wallet() >= 0
+    assert (floor.leg().amount, floor.leg(symbol=ETH).amount) == (0, 1)
+    assert floor.wallet() == 300 - d("1.001") - 211 - d("9.875")  # fees, loss at 790, liquidation fee of 1.25 %
+    assert floor.exchange.world.insurance == d("9.875")
+
+
+def test_who_holds_nothing_any_more_is_no_holder(floor: Floor) -> None:
+    floor.market(BUY, 1)
+    assert list(floor.exchange.contract(BTC).holders) == ["a"]
+    floor.market(SELL, 1)
+    floor.exchange.drain()
+    floor.exchange.settle_funding(BTC, NOW)
+    assert floor.facts(AccountChanged) == []
 
 
 def test_open_interest_counts_the_long_side(floor: Floor) -> None:

@@ -167,6 +167,18 @@ def test_hedge_legs_are_independent(floor: Floor) -> None:
     assert (floor.leg(side=LONG).amount, floor.leg(side=SHORT).amount) == (d("0.5"), d("-0.5"))
 
 
+def test_closing_orders_of_one_leg_outlive_the_other_leg(floor: Floor) -> None:
+    floor.exchange.set_position_mode("a", NOW, hedge=True)
+    floor.market(BUY, 1, position_side=LONG)
+    floor.market(SELL, "0.5", position_side=SHORT)
+    closing = floor.limit(BUY, "0.5", 990, position_side=SHORT)
+    floor.limit(SELL, 1, 1010, position_side=LONG)
+    floor.market(SELL, "0.4", position_side=LONG)
+    assert closing.status == "NEW"
+    floor.printed(980, 5, sold=True)
+    assert (closing.status, floor.leg(side=SHORT).amount) == ("FILLED", 0)
+
+
 def test_an_order_test_changes_nothing(floor: Floor) -> None:
     wish = NewOrder(symbol=BTC, side=BUY, kind=Kind.MARKET, quantity=d(1))
     floor.exchange.check("a", wish, NOW)
