@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.exchange.exchange import Exchange
 from domain.exchange.facts import Fact, Liquidated, Traded
@@ -105,14 +106,21 @@ class Floor:
             for trade in self._market.prints(symbol, one.seen_ms, until):
                 self.exchange.on_print(trade)
             one.seen_ms = until
+            if until % _HOUR_MS == 0 and self._funded(symbol, until):
+                self._settle_funding(symbol, until)
             if until % MINUTE_MS == 0 or until == now_ms:
                 self.exchange.on_mark(self._market.mark(symbol, until))
-            if until % _HOUR_MS == 0 and self._funded(symbol, until):
-                self.exchange.settle_funding(symbol, until)
         last_ms, _, _ = self._market.last(symbol, now_ms)
         if last_ms != one.shown_last_ms or now_ms - one.booked_ms >= _BOOK_AGE_MS_MAX:
             one.shown_last_ms, one.booked_ms = last_ms, now_ms
             self._book(symbol, now_ms)
+
+    def _settle_funding(self, symbol: str, time_ms: int) -> None:
+        """Pay at the rate that was announced for this moment; from now on marks announce the next one."""
+        ((_, rate, _),) = self._market.fundings(symbol, (time_ms,))
+        due = replace(self._market.mark(symbol, time_ms), funding_rate=Decimal(f"{rate:.8f}"))
+        self.exchange.on_mark(due)
+        self.exchange.settle_funding(symbol, time_ms)
 
     def _funded(self, symbol: str, time_ms: int) -> bool:
         hours = self._market.listings[self._market.row[symbol]].funding_interval_hours

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from domain.market import MINUTE_MS
-from infra.exchange.bar import DAY_MS, Bar
+from infra.exchange.bar import Bar
 from infra.exchange.board import Board
 from infra.exchange.walk import TRADE_IDS_A_MINUTE
 
-_DAY_MINUTES = DAY_MS // MINUTE_MS
 _KEPT = 1_024
 
 
@@ -18,11 +17,7 @@ class RollingDay:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._closed = lru_cache(_KEPT)(self._read)
-
-    def _read(self, symbol: str, minute: int) -> Bar | None:
-        first_ms = (minute - _DAY_MINUTES + 1) * MINUTE_MS
-        return self._board.market.stretch(symbol, first_ms, minute * MINUTE_MS)
+        self._closed = lru_cache(_KEPT)(board.market.day_until)
 
     def of(self, symbol: str) -> Bar:
         """Give the day as one candle."""

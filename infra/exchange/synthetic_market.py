@@ -19,7 +19,7 @@ from infra.market.contracts import contracts
 
 DEFAULT_SYMBOLS = 300
 _BLOCK_MINUTES = 8
-_BLOCKS_KEPT = 8
+_BLOCKS_KEPT = 16
 _WINDOW_HOURS = 512
 _HOUR_WINDOWS_KEPT = 2_048
 """1h candles of 2 048 windows are 75 MB at most: what a cold start of several hundred symbols asks for twice."""

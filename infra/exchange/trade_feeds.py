@@ -40,28 +40,25 @@ class KlineFeed(Feed):
         if (minute, count) == self._shown or count == 0:
             return ()
         self._shown = (minute, count)
-        self._advance(minute)
+        self._advance(minute, now_ms)
         bar = walk.partial(count)
         return (self._written(now_ms, bar if self._base is None else self._base.then(bar), minute, closed=False),)
 
     def closing(self, now_ms: int) -> Iterable[bytes]:
         """Close every candle that ended by now: a fast market may end several in one step."""
-        frames: list[bytes] = []
-        while self.closes_ms <= now_ms:
-            last = self.closes_ms // MINUTE_MS
-            self._advance(last)
-            if self._base is not None:
-                frames.append(self._written(now_ms, self._base, last - 1, closed=True))
-            self._open_ms, self._base = self.closes_ms, None
-            self.closes_ms = next_open(self._interval, self._open_ms)
-        return frames
+        return self._advance(now_ms // MINUTE_MS, now_ms) if self.closes_ms <= now_ms else ()
 
-    def _advance(self, minute: int) -> None:
-        """Fold the minutes that closed since into the candle."""
-        while self._minute < minute:
-            bar = self._market.minute(self._symbol, self._minute)
+    def _advance(self, minute: int, now_ms: int) -> list[bytes]:
+        """Fold the minutes that closed since into candles, and give the pushes of those that end with one."""
+        frames: list[bytes] = []
+        for bar in self._market.closed_minutes(self._symbol, self._minute, minute):
             self._base = bar if self._base is None else self._base.then(bar)
             self._minute += 1
+            if self._minute * MINUTE_MS == self.closes_ms:
+                frames.append(self._written(now_ms, self._base, self._minute - 1, closed=True))
+                self._open_ms, self._base = self.closes_ms, None
+                self.closes_ms = next_open(self._interval, self._open_ms)
+        return frames
 
     def _written(self, now_ms: int, bar: Bar, minute: int, *, closed: bool) -> bytes:
         board, row, open_ms = self._board, self._row, self._open_ms

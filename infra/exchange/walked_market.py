@@ -27,6 +27,9 @@ HOUR_MINUTES = 60
 _WALKS_KEPT = 2_048
 _QUIET_MINUTES_MAX = 5
 """After so many minutes without a trade, the last price is the close of then, whenever it was."""
+_DAY_MINUTES = 1_440
+_MINUTES_SHARED_MAX = 32
+_TWO_DAYS_KEPT = 512
 _MINUTES_AT_ONCE = 200_000
 """Below that, marks of scattered moments are read from one stretch of minutes."""
 
@@ -84,6 +87,7 @@ class WalkedMarket:
         self._funding_ms = np.array([[one.funding_interval_hours * 3_600_000] for one in self.listings], np.int64)
         self._walk = lru_cache(_WALKS_KEPT)(self._drawn)
         self._marks = lru_cache(8)(self._marked)
+        self._two_days = lru_cache(_TWO_DAYS_KEPT)(self._read_two_days)
 
     # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -150,14 +154,43 @@ class WalkedMarket:
         from_ms = max(from_ms, listed)
         return self._closed(row, [from_ms], until_ms, listed)[0] if from_ms < until_ms else None
 
+    def day_until(self, symbol: str, minute: int) -> Bar | None:
+        """Fold the 1,439 closed minutes before `minute`, as far as the contract was listed; None if there are none.
+
+        They are cut from two days that are kept: a rolling day is asked for every minute, of every contract.
+        """
+        row = self.row[symbol]
+        origin = (minute // _DAY_MINUTES - 1) * _DAY_MINUTES
+        first = max(minute - _DAY_MINUTES + 1, -(-self.listings[row].onboard_ms // MINUTE_MS))
+        if first >= minute:
+            return None
+        held = self._two_days(row, origin)
+        part = slice(first - origin, minute - origin)
+        traded = held.traded
+        columns = (traded.lots, traded.quote, traded.taker_lots, traded.taker_quote, traded.trades)
+        return Bar(
+            first * MINUTE_MS,
+            int(held.open[0, part.start]),
+            int(held.high[0, part].max()),
+            int(held.low[0, part].min()),
+            int(held.close[0, part.stop - 1]),
+            *(int(column[0, part].sum()) for column in columns),
+        )
+
     def running(self, symbol: str, now_ms: int) -> Bar:
         """Give the minute that runs, as far as it went."""
         row, opened_ms = self.row[symbol], now_ms // MINUTE_MS * MINUTE_MS
         return self._running(row, opened_ms, opened_ms, now_ms)[0]
 
-    def whole(self, row: int, interval: str, open_ms: int) -> Bar:
-        """Give one closed candle."""
-        return self._closed(row, [open_ms], next_open(interval, open_ms), self.listings[row].onboard_ms)[0]
+    def _read_two_days(self, row: int, first: int) -> Bars:
+        return self._minutes.bars(row, first, first + 2 * _DAY_MINUTES)
+
+    def closed_minutes(self, symbol: str, first: int, end: int) -> list[Bar]:
+        """Give the 1m candles of [first, end): few ones as all contracts share them, many computed at once."""
+        row = self.row[symbol]
+        if end - first <= _MINUTES_SHARED_MAX:
+            return [self._minutes.minute(row, minute) for minute in range(first, end)]
+        return rows_of(self._minutes.bars(row, first, end), 0, range(first * MINUTE_MS, end * MINUTE_MS, MINUTE_MS))
 
     def minute(self, symbol: str, minute: int) -> Bar:
         """Give a closed 1m candle."""

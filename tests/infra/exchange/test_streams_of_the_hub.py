@@ -322,3 +322,14 @@ def test_a_frame_may_break_off_and_the_connection_with_it() -> None:
     assert client.close_code == 0
     whole = sum(len(framed(payload)) for _, payload in socket.frames())
     assert whole < len(socket.raw)
+
+
+def test_a_market_that_was_held_up_closes_every_candle_all_the_same() -> None:
+    rig = Rig(speed=600.0)
+    _, socket = rig.listen(MARKET, "ethusdt@kline_1m", "ethusdt@kline_5m", combined=True)
+    rig.pass_(30, step_s=30.0)  # five hours in one step
+    frames = [frame["data"]["k"] for frame in socket.texts()]
+    for interval, length_ms in (("1m", 60_000), ("5m", 300_000)):
+        opened = [k["t"] for k in frames if k["x"] and k["i"] == interval]
+        assert opened == list(range(opened[0], opened[0] + len(opened) * length_ms, length_ms))
+        assert len(opened) * length_ms >= 5 * 3_600_000 - length_ms

@@ -139,3 +139,17 @@ def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
 def test_no_contract_at_all_is_refused() -> None:
     with pytest.raises(InvalidInput, match="--symbols"):
         synthetic_market(1, 0, NOW_MS)
+
+
+@settings(max_examples=10, deadline=None)
+@given(symbols, moments)
+def test_a_rolling_day_is_the_sum_of_its_minutes(symbol: str, at_ms: int) -> None:
+    minute = at_ms // 60_000
+    day = MARKET.day_until(symbol, minute)
+    assert day is not None
+    assert day == MARKET.stretch(symbol, (minute - 1_439) * 60_000, minute * 60_000)
+
+
+def test_a_contract_listed_this_minute_has_no_day_yet() -> None:
+    newest = MARKET.listings[-1]
+    assert MARKET.day_until(newest.symbol, newest.onboard_ms // 60_000) is None
