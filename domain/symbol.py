@@ -201,7 +201,7 @@ def _found(state: SymbolState, event: CandleRejected | CandleGapFound) -> None:
             facts.found(at_ms, 0, int(late), int(not late))
         case CandleGapFound(first_ms, last_ms):
             facts.gaps, facts.last_gap_ms = facts.gaps + 1, last_ms
-            facts.found(last_ms + base_ms, (last_ms - first_ms) // base_ms + 1, 0, 0)
+            facts.found(last_ms + 2 * base_ms, (last_ms - first_ms) // base_ms + 1, 0, 0)  # as the next one closes
 
 
 def _learn(state: SymbolState, event: HistoryLoaded | OpenInterestLoaded | MarketSeen) -> None:
@@ -227,7 +227,7 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
             if not facts.attached and len(state.closed) == 1 and config.strategy.analysis_interval not in state.closed:
                 return ()
             return _candle_closed(state, candle, config)
-        case SymbolAnalyzed():
+        case SymbolAnalyzed() if facts.instrument is not None:  # who is listed is counted
             report = ReportAnalysis(row_of(facts.symbol, event), state.frames.held, facts.candles)
             return (Tell(SCAN, report),)
         case SymbolListed():

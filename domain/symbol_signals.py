@@ -28,6 +28,9 @@ from domain.strategies import Pass, Proposal, Strategy, View
 from domain.symbol_events import SignalDeclined, SignalRaised, SymbolAnalyzed, SymbolEvent, VirtualPositionPlanned
 from domain.symbol_state import Facts, SymbolState
 
+_NO_ANSWER_YET = ("UNCHANGED", "BETWEEN_BARS")
+"""A Prime that is published already, or waits for its 15m bar to close, is neither raised nor declined."""
+
 
 class Signals(msgspec.Struct, frozen=True):
     """The settings, the strategy, and by what a built-in one analyses; None for a user's own."""
@@ -112,8 +115,9 @@ class Signals(msgspec.Struct, frozen=True):
                 return analyzed, SignalRaised(facts.signals + 1, time_ms, config.name, proposal, strength)
             return analyzed, SignalDeclined(time_ms, outcome.side, reasons, strength)
         if said.tier == "prime":
-            held = said.publication.reason == "UNCHANGED"
-            return (analyzed,) if held else (analyzed, SignalDeclined(time_ms, outcome.side, said.reasons, strength))
+            if said.publication.reason in _NO_ANSWER_YET:
+                return (analyzed,)
+            return analyzed, SignalDeclined(time_ms, outcome.side, said.reasons, strength)
         if said.tier == "watch" and config.follow_watched:
             signal_id = event_id(f"symbol:{facts.symbol}", facts.version + 1)
             return analyzed, *self._watched(state, proposal, signal_id, said)
@@ -173,11 +177,21 @@ class Signals(msgspec.Struct, frozen=True):
 
 
 def _order_flow(state: SymbolState) -> float | None:
-    """Give (taker buy - taker sell) / total of the newest 5m candles, -1 … 1; None where takers are not known."""
+    """Give (taker buy - taker sell) / total of the newest 5m candles, -1 … 1; None where takers are not known.
+
+    The candles weigh by their turnover in USDT: in base volume a mirrored market would get another answer.
+    """
     window = state.frames.frame("5m").window
-    volume = float(window.volume[-FLOW_BARS:].sum())
-    bought = float(window.taker_buy_volume[-FLOW_BARS:].sum())
-    return 2.0 * bought / volume - 1.0 if volume > 0.0 and not math.isnan(bought) else None
+    bought = total = 0.0
+    rows = (window.volume, window.quote_volume, window.taker_buy_volume, window.close)
+    for volume, quote, taker, close in zip(*(column[-FLOW_BARS:].tolist() for column in rows), strict=True):
+        if math.isnan(taker):
+            return None
+        if volume > 0.0:
+            turnover = volume * close if math.isnan(quote) else quote
+            bought += turnover * (2.0 * taker / volume - 1.0)
+            total += turnover
+    return bought / total if total > 0.0 else None
 
 
 def _storable(outcome: Proposal | Pass) -> Proposal | Pass:

@@ -34,7 +34,7 @@ class Inflow(Protocol):
     """Where inputs come from: a market in process, or an exchange outside with its streams and answers."""
 
     def run(self, stop: threading.Event) -> None:
-        """Offer inputs to the kernel's door until `stop` is set, on a thread of its own; what it raises ends the run."""
+        """Offer inputs to the kernel's door until `stop` is set, on a thread of its own; an error ends the run."""
         ...
 
     def conditions(self) -> Mapping[Condition, str]:

@@ -92,13 +92,15 @@ def _look(source: ScanSource, symbol: str, config: Config, strategies: Callable[
         inputs = list(source.inputs(symbol))
     except HindsightError as no:
         return Looked(None, str(no))
-    kernel = Kernel(MemoryJournal(), strategies)
-    with closing(kernel):
+    journal = MemoryJournal()  # an actor that crashes is folded from it
+    first_ms = inputs[0][0] if inputs else 0
+    started = SessionStarted(config, "", "", "none", "scan")
+    with closing(Kernel(journal, strategies)) as kernel:
         events: list[Recorded] = []
-        first_ms = inputs[0][0] if inputs else 0
-        kernel.process(first_ms, SessionStarted(config, "", "", "none", "scan"))
-        for at_ms, input_ in inputs:
-            events += kernel.process(at_ms, input_).events
+        for at_ms, input_ in ((first_ms, started), *inputs):
+            step = kernel.process(at_ms, input_)
+            journal.append(step)
+            events += step.events
         return _came_to(symbol, events, kernel)
 
 

@@ -26,8 +26,22 @@ FIGURES: Final = (
 """What both outcomes and their difference have."""
 
 
+class OtherEnd(msgspec.Struct, frozen=True):
+    """A trade that both made, opened at the same time on the same side, that came to something else."""
+
+    base: Trade
+    changed: Trade
+
+    @property
+    def net(self) -> Decimal:
+        """What the change made of it: changed minus base, USDT."""
+        return self.changed.net - self.base.net
+
+
 class Difference(msgspec.Struct, frozen=True):
-    """Changed minus base. `only_base` and `only_changed` are the trades that one of them did not make."""
+    """Changed minus base. `only_base` and `only_changed` are the trades that one of them did not make, `other_ends`
+    those that both made and that came to something else.
+    """
 
     trades: int
     signals: int
@@ -39,6 +53,7 @@ class Difference(msgspec.Struct, frozen=True):
     exposure: float
     only_base: tuple[Trade, ...]
     only_changed: tuple[Trade, ...]
+    other_ends: tuple[OtherEnd, ...] = ()
 
 
 class WhatIf(msgspec.Struct, frozen=True):
@@ -78,10 +93,27 @@ def _difference(base: Outcome, changed: Outcome) -> Difference:
         exposure=changed.exposure - base.exposure,
         only_base=_without(base.closed, changed.closed),
         only_changed=_without(changed.closed, base.closed),
+        other_ends=_other_ends(base.closed, changed.closed),
     )
 
 
 def _without(trades: tuple[Trade, ...], others: tuple[Trade, ...]) -> tuple[Trade, ...]:
     """Give the trades that the others have not made at the same time on the same side."""
-    made = {(other.symbol, other.side, other.opened_ms) for other in others}
-    return tuple(one for one in trades if (one.symbol, one.side, one.opened_ms) not in made)
+    made = {_opening(other) for other in others}
+    return tuple(one for one in trades if _opening(one) not in made)
+
+
+def _other_ends(base: tuple[Trade, ...], changed: tuple[Trade, ...]) -> tuple[OtherEnd, ...]:
+    """Pair the trades that both made, and give the pairs that differ."""
+    theirs = {_opening(one): one for one in changed}
+    pairs = ((one, theirs.get(_opening(one))) for one in base)
+    return tuple(OtherEnd(one, other) for one, other in pairs if other and _outcome(one) != _outcome(other))
+
+
+def _opening(trade: Trade) -> tuple[str, str, int]:
+    return trade.symbol, trade.side, trade.opened_ms
+
+
+def _outcome(trade: Trade) -> Trade:
+    """Give a trade without its number, which counts what came before it."""
+    return msgspec.structs.replace(trade, position="")

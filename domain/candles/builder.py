@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from math import fsum
 
 import msgspec
+from msgspec.structs import astuple, replace
 
 from domain.market import Candle
 
@@ -27,18 +28,18 @@ class FrameBuilder(msgspec.Struct):
 
     def add(self, part: Candle) -> Candle | None:
         """Take the next closed part; give the bucket that it completes. An old part, or one twice, changes nothing."""
-        open_time_ms, parts = part.open_time_ms, self.parts
-        if open_time_ms < self.next_ms:
-            return None
-        start_ms = self._bucket_of(open_time_ms)
-        if open_time_ms > self.next_ms > 0:
-            self._leave_behind(start_ms)
+        open_time_ms, due_ms, parts = part.open_time_ms, self.next_ms, self.parts
+        if open_time_ms != due_ms:
+            if open_time_ms < due_ms:
+                return None
+            if due_ms:
+                self._leave_behind(self._bucket_of(open_time_ms))
         parts.append(part)
-        self.next_ms = open_time_ms + self.part_ms
-        if self.next_ms < start_ms + self.interval_ms:
+        end_ms = self.next_ms = open_time_ms + self.part_ms
+        if end_ms % self.interval_ms:
             return None
         whole = len(parts) * self.part_ms == self.interval_ms
-        closed = _joined(start_ms, parts) if whole else None
+        closed = _joined(end_ms - self.interval_ms, parts) if whole else None
         self.skipped += not whole
         parts.clear()
         return closed
@@ -72,39 +73,26 @@ def missing(last_ms: int, next_ms: int, interval_ms: int) -> tuple[int, int] | N
 
 
 def _joined(open_time_ms: int, parts: Sequence[Candle]) -> Candle:
-    """Join contiguous candles into one. What one part does not know, the whole does not know."""
-    last = parts[-1]
-    trades = _total(part.trades for part in parts)
-    return Candle(
-        open_time_ms,
-        parts[0].open,
-        max(part.high for part in parts),
-        min(part.low for part in parts),
-        last.close,
-        math.fsum(part.volume for part in parts),
-        _total(part.quote_volume for part in parts),
-        None if trades is None else int(trades),
-        _total(part.taker_buy_volume for part in parts),
-        _total(part.taker_buy_quote_volume for part in parts),
-        last.mark,
-        last.index,
-        last.funding_rate,
-        last.bid,
-        last.ask,
-        last.open_interest,
-        last.depth,
-        last.flow,
-        last.bid_quantity,
-        last.ask_quantity,
-        _total(part.liquidated_long for part in parts),
-        _total(part.liquidated_short for part in parts),
+    """Join contiguous candles into one. What one part does not know, the whole does not know.
+
+    Column by column: a sum over a tuple costs a quarter of one over a generator, and every closed candle comes by here.
+    """
+    _, opens, highs, lows, _, volumes, quotes, trades, takers, taker_quotes, *beside = zip(
+        *map(astuple, parts), strict=True
     )
-
-
-def _total(amounts: Iterable[float | None]) -> float | None:
-    known: list[float] = []
-    for amount in amounts:
-        if amount is None:
-            return None
-        known.append(amount)
-    return math.fsum(known)
+    *_, longs, shorts = beside
+    last = parts[-1]
+    return replace(
+        last,
+        open_time_ms=open_time_ms,
+        open=opens[0],
+        high=max(highs),
+        low=min(lows),
+        volume=fsum(volumes),
+        quote_volume=None if None in quotes else fsum(quotes),
+        trades=None if None in trades else sum(trades),
+        taker_buy_volume=None if None in takers else fsum(takers),
+        taker_buy_quote_volume=None if None in taker_quotes else fsum(taker_quotes),
+        liquidated_long=None if None in longs else fsum(longs),
+        liquidated_short=None if None in shorts else fsum(shorts),
+    )

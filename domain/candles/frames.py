@@ -36,10 +36,8 @@ class Frame:
 
     def close(self, candle: Candle) -> bool:
         """Take a closed candle of this interval; false, and nothing changes, if it is not newer than the last one."""
-        last_ms = self.window.last_open_ms
-        if last_ms is not None and candle.open_time_ms <= last_ms:
+        if not self.window.append(candle):
             return False
-        self.window.upsert(candle)
         if self._indicators is not None:
             self._indicators.update(candle)
         return True

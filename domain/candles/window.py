@@ -30,13 +30,14 @@ class Window:
     full do the newest rows move to its front. Two windows are equal if they hold the same, wherever it lies.
     """
 
-    __slots__ = ("_block", "_end", "_last_ms", "_rows", "_start", "capacity")
+    __slots__ = ("_block", "_end", "_last_ms", "_room", "_rows", "_start", "capacity")
 
     def __init__(self, capacity: int) -> None:
         block = np.zeros((capacity + capacity // 4 + 1, 8))
         self._block = block.data.cast("B")
         self._rows: Column = block.view()
         self._rows.flags.writeable = False
+        self._room = len(block)
         self._start = 0
         self._end = 0
         self._last_ms = -1
@@ -44,20 +45,27 @@ class Window:
 
     def upsert(self, candle: Candle) -> Upserted:
         """Append a newer candle, or replace the last one of the same open time. An older one is refused."""
-        open_time_ms = candle.open_time_ms
-        if open_time_ms > self._last_ms:
-            if self._end == len(self._rows):
-                self._move_to_front()
-            self._write(self._end, candle)
-            self._end += 1
-            if self._end - self._start > self.capacity:
-                self._start += 1
-            self._last_ms = open_time_ms
+        if self.append(candle):
             return "APPENDED"
-        if open_time_ms == self._last_ms:
+        if candle.open_time_ms == self._last_ms:
             self._write(self._end - 1, candle)
             return "REPLACED"
         return "REFUSED"
+
+    def append(self, candle: Candle) -> bool:
+        """Append a candle that is newer than all; false, and nothing changes, if it is not."""
+        open_time_ms, end = candle.open_time_ms, self._end
+        if open_time_ms <= self._last_ms:
+            return False
+        if end == self._room:
+            self._move_to_front()
+            end = self._end
+        self._write(end, candle)
+        self._end = end = end + 1
+        if end - self._start > self.capacity:
+            self._start += 1
+        self._last_ms = open_time_ms
+        return True
 
     def __len__(self) -> int:
         return self._end - self._start

@@ -32,7 +32,7 @@ SYMBOLS: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT")
 UNIT: Final = "1m candles/s"
 _HOUR_MS: Final = 60 * MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
-_STARTED: Final = SessionStarted(Config(), "bench", strategy_sha256("trend"), "paper", "recorded")
+_STARTED: Final = SessionStarted(Config(), "bench", strategy_sha256("hybrid"), "paper", "recorded")
 
 
 def bench_backtest(context: BenchContext) -> list[Measure]:

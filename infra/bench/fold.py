@@ -49,7 +49,7 @@ def bench_fold(context: BenchContext) -> list[Measure]:
         PostgresReader(context.url, tables) as reader,
         connect(context.url, "bench") as connection,
     ):
-        rules = decider(Config(), strategy_named("trend"))
+        rules = decider(Config(), strategy_named("hybrid"))
         recorder, mapped = library.application_recorder(), stock_mapper()
         count = _fill(context, tables, recorder, mapped)
         ours, theirs, bare, ours_read, theirs_read, bare_read = take_turns(

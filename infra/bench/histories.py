@@ -13,7 +13,7 @@ from actors.ports import Frame, Head, Step
 from domain.base import Input, Recorded
 from domain.catalog import NO_EFFECTS, TOPICS, encode_event, encode_input
 from domain.chain import roll, row_bytes
-from domain.config import Config
+from domain.config import Config, StrategyConfig
 from domain.deal import ExitReason, Plan
 from domain.market import MINUTE_MS, Candle, CandleArrived
 from domain.operations import ClockTicked, SessionStarted
@@ -72,7 +72,7 @@ def analysed(symbols: int, minutes: int) -> list[Step]:
     """Give the steps of a run over `candles`: every minute closes, every fifth is analysed, no contract is known and
     so nothing is traded.
     """
-    started = SessionStarted(Config(), "bench", "", "none", "drawn")
+    started = SessionStarted(Config(strategy=StrategyConfig(name="trend")), "bench", "", "none", "drawn")
     with closing(Kernel(MemoryJournal(), strategy_named)) as kernel:
         return [kernel.process(START_MS, started), *_steps(kernel, candles(symbols, minutes))]
 

@@ -81,10 +81,10 @@ class _SymbolAnalyzedAsDict(Transcoding):
     name = "symbol_analyzed"
 
     def encode(self, obj: SymbolAnalyzed) -> dict[str, Any]:
-        return msgspec.structs.asdict(obj)
+        return cast("dict[str, Any]", msgspec.to_builtins(obj))
 
     def decode(self, data: dict[str, Any]) -> SymbolAnalyzed:
-        return SymbolAnalyzed(**data)
+        return msgspec.convert(data, SymbolAnalyzed)
 
 
 def stock_mapper() -> Mapper[str]:

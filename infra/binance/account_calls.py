@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Final
 
-from domain.errors import ExchangeRejected
+from domain.errors import ExchangeRejected, WireError
 from infra.binance import endpoints as at
 from infra.binance.conditional import ConditionalTrading
 from infra.binance.priority import Priority
@@ -121,8 +121,14 @@ class AccountCalls(ConditionalTrading):
         return config
 
     async def open_listen_key(self) -> str:
-        """Open a user data stream, or extend the one there is; give its name. Valid for 60 minutes."""
-        return (await self.calls.ask(at.OPEN_LISTEN_KEY, {}, bodies.read_listen_key)).listen_key
+        """Open a user data stream, or extend the one there is; give its name. Valid for 60 minutes.
+
+        Raises `WireError` if the answer has none: a stream without a name would connect and stay silent.
+        """
+        key = (await self.calls.ask(at.OPEN_LISTEN_KEY, {}, bodies.read_listen_key)).listen_key
+        if not key:
+            raise WireError("expected a listen key", at.OPEN_LISTEN_KEY.name)
+        return key
 
     async def renew_listen_key(self) -> None:
         """Extend the user data stream. Raises `ExchangeRejected` (-1125) if it is gone: open a new one."""

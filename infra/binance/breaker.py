@@ -113,7 +113,7 @@ class Breaker:
 
     def _reason(self, level: Level, operation: str, priority: Priority, now_ms: int) -> str:
         if now_ms < self._open_until_ms:
-            return self._open_reason
+            return self._open_reason or "bypassed"
         if level is Level.THROTTLED:
             return "urgent" if priority >= Priority.HIGH else ""
         return "whitelisted" if priority is Priority.CRITICAL and operation in WHITELIST else ""

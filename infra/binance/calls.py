@@ -86,6 +86,8 @@ class Calls:
         self.settings = settings
         self.account = account
         self.gate = gate or Gate(governor_of(settings))
+        self._own_gate = gate is None
+        self._closed = False
         self.breaker = breaker or Breaker()
         self.clock = ServerClock()
         self.counts: Counter[str] = Counter()
@@ -96,14 +98,18 @@ class Calls:
         self._first_pause_ms = back_off_ms
         self._transport = Transport(settings)
         self._resync = asyncio.Lock()
+        self._time_failures = 0
+        self._time_failure = ""
 
     def server_ms(self) -> int:
         """Give the exchange's time now, as well as we know it."""
         return self._now_ms() + self.clock.offset_ms
 
     async def close(self) -> None:
-        """Close the connections."""
-        self.gate.close()
+        """Close the connections; calls that still wait for a gate of their own are refused."""
+        self._closed = True
+        if self._own_gate:
+            self.gate.close()
         await self._transport.close()
 
     async def ask(
@@ -140,7 +146,7 @@ class Calls:
                 return self._read(answer, endpoint, read), sent_ms
             except Unavailable as error:
                 wait_ms = self._back_off_ms(repeats, error.retry_after_ms)
-                if not endpoint.repeatable or repeats >= self.settings.retries or wait_ms is None:
+                if not endpoint.repeatable or repeats >= self.settings.retries or wait_ms is None or self._closed:
                     raise
             repeats += 1
             self.repeats += 1
@@ -154,15 +160,27 @@ class Calls:
     async def synchronise(self, *, unless_changed_from: ServerClock | None = None) -> int:
         """Ask for the exchange's time, three times for the sake of precision; give the offset in ms.
 
-        `unless_changed_from`: do nothing if somebody else has synchronised since that clock was in use.
+        `unless_changed_from`: do nothing if somebody else has synchronised since that clock was in use. Who waits for
+        another's attempt shares its failure: else a hundred callers would find out one after the other.
         """
+        failures = self._time_failures
         async with self._resync:
+            if unless_changed_from is not None and self._time_failures > failures:
+                raise Unavailable(EXCHANGE, self._time_failure)
             if unless_changed_from is None or self.clock is unless_changed_from:
-                fresh = ServerClock()
-                for _ in range(SAMPLES):
-                    await self._ask_time(fresh)
-                self.clock = fresh
+                await self._ask_times()
         return self.clock.offset_ms
+
+    async def _ask_times(self) -> None:
+        fresh = ServerClock()
+        try:
+            for _ in range(SAMPLES):
+                await self._ask_time(fresh)
+        except Unavailable as error:
+            self._time_failures += 1
+            self._time_failure = error.detail
+            raise
+        self.clock = fresh
 
     async def wait_until(self, server_ms: int) -> None:
         """Wait until the exchange's clock is certainly past a moment."""
@@ -198,6 +216,7 @@ class Calls:
             answer = await self._transport.send(
                 endpoint.method, endpoint.path, request.query, request.body, request.headers
             )
+            self._heed(endpoint, answer)  # before `settle` lets others go: they may have to stay
         except Lost as error:
             self._judge(failed=True)
             if endpoint.changes:
@@ -209,7 +228,6 @@ class Calls:
             raise
         finally:
             self.gate.settle(ticket)
-        self._heed(endpoint, answer)
         return answer, timestamp_ms
 
     def _read(self, answer: Answer, endpoint: Endpoint, read: Read[T]) -> T:
@@ -230,12 +248,12 @@ class Calls:
             self.counts[TIME.name] += 1
             answer = await self._transport.send(TIME.method, TIME.path, "", "", {})
             received_ms = self._now_ms()
+            self._heed(TIME, answer)
         except (Lost, Unavailable) as error:
             self._judge(failed=True)
             raise Unavailable(EXCHANGE, getattr(error, "detail", str(error))) from error
         finally:
             self.gate.settle(ticket)
-        self._heed(TIME, answer)
         if answer.status >= 300:
             raise faults.fault(answer, TIME.name, changes=False, expires_ms=0)
         clock.observe(sent_ms, received_ms, read_server_time(answer.body, TIME.name).server_time_ms)
@@ -265,7 +283,7 @@ class Calls:
         elif endpoint.pool in {FUTURES_DATA, FUNDING} and answer.retry_after_ms is None:
             governor.exhausted(endpoint.pool, now_ms)
         else:
-            self.gate.stop(STOP_MS if answer.retry_after_ms is None else answer.retry_after_ms)
+            self.gate.stop(STOP_MS if answer.retry_after_ms is None else min(answer.retry_after_ms, BAN_MAX_MS))
 
     async def _pass_breaker(self, operation: str, priority: Priority) -> None:
         verdict = self.breaker.ask(operation, priority, self.gate.now_ms())
@@ -275,6 +293,8 @@ class Calls:
             await asyncio.sleep(verdict.delay_ms / 1_000)
 
     def _judge(self, *, failed: bool) -> None:
+        if self._closed:
+            return  # what breaks now was broken by us
         (self.breaker.failed if failed else self.breaker.succeeded)(self.gate.now_ms())
 
     def _back_off_ms(self, repeats: int, retry_after_ms: int | None) -> float | None:

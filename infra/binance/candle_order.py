@@ -116,8 +116,7 @@ class CandleOrder:
 
     def _skip_to(self, at: _Symbol, next_ms: int) -> tuple[Candle, ...]:
         assert at.next_ms is not None
-        skipped = range(at.next_ms, next_ms, self._interval_ms)
-        kept = [at.waiting.pop(opened) for opened in skipped if opened in at.waiting]
-        self.lost += len(skipped) - len(kept)
+        kept = [at.waiting.pop(opened) for opened in sorted(at.waiting) if opened < next_ms]
+        self.lost += (next_ms - at.next_ms) // self._interval_ms - len(kept)  # not one by one: a bar may lie far ahead
         at.next_ms = next_ms
         return (*kept, *self._release(at))

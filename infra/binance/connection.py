@@ -7,12 +7,14 @@ answered. What happens then is the business of its `Line`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import islice
+from typing import Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidURI
 
 from domain.base import Message
 from domain.errors import WireError
@@ -21,6 +23,9 @@ from infra.binance.intake import Intake
 from infra.binance.timing import Pace, Timing
 from infra.binance.wire import open_frame
 from infra.binance.wire.control_frames import Answer, Refusal
+
+_quiet: Final = logging.getLogger("infra.binance.websocket")
+_quiet.setLevel(logging.WARNING)  # below that the library writes down every handshake, listen key included
 
 
 class Lost(Exception):
@@ -148,17 +153,25 @@ class Connection:
         self._next_id += 1
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         request = msgspec.json.encode({"method": method, "params": names, "id": number}).decode()
-        patience = asyncio.create_task(self._timing.wait(self._settings.answer_timeout_s))
         try:
             await self._socket.send(request)
-            await asyncio.wait({answer, patience}, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                raise Lost(f"{method} was not answered within {self._settings.answer_timeout_s:g} s")
+            await self._wait_for(answer, method)
         except ConnectionClosed as closed:
             raise Lost(f"closed: {closed}") from closed
         finally:
-            patience.cancel()
             del self._answers[number]
+
+    async def _wait_for(self, answer: asyncio.Future[Message], method: str) -> None:
+        """Wait for an answer as long as one may take; while we do not read ourselves that does not count."""
+        while not answer.done():
+            paused = self._paused
+            patience = asyncio.create_task(self._timing.wait(self._settings.answer_timeout_s))
+            try:
+                await asyncio.wait({answer, patience}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                patience.cancel()
+            if not (answer.done() or paused or self._paused):
+                raise Lost(f"{method} was not answered within {self._settings.answer_timeout_s:g} s")
 
     def _answered(self, answer: Answer | Refusal) -> None:
         if isinstance(answer, Refusal):
@@ -180,7 +193,9 @@ class Connection:
             return
         while True:
             await self._timing.wait(max(0.0, self._heard_at + silent_s - self._timing.monotonic()) + 0.001)
-            if not self._paused and self._timing.monotonic() - self._heard_at >= silent_s:
+            if self._paused:
+                self._heard_at = self._timing.monotonic()  # it is us who do not listen
+            elif self._timing.monotonic() - self._heard_at >= silent_s:
                 raise Lost(f"silent for {silent_s:g} s")
 
 
@@ -191,14 +206,23 @@ def _parts(names: Iterable[str], settings: FeedSettings) -> Iterator[list[str]]:
 
 
 async def open_socket(url: str, settings: FeedSettings) -> ClientConnection:
-    """Connect. The library pings every 20 s and hangs up 20 s after one that was not answered: the only heartbeat."""
-    return await connect(
-        url,
-        ping_interval=settings.ping_interval_s,
-        ping_timeout=settings.ping_timeout_s,
-        open_timeout=settings.open_timeout_s,
-        close_timeout=settings.close_timeout_s,
-        max_size=settings.frame_bytes_max,
-        max_queue=256,
-        compression=None,
-    )
+    """Connect. The library pings every 20 s and hangs up 20 s after one that was not answered: the only heartbeat.
+
+    As for REST, no proxy of the environment is used. Raises `Lost` if the address, which is not shown, can't be one.
+    """
+    try:
+        return await connect(
+            url,
+            logger=_quiet,
+            proxy=None,
+            ping_interval=settings.ping_interval_s,
+            ping_timeout=settings.ping_timeout_s,
+            open_timeout=settings.open_timeout_s,
+            close_timeout=settings.close_timeout_s,
+            max_size=settings.frame_bytes_max,
+            max_queue=256,
+            compression=None,
+        )
+    except (InvalidURI, ValueError):
+        pass
+    raise Lost("the address of the stream host is not a WebSocket URL")  # without context: that shows the listen key

@@ -36,7 +36,8 @@ HOUR_MS: Final = INTERVALS_MS["1h"]
 CALL_MAX: Final = 1_500
 GAP_MINUTES_MAX: Final = 7 * 24 * 60
 """A longer absence is not filled whole: its newest part is, and the symbol's own stream says what is missing."""
-PARALLEL: Final = 32
+PARALLEL: Final = 64
+"""Requests at once: at 2.6 s an answer, the thousand calls of 140 symbols still take less than a minute."""
 Deliver = Callable[[Input], Awaitable[object]]
 
 

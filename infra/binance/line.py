@@ -18,7 +18,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from websockets.exceptions import InvalidURI, WebSocketException
+from websockets.exceptions import WebSocketException
 
 from domain.base import Message
 from domain.errors import HindsightError
@@ -29,7 +29,7 @@ from infra.binance.intake import Intake
 from infra.binance.timing import Timing
 
 QUIET_OVERLAP_S: Final = 2.0
-UNREACHABLE: Final = (OSError, TimeoutError, WebSocketException, HindsightError, EOFError)
+UNREACHABLE: Final = (OSError, TimeoutError, WebSocketException, HindsightError, EOFError, Lost)
 
 
 class Line:
@@ -238,7 +238,7 @@ def _reason(connection: Connection) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """Say what went wrong, without an address: that of an account is a secret."""
-    if isinstance(error, InvalidURI):
-        return "the address of the stream host is not a WebSocket URL"
+    """Say what went wrong."""
+    if isinstance(error, Lost):
+        return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -173,7 +173,8 @@ class LiveExchange:
         for held in self._wish.held:
             known_ms = None if held.last_open_ms is None else held.last_open_ms + MINUTE_MS
             feed.begin((held.symbol,), now_ms - now_ms % MINUTE_MS if candles or known_ms is None else known_ms)
-        loader = Loader(rest, self._give, lambda done: self._progress(done, wanted.calls))
+        calls = wanted.calls
+        loader = Loader(rest, self._give, lambda done: self._progress(done, calls))
         self.loaded = await loader.load(wanted)
         await feed.ready(self._wish.symbols)
         self.ready.set()

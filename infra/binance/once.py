@@ -26,7 +26,7 @@ from infra.binance.wire.frames import (
     Trade,
 )
 
-_RECENT_CLOSES: Final = 8
+_RECENT_CLOSES: Final = 32
 _RISING: Final[dict[type[Message], Callable[[Message], int]]] = {
     BookTicker: cast("Callable[[Message], int]", attrgetter("update_id")),
     AggTrade: lambda message: _agg_trade_number(cast("AggTrade", message)),
@@ -85,7 +85,7 @@ class Once:
             return True
         if not kline.bar.closed:
             return opened > closes[-1]
-        if opened in closes or opened < closes[0]:
-            return False
+        if opened in closes or (len(closes) == _RECENT_CLOSES and opened < closes[0]):
+            return False  # seen, or so old that we can't tell any more
         self._closes[key] = tuple(sorted((*closes, opened)))[-_RECENT_CLOSES:]
         return True

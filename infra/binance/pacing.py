@@ -35,6 +35,7 @@ class Gate:
         self._pump()
         try:
             await granted
+            self._refuse_while_banned()  # a ban may have come between the grant and this moment
         except BaseException:
             self._callers.pop(ticket, None)
             if ticket.granted:
@@ -57,13 +58,20 @@ class Gate:
     def ban(self, wait_ms: int) -> None:
         """HTTP 418: everybody is sent home."""
         self.governor.ban(self.now_ms() + wait_ms)
+        self._send_home(self._banned)
+
+    def close(self) -> None:
+        """Nobody goes through any more; whoever waits is told so."""
+        self._send_home(lambda: Unavailable(EXCHANGE, "this client was closed"))
+        self._stop_timer()
+
+    def _send_home(self, why: Callable[[], Unavailable]) -> None:
         callers, self._callers = self._callers, {}
         for caller in callers.values():
             if not caller.done():
-                caller.set_exception(self._banned())
+                caller.set_exception(why())
 
-    def close(self) -> None:
-        """Stop the timer. Whoever still waits is the caller's to cancel."""
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -74,7 +82,7 @@ class Gate:
             caller = self._callers.pop(ticket, None)
             if caller is not None and not caller.done():
                 caller.set_result(None)
-        self.close()
+        self._stop_timer()
         wait_ms = self.governor.wait_ms(now_ms)
         if wait_ms is not None:
             self._timer = asyncio.get_running_loop().call_later(wait_ms / 1_000, self._pump)

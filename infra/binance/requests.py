@@ -12,6 +12,7 @@ from domain.errors import InvalidInput
 from domain.values import decimal_of
 from infra.binance.endpoints import Endpoint, Params, Security
 from infra.binance.signing import Key
+from infra.masking import MASK
 
 IN_BODY: Final = frozenset({"POST", "PUT"})
 
@@ -23,15 +24,26 @@ class Request(msgspec.Struct, frozen=True):
     body: str
     headers: dict[str, str]
 
+    def __repr__(self) -> str:
+        """Show nothing: key and signature are in here."""
+        return f"Request({MASK})"
+
 
 def text_of(value: object) -> str:
-    """Write a parameter as Binance reads it: plain decimals without exponent, true and false in lower case."""
+    """Write a parameter as Binance reads it: plain decimals without exponent, lower-case booleans, lists as JSON.
+
+    Raises `InvalidInput` for a number that is none: no rule of the exchange's is to decide what NaN means.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         value = decimal_of(value)
     if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise InvalidInput("a parameter for the exchange", "a finite number", str(value))
         return f"{value:f}"
+    if isinstance(value, list | tuple):
+        return msgspec.json.encode(value).decode()
     return str(value)
 
 

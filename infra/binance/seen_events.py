@@ -1,7 +1,8 @@
 """User events once each: a repeat of one that was seen is dropped, whichever connection brings it.
 
-An order's event is named by (symbol, order id, trade id, execution, status, quantity filled, `T`, `E`), any other by
-all that it says, its times included. Two events of one name are one event, said twice.
+An order's event is named by (symbol, order id, trade id, execution, status, quantity filled, quantity, price, `T`); not
+by `E`, when it was sent, for that is a matter of the sending. Any other is named by all that it says. Two events of one
+name are one event, said twice.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _name(event: UserFrame) -> Hashable:
         case OrderTradeUpdate(order=order):
             return (
                 "order", order.symbol, order.order_id, order.trade_id, order.execution, order.status,
-                order.filled_quantity, event.transaction_ms, event.time_ms,
+                order.filled_quantity, order.quantity, order.price, event.transaction_ms,
             )  # fmt: skip
         case TradeLite():
             return "trade", event.symbol, event.order_id, event.trade_id

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Sequence
 from decimal import Decimal
 from typing import Final, Protocol, TypeVar
 
-import msgspec
-
 from domain.errors import ExchangeRejected, InvalidInput
 from domain.values import OrderSide
 from infra.binance import endpoints as at
@@ -91,8 +89,7 @@ class Trading:
             {name: text_of(value) for name, value in order.plain(hedge=bool(self.hedge)).items() if value is not None}
             for order in orders
         ]
-        params = {"batchOrders": msgspec.json.encode(listed).decode()}
-        return await self.calls.ask(at.PLACE_BATCH, params, order_bodies.read_batch)
+        return await self.calls.ask(at.PLACE_BATCH, {"batchOrders": listed}, order_bodies.read_batch)
 
     async def amend(
         self, symbol: str, client_order_id: str, side: OrderSide, quantity: Decimal, price: Decimal
@@ -132,10 +129,7 @@ class Trading:
     async def cancel_batch(self, symbol: str, client_order_ids: Sequence[str]) -> list[Order | Refusal]:
         """Take up to 10 orders of a symbol back; gives for each the order or why not."""
         _require_at_most(len(client_order_ids), CANCEL_BATCH_MAX)
-        params = {
-            "symbol": symbol,
-            "origClientOrderIdList": msgspec.json.encode(list(client_order_ids)).decode(),
-        }
+        params = {"symbol": symbol, "origClientOrderIdList": list(client_order_ids)}
         return await self.calls.ask(at.CANCEL_BATCH, params, order_bodies.read_batch)
 
     async def cancel_all(self, symbol: str) -> None:

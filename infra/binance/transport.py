@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 from typing import Final
 
 import aiohttp
@@ -33,6 +35,7 @@ class Transport:
         )
         self._session: aiohttp.ClientSession | None = None
         self._reached = False
+        self._closed = False
 
     async def send(self, method: str, path: str, query: str, body: str, headers: dict[str, str]) -> Answer:
         """Send one request; `query` and `body` are already encoded and go out as they are.
@@ -40,7 +43,7 @@ class Transport:
         Raises `Unavailable` if it certainly did not arrive, `Lost` if it may have, `InvalidInput` if the address or
         the certificate is wrong.
         """
-        url = yarl.URL(f"{self._base}{path}{'?' if query else ''}{query}", encoded=True)
+        url = self._url(path, query)
         if body:
             headers = {**headers, "Content-Type": FORM}
         try:
@@ -48,24 +51,39 @@ class Transport:
                 method, url, data=body.encode() if body else None, headers=headers, allow_redirects=False
             ) as response:
                 answer = Answer(response.status, _lower(response.headers), await _bounded(response))
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise self._failure(error) from error
-        self._reached = True
-        return answer
+        except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as error:
+            failure = self._failure(error)
+        else:
+            self._reached = True
+            return answer
+        raise failure  # out here it has no context: the library's own error shows the address, signature included
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, for good."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
 
+    def _url(self, path: str, query: str) -> yarl.URL:
+        with contextlib.suppress(ValueError):
+            url = yarl.URL(f"{self._base}{path}{'?' if query else ''}{query}", encoded=True)
+            if url.host and url.port is not None:  # both are looked at only when asked for
+                return url
+        raise InvalidInput("binance.rest_url", "a URL", repr(self._base))
+
     def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise Unavailable(EXCHANGE, "this client was closed")
         if self._session is None:
             connector = aiohttp.TCPConnector(
                 limit=self._connections, ttl_dns_cache=DNS_TTL_S, keepalive_timeout=KEEP_ALIVE_S
             )
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, headers={"User-Agent": "hindsight"}
+                connector=connector,
+                timeout=self._timeout,
+                headers={"User-Agent": "hindsight"},
+                cookie_jar=aiohttp.DummyCookieJar(),  # no state but the connections
             )
         return self._session
 
@@ -76,7 +94,7 @@ class Transport:
                 return self._at_first(f"a server that proves to be {host}", f"a TLS failure ({_cause(error)})")
             case aiohttp.ClientConnectorDNSError():
                 return self._at_first("a host that exists", f"the unknown name {host}")
-            case aiohttp.InvalidURL():
+            case aiohttp.InvalidURL() | UnicodeError():
                 return InvalidInput("binance.rest_url", "a URL", repr(self._base))
             case aiohttp.ConnectionTimeoutError():
                 return Unavailable(EXCHANGE, f"no connection to {host} in time")
@@ -111,5 +129,15 @@ def _lower(headers: object) -> dict[str, str]:
 
 
 def _cause(error: Exception) -> str:
-    text = str(getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error)
-    return text or type(error).__name__
+    """Say why in our own words: those of the library may hold the address of the request, or many lines."""
+    match getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error:
+        case aiohttp.ServerDisconnectedError():
+            return "it hung up"
+        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
+            return "its answer is broken off, or no HTTP"
+        case OSError() as cause if cause.strerror:
+            return cause.strerror
+        case OSError() | ssl.CertificateError() as cause:
+            return str(cause) or type(cause).__name__
+        case cause:
+            return type(cause).__name__

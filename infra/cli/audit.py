@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from infra.cli.output import print_facts, print_json, print_rows, progress, sent
 
 if TYPE_CHECKING:  # loading it takes longer than `--help` should
     from infra.export.bundle import Exported
+    from infra.postgres.runs import RunInfo
 
 FINDINGS = 1
 
@@ -31,6 +32,9 @@ Redact = Annotated[
     typer.Option("--redact", help="Leave out a field: who, plan.margin, OrderFilled.fee.", metavar="FIELD"),
 ]
 Apply = Annotated[bool, typer.Option("--apply", help="Drop them. Without it they are only counted.")]
+Archive = Annotated[
+    Path | None, typer.Option("--archive", help="First export what they cover, a bundle a run, into this directory.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -135,6 +139,7 @@ def verify_bundle(
 
 def prune_command(
     apply: Apply = False,
+    archive: Archive = None,
     run: options.Run = None,
     store: options.Store = None,
     home: options.Home = None,
@@ -143,7 +148,7 @@ def prune_command(
 ) -> int:
     """Drop the tapes of all runs (or of one) past database.tape_retention_days; events and hashes stay for ever.
 
-    Example: run.py prune --apply
+    Example: run.py prune --apply --archive /mnt/archive
     """
     from infra.postgres import runs
     from infra.postgres.prune import prune
@@ -151,15 +156,58 @@ def prune_command(
     resolved = options.resolve(config, None, store, home)
     days = resolved.settings.database.tape_retention_days
     before = datetime.now(UTC) - timedelta(days=days)
+    archived: list[str] = []
     with options.database(resolved) as url:
         chosen = [runs.find_run(url, run)] if run else list(runs.list_runs(url))
+        if archive is not None:
+            if not apply:
+                raise InvalidInput("--archive", "--apply beside it", "a dry run", "`run.py export` makes a bundle.")
+            key_home = Path(resolved.settings.database.home)
+            archived = [str(made) for info in chosen for made in _archived(url, info, before, archive, key_home)]
         rows = [(info.run_id, prune(url, runs.tables_of(info.run_id), before, apply=apply)) for info in chosen]
     tapes, size = sum(pruned.tapes for _, pruned in rows), sum(pruned.bytes for _, pruned in rows)
     if as_json:
-        print_json({"tapes": tapes, "bytes": size, "applied": apply})
+        print_json({"tapes": tapes, "bytes": size, "applied": apply, "archived": archived})
         return 0
     title = f"tapes of before {before:%Y-%m-%d %H:%M} UTC ({days} days)"
     print_rows([{"run": name, **msgspec.structs.asdict(pruned)} for name, pruned in rows], title, as_json=False)
+    sentences([f"Archived: {bundle}" for bundle in archived])
     if tapes and not apply:
         sentences([f"{tapes:,} tapes, {size:,} bytes. Nothing was dropped yet: add --apply."])
     return 0
+
+
+def _archived(url: str, info: RunInfo, before: datetime, directory: Path, key_home: Path) -> Iterator[Path]:
+    """Export the sealed events of a run whose tapes are about to go, and check the bundle before anything is dropped.
+
+    A bundle of the same range that is there already is checked and kept.
+    """
+    from infra import store as stores
+    from infra.export import verifier
+    from infra.export.bundle import export
+    from infra.export.plan import wish_for
+    from infra.export.signing import signing_key
+    from infra.export.source import PostgresSource, RunFacts
+    from infra.postgres.prune import sealed_until
+    from infra.postgres.runs import tables_of
+
+    last = sealed_until(url, tables_of(info.run_id), before)
+    if not last:
+        return
+    out = directory / f"{info.run_id}-to-seq-{last}"
+    with (
+        stores.reading(url, info.run_id) as (_, tables, reader),
+        PostgresSource(url, tables, reader) as source,
+        progress(f"archiving {info.run_id}", 100) as report,
+        _writing(out),
+    ):
+        if not out.exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            wish = wish_for(RunFacts(info.run_id, info.kind, info.clock), until=f"seq:{last}")
+            key = signing_key(key_home)
+            export(source, wish, out, key, progress=lambda done, total: report(100 * done // total))
+        found = verifier.check(out, "", None, "")
+    if found.findings:
+        where, what = found.findings[0]
+        raise HindsightError(f"The archive {out} does not verify: {where}: {what}. No tape was dropped.")
+    yield out

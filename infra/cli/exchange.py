@@ -60,11 +60,13 @@ def exchange_command(
     del as_json  # the output is JSON either way
     from infra.exchange.faults import Faults as AllFaults
     from infra.exchange.faults import read_faults
+    from infra.exchange.heap import keep_freed_memory
     from infra.exchange.market_clock import MarketClock
     from infra.exchange.server import ExchangeServer
     from infra.exchange.stage import Rules
 
     trouble = AllFaults() if faults is None else read_faults(faults)
+    keep_freed_memory()
     rules = Rules(seed=seed, limits=not no_limits, latency_ms=latency_ms, balance=Decimal(balance), faults=trouble)
     market, start_ms = _market(data, symbols, seed)
     server = ExchangeServer(market, MarketClock(start_ms, speed), rules)

@@ -103,7 +103,8 @@ def rebuild_command(
     Example: run.py rebuild pnl stats
     """
     resolved = options.resolve(config, None, store, home)
-    with options.database(resolved) as url, options.follower(url, run) as (_, follower, reader):
+    with options.database(resolved) as url, options.follower(url, run) as (info, follower, reader):
+        _step_aside_for_a_run(url, info.run_id)
         with progress("events", reader.head().seq) as report:
             results = follower.rebuild(names or (), progress=lambda _name, done, _total: report(done))
         rows = [msgspec.to_builtins(result) for result in results]
@@ -112,6 +113,18 @@ def rebuild_command(
     else:
         print_rows(rows, "rebuilt", as_json=False)
     return 0
+
+
+def _step_aside_for_a_run(url: str, run_id: str) -> None:
+    """Where a run trades on the store, let its commits come first."""
+    from infra.postgres.lease import is_owned
+    from infra.postgres.runs import tables_of
+    from infra.postgres.session import connect
+    from infra.priority import step_aside
+
+    with connect(url, "rebuild") as connection:
+        if is_owned(connection, tables_of(run_id)):
+            step_aside()
 
 
 def report_command(

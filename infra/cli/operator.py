@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import getpass
 import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from domain.errors import Fenced, HindsightError, Unavailable
+from domain.errors import HindsightError, Unavailable
 from domain.operations import OperatorKind
 from infra.cli import options
 from infra.cli.output import out, print_json
@@ -109,8 +108,7 @@ def _ask(kind: OperatorKind, argument: str, resolved: options.Resolved, *, as_js
 
 def _require_running(connection: Connection[Any], tables: Tables) -> None:
     """Raise `Unavailable` if no process owns the run: the wish would be carried out whenever one starts again."""
-    from infra.postgres.lease import keep_writers_out
+    from infra.postgres.lease import is_owned
 
-    with suppress(Fenced), connection.transaction():
-        keep_writers_out(connection, tables)
+    if not is_owned(connection, tables):
         raise Unavailable("A running system", "nobody runs on this store; start one with `python run.py`")

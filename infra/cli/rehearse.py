@@ -47,6 +47,12 @@ def show_what_if(
         for name in what_if.FIGURES
     ]  # fmt: skip
     print_rows(sides, f"what if {', '.join(named)}", as_json=False)
+    ends = [
+        {"symbol": end.base.symbol, "side": end.base.side, "opened_ms": end.base.opened_ms,
+         "base": end.base.reason, "changed": end.changed.reason, "net": end.net}
+        for end in found.difference.other_ends[-SHOWN_MAX:]
+    ]  # fmt: skip
+    print_rows(ends, "the same entry, another end", as_json=False, empty="none")
     for title, trades in (
         ("only in base", found.difference.only_base),
         ("only changed", found.difference.only_changed),

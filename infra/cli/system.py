@@ -19,8 +19,9 @@ from actors.runner import Runner
 from domain.base import Input, Issued
 from domain.market import MINUTE_MS, HistoryArrived
 from domain.operations import SessionStarted
+from domain.scanning import ScanSummarized
 from domain.symbol_state import SymbolState
-from infra.cli.view import Footing, LiveView
+from infra.cli.view import Footing, LiveView, scan_line
 from infra.clock import Clock, ScaledClock, wall_ms
 from infra.code_version import code_version, strategy_named, strategy_sha256
 from infra.door import DoorKeeper
@@ -28,6 +29,8 @@ from infra.durability import DurableJournal
 from infra.live import Inflow, LiveSystem, Scheduled
 from infra.market.synthetic import SyntheticMarket
 from infra.memory import MemoryJournal
+from infra.moments import iso
+from infra.network_calls import NetworkCalls
 from infra.outside import Outside
 from infra.patient_history import PatientHistory
 from infra.places import Place
@@ -165,8 +168,13 @@ class System:
 
 
 @contextmanager
-def opened(url: str | None, settings: Settings, place: Place) -> Generator[System]:
-    """Open the live run (in memory if there is no URL) and start the system; the block stops it."""
+def opened(
+    url: str | None, settings: Settings, place: Place, announce: Callable[[str], None] | None = None
+) -> Generator[System]:
+    """Open the live run (in memory if there is no URL) and start the system; the block stops it.
+
+    `announce` is told each scan summary in a line, with the network calls that were measured since the last one.
+    """
     with ExitStack() as stack:
         parts = _Parts()
         outbox = Outbox(parts.carry_out, parts.may_leave)
@@ -175,14 +183,15 @@ def opened(url: str | None, settings: Settings, place: Place) -> Generator[Syste
         outside = parts.outside = None if place.in_process else Outside(place, settings, store.epoch)
         view = LiveView(place.venue if place.speed == 1.0 else f"{place.venue} x{place.speed:g}")
         before = Beginning(store.reader.head(), journal.commits())
+        told = None if announce is None else _Announcing(announce, stack.enter_context(NetworkCalls()))
         runner = begin(
             journal,
             store.reader,
             strategy_named,
             _session(settings, place),
-            before.head.at_ms or wall_ms() // MINUTE_MS * MINUTE_MS,
+            before.head.at_ms or place.opening_ms(wall_ms() // MINUTE_MS * MINUTE_MS),
             outbox=outbox,
-            on_step=_all(view.take, store.door and store.door.note, outside and outside.take),
+            on_step=_all(view.take, told and told.take, store.door and store.door.note, outside and outside.take),
             history=PatientHistory(journal),
             outside=(settings.account.name,) if place.over_the_wire else (),
         )
@@ -265,6 +274,23 @@ class Stored(NamedTuple):
     epoch: str = ""
     door: DoorKeeper | None = None
     follow: Callable[[threading.Event], None] | None = None
+
+
+class _Announcing:
+    """Tells each scan summary in a line."""
+
+    def __init__(self, announce: Callable[[str], None], calls: NetworkCalls) -> None:
+        self._announce = announce
+        self._calls = calls
+        self._counted = 0
+
+    def take(self, step: Step) -> None:
+        for recorded in step.events:
+            if isinstance(recorded.event, ScanSummarized):
+                made, self._counted = self._calls.count - self._counted, self._calls.count
+                self._announce(
+                    f"{iso(recorded.event.time_ms)} {scan_line(recorded.event.summary)}; {made} network calls"
+                )
 
 
 def _stored(

@@ -99,7 +99,7 @@ def run_command(
         began = time.perf_counter()
         if live:
             require_durable(url)
-        with opened(url, resolved.settings, place) as system:
+        with opened(url, resolved.settings, place, None if draw else err.print) as system:
             _warm_up(system, stop)
             _watch(system, stop, duration, draw=draw)
         summary = system.summary(time.perf_counter() - began)

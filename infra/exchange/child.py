@@ -17,6 +17,7 @@ from decimal import Decimal
 import msgspec
 
 from domain.errors import HindsightError
+from infra.exchange.heap import keep_freed_memory
 from infra.exchange.market_clock import MarketClock
 from infra.exchange.ports import Call, Security
 from infra.exchange.reopened import Reopened, reopen
@@ -87,6 +88,7 @@ async def serve(order: Order) -> None:
 
 def main() -> int:
     """Read the order, then serve."""
+    keep_freed_memory()
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as given:
         line = given.readline()
     try:

@@ -27,7 +27,8 @@ TRADES_MIN, TRADES_MAX = 12, 240
 """How many prints a minute has: never more than 10 s without one, never more than 4 a second."""
 _FOR_UPPER, _FOR_LOWER = 200, 201
 _WICK = 0.55
-_WINDOW_MINUTES = 2**15
+_WINDOW_MINUTES = 512 * 60
+"""As long as the windows of 1h candles that `synthetic_market.py` keeps, so that one of them is drawn in one go."""
 _WINDOWS_KEPT = 24
 
 
@@ -94,7 +95,7 @@ class MarketPath:
 
 
 def bars_between(bars: MinuteBars, market: MarketPath, first: int, end: int) -> Bars:
-    """Give the candles of the minutes [first, end), computed a window at a time (2^15 minutes: 23 days)."""
+    """Give the candles of the minutes [first, end), computed a window at a time (21 days)."""
     cuts = [first, *range((first // _WINDOW_MINUTES + 1) * _WINDOW_MINUTES, end, _WINDOW_MINUTES), end]
     parts = [bars.bars(left, market.nodes(left, right)) for left, right in pairwise(cuts)]
     return joined(parts) if len(parts) > 1 else parts[0]

@@ -13,7 +13,7 @@ from infra.counterfactual import Outcome, Trade
 from infra.html.cells import UNKNOWN, Cell, Tone, exact, gained, moment, span, usdt, word
 from infra.html.charts import ACCENT, MUTED, Figure, axis, figure, line, time_axis
 from infra.html.page import Chart, Page, Section, Table, Tile, latest, render
-from infra.what_if import WhatIf
+from infra.what_if import OtherEnd, WhatIf
 
 Value: TypeAlias = Decimal | float
 BASE: Final = "as it was set"
@@ -149,16 +149,38 @@ def _said(found: WhatIf) -> str:
     same = len(found.base.closed) - len(found.difference.only_base)
     only_base, only_changed = len(found.difference.only_base), len(found.difference.only_changed)
     return (
-        f"Opened at the same time on the same side by both: {same:,} (they may have ended differently)."
+        f"Opened at the same time on the same side by both: {same:,}, of which"
+        f" {len(found.difference.other_ends):,} came to something else."
         f" Only {BASE}: {only_base:,}. Only {CHANGED}: {only_changed:,}."
     )
 
 
 def _trades(found: WhatIf) -> tuple[Table, ...]:
     difference = found.difference
+    gain = usdt(sum((pair.net for pair in difference.other_ends), Decimal(0))).text
+    ends = (
+        "opened (UTC)", "position", "side", f"exit {BASE}", "reason", f"exit {CHANGED}", "reason", "quantity",
+        f"net (USDT, {gain} in all)",
+    )  # fmt: skip
     return (
+        latest("The same entry, another end", ends, difference.other_ends, _end),
         latest(f"Only {BASE}", _columns(difference.only_base), difference.only_base, _row),
         latest(f"Only {CHANGED}", _columns(difference.only_changed), difference.only_changed, _row),
+    )
+
+
+def _end(pair: OtherEnd) -> tuple[Cell, ...]:
+    base, changed = pair.base, pair.changed
+    return (
+        moment(base.opened_ms),
+        word(base.position.partition(":")[2]),
+        word(base.side),
+        exact(base.exit_price),
+        word(base.reason),
+        exact(changed.exit_price),
+        word(changed.reason),
+        exact(changed.quantity),
+        gained(pair.net),
     )
 
 

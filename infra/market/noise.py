@@ -42,7 +42,11 @@ def derived(keys: Keys, purpose: int) -> Keys:
 
 def uniform(keys: Keys, indices: Indices) -> Floats:
     """Give numbers in [0, 1) with 53 bits, of the keys' and indices' common shape."""
-    return (_hashed(keys, indices) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    hashed = _hashed(keys, indices)
+    hashed >>= np.uint64(11)
+    found = hashed.astype(np.float64)
+    found *= 2.0**-53
+    return found
 
 
 def normal(keys: Keys, indices: Indices) -> Floats:
@@ -50,10 +54,18 @@ def normal(keys: Keys, indices: Indices) -> Floats:
 
     The sum of the four 16-bit quarters of a hash: Irwin-Hall with n = 4.
     """
-    hashed = _hashed(keys, indices)
-    pairs = (hashed & _PAIRS) + ((hashed >> np.uint64(16)) & _PAIRS)
-    total = (pairs & _LOW_HALF) + (pairs >> np.uint64(32))
-    return (total.astype(np.float64) - _IRWIN_HALL_MEAN) * (1.0 / _IRWIN_HALL_DEVIATION)
+    pairs = _hashed(keys, indices)
+    others = pairs >> np.uint64(16)
+    others &= _PAIRS
+    pairs &= _PAIRS
+    pairs += others
+    np.right_shift(pairs, np.uint64(32), out=others)
+    pairs &= _LOW_HALF
+    pairs += others
+    found = pairs.astype(np.float64)
+    found -= _IRWIN_HALL_MEAN
+    found *= 1.0 / _IRWIN_HALL_DEVIATION
+    return found
 
 
 def smooth(keys: Keys, times: Indices, period: int) -> Floats:
@@ -67,18 +79,38 @@ def smooth(keys: Keys, times: Indices, period: int) -> Floats:
 def exponential(x: Floats) -> Floats:
     """Give e^x for |x| < 16, relative error below 1e-11: Taylor on x/1024, then squared ten times."""
     y = x * (1.0 / 1024.0)
-    result = 1.0 + y * (1.0 + y * (1.0 / 2.0) * (1.0 + y * (1.0 / 3.0) * (1.0 + y * 0.25 * (1.0 + y * 0.2))))
+    result = y * 0.2
+    result += 1.0
+    for share in (0.25, 1.0 / 3.0, 0.5):
+        result *= y * share
+        result += 1.0
+    result *= y
+    result += 1.0
     for _ in range(10):
-        result = result * result
+        result *= result
     return result
 
 
 def _hashed(keys: Keys, indices: Indices) -> Keys:
-    return _mixed(keys + indices.astype(np.uint64) * _GOLDEN)
+    return _mix(keys + indices.astype(np.uint64) * _GOLDEN)
 
 
 def _mixed(x: Keys) -> Keys:
-    """The output function of splitmix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators")."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    """Mix into a new array."""
+    return _mix(x.copy())
+
+
+def _mix(x: Keys) -> Keys:
+    """The output function of splitmix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators").
+
+    In place, like everything here that works on long arrays: half the time of a path is memory that comes and goes.
+    """
+    shifted = x >> np.uint64(30)
+    x ^= shifted
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    np.right_shift(x, np.uint64(27), out=shifted)
+    x ^= shifted
+    x *= np.uint64(0x94D049BB133111EB)
+    np.right_shift(x, np.uint64(31), out=shifted)
+    x ^= shifted
+    return x

@@ -215,6 +215,16 @@ class Lease:
         return owner
 
 
+def is_owned(connection: Connection[Any], tables: Tables) -> bool:
+    """Say whether a process owns the store right now: something runs on it."""
+    try:
+        with connection.transaction():
+            keep_writers_out(connection, tables)
+    except Fenced:
+        return True
+    return False
+
+
 def keep_writers_out(connection: Connection[Any], tables: Tables) -> None:
     """Take the lock of a store until the caller's transaction ends. Raises `Fenced` if a writer is at work there."""
     taken = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_lock_key(tables),)).fetchone()

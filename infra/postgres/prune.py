@@ -45,6 +45,19 @@ def prune(url: str, tables: Tables, before: datetime, *, apply: bool) -> Pruned:
     return found
 
 
+def sealed_until(url: str, tables: Tables, before: datetime) -> int:
+    """Give the last event of the commits whose tapes `prune` would drop, 0 if it would drop none.
+
+    What it covers is sealed: no commit is ever added in front of another.
+    """
+    last = SQL("SELECT coalesce(max(last_seq), 0) FROM {commits} WHERE commit_id IN (SELECT commit_id" + _OLD + ")")
+    with reaching(), connect(url, "prune") as connection, connection.transaction():
+        require_current(connection, tables)
+        found = connection.execute(last.format(**tables.identifiers()), (before,)).fetchone()
+    assert found is not None, "an aggregate gives one row"
+    return int(found[0])
+
+
 def _count(connection: Connection[Any], tables: Tables, before: datetime) -> Pruned:
     with connection.cursor(row_factory=class_row(Pruned)) as cursor:
         statement = SQL("SELECT count(*) AS tapes, coalesce(sum(length(frames)), 0)::bigint AS bytes" + _OLD)

@@ -12,8 +12,8 @@ from actors import kernel
 from actors.base import EventSourcedActor
 from actors.kernel import Kernel
 from actors.operations import OperationsActor
-from actors.scan import ScanActor
 from actors.ports import Step
+from actors.scan import ScanActor
 from domain.account import EntriesHalted
 from domain.base import Decider, Input, Issued, Reaction, Recorded, Tell, Timer, plain_decider
 from domain.commands import HaltEntries, OpenAccount, ResumeEntries

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow
 SYSTEM = (
     "--symbols", "4", "--speed", "1200", "--seed", "11", "--no-dashboard", "--json",
     "--set", "market.tick_ms=5000", "--set", "strategy.time_stop_minutes=20", "--set", "strategy.cooldown_minutes=0",
+    "--set", "strategy.name=trend",
 )  # fmt: skip
 IDLE = """
 from domain.strategies import Pass

@@ -28,7 +28,7 @@ def in_memory(data: Path) -> Ended:
 
 def backtest(data: Path, store: str, hash_seed: int, *more: str) -> Ended:
     settings = ("--set", "strategy.cooldown_minutes=0", "--set", "strategy.time_stop_minutes=45")
-    given = ("--data", data, "--store", store, *settings, *more, "--json")
+    given = ("--data", data, "--store", store, "--strategy", "trend", *settings, *more, "--json")
     ended = run("backtest", *given, PYTHONHASHSEED=str(hash_seed))
     assert ended.code == 0, ended.err
     return ended

@@ -42,6 +42,7 @@ SYSTEM = (
     "--symbols", "6", "--speed", "3000", "--seed", "7", "--no-dashboard", "--json",
     "--set", "market.tick_ms=5000", "--set", f"strategy.time_stop_minutes={TIME_STOP_MINUTES}",
     "--set", "strategy.cooldown_minutes=0",
+    "--set", "strategy.name=trend",
 )  # fmt: skip
 
 # ── a run that was killed many times ──────────────────────────────────────────────────────────────────────────────

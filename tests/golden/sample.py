@@ -8,7 +8,8 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from domain.config import SupervisionConfig
-from domain.market import FundingArrived, HistoryArrived, InstrumentArrived
+from domain.market import FundingArrived, HistoryArrived, InstrumentArrived, OpenInterestArrived
+from domain.market_view import HOUR_MS, ReferenceHoursArrived
 from domain.operations import ClockTicked, Condition, ConditionChanged, OperatorCommand, OperatorKind, SessionEnded
 from domain.orders import OrderRequested
 from domain.values import Side
@@ -54,6 +55,10 @@ def _warm_up(world: World) -> None:
     bars = tuple(candle(minute, 100.0, 101.0, 99.5) for minute in range(-6, 0))
     world.runner.feed(START_MS, HistoryArrived(SYMBOL, "1m", bars))
     world.runner.feed(START_MS, HistoryArrived(SYMBOL, "1m", bars[:2]))
+    hour = START_MS // HOUR_MS * HOUR_MS
+    world.runner.feed(START_MS, OpenInterestArrived(SYMBOL, ((hour - HOUR_MS, 1e6), (hour, 1.1e6))))
+    hours = ((hour - HOUR_MS, 102.0, 99.0, 101.0), (hour, 103.0, 100.0, 102.0))
+    world.runner.feed(START_MS, ReferenceHoursArrived("BTCUSDT", hours))
 
 
 def _stop_out(world: World) -> None:

@@ -20,8 +20,11 @@ from infra.cli import bench
 
 DATA = Path(os.environ.get("HINDSIGHT_DATA", Path(__file__).parents[2] / "../shared/data")) / "market"
 NEEDS_DATA = {"backtest", "replay"}
-TWO_BASELINES = {"append", "fold", "kernel", "latency"}
-NAMES = {"append", "fold", "kernel", "replay", "rebuild", "backtest", "latency", "indicators"}
+TWO_BASELINES = {"append", "decode", "fold", "kernel", "latency"}
+NAMES = {
+    "append", "fold", "kernel", "decode", "ingest", "exchange", "replay", "rebuild", "as_of", "export", "verify",
+    "backtest", "latency", "indicators", "analysis",
+}  # fmt: skip
 
 
 @pytest.fixture

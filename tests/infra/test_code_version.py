@@ -94,7 +94,10 @@ def test_a_file_that_is_no_strategy_is_refused_and_says_why(
 @pytest.mark.parametrize("name", ["tremd", "", "mine.txt", "/"])
 def test_an_unknown_name_is_refused_with_what_there_is(name: str) -> None:
     for find in (strategy_named, strategy_sha256):
-        with pytest.raises(InvalidInput, match=r"strategy\.name: expected one of factors, ict, hybrid, trend, or the path of a \.py file"):
+        with pytest.raises(
+            InvalidInput,
+            match=r"strategy\.name: expected one of factors, ict, hybrid, trend, or the path of a \.py file",
+        ):
             find(name)
 
 

@@ -65,6 +65,19 @@ def test_a_change_shows_the_trades_that_differ(candles: MemoryJournal) -> None:
     assert found.difference.trades == len(found.difference.only_changed) - len(found.difference.only_base)
 
 
+def test_what_both_traded_and_what_came_to_something_else_is_paired(candles: MemoryJournal) -> None:
+    found = what_if(candles, with_time_stop(20), strategy_named)
+    ends = found.difference.other_ends
+    assert ends, "an earlier time stop must end some trade otherwise"
+    for end in ends:
+        assert (end.base.symbol, end.base.side, end.base.opened_ms) == (
+            end.changed.symbol, end.changed.side, end.changed.opened_ms,
+        )  # fmt: skip
+        assert replace(end.base, position="") != replace(end.changed, position="")
+    only = sum(one.net for one in found.difference.only_changed) - sum(one.net for one in found.difference.only_base)
+    assert found.difference.realized_pnl == only + sum(end.net for end in ends)
+
+
 def test_a_change_of_the_shell_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"market\.speed"):
         settings.changed(STARTED.config, ["market.speed=5"])

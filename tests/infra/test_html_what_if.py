@@ -13,7 +13,7 @@ from worlds import traded
 from domain.operations import SessionStarted
 from infra.counterfactual import Outcome, Trade
 from infra.html.what_if import MEASURES, what_if_page
-from infra.what_if import FIGURES, Difference, WhatIf, what_if
+from infra.what_if import FIGURES, Difference, OtherEnd, WhatIf, what_if
 
 D = Decimal
 TRADE = Trade(
@@ -81,7 +81,15 @@ def test_the_trades_of_one_side_only_are_listed_with_their_sum() -> None:
     assert "Opened at the same time on the same side by both: 1" in text
     assert "net (USDT, -4.50 in all)" in text
     assert "main/BTCUSDT-1" in text
-    assert text.count("None.") == 1
+    assert text.count("None.") == 2
+
+
+def test_a_trade_that_both_made_and_that_ended_otherwise_stands_with_both_ends() -> None:
+    other = replace(TRADE, reason="TARGET", exit_price=D(104), net=D("7.5"))
+    difference = replace(DIFFERENCE, only_base=(), other_ends=(OtherEnd(TRADE, other),))
+    text = Reading(what_if_page(WhatIf(BASE, CHANGED, difference), [])).text
+    assert "of which 1 came to something else" in text
+    assert "98 STOP 104 TARGET 2 +12.00" in text
 
 
 def test_a_change_of_settings_can_not_break_out_of_its_place() -> None:

@@ -12,7 +12,8 @@ import pytest
 from domain.config import Config
 from domain.errors import InvalidInput
 from infra import settings
-from infra.settings import CHOICES, ENVIRONMENT, FILE_NAME, RANGES, Resolved, Settings, example, mask_url, resolve
+from infra.settings import ENVIRONMENT, FILE_NAME, Resolved, Settings, example, mask_url, resolve
+from infra.settings_bounds import CHOICES, RANGES
 from infra.settings_doc import DOCUMENTATION
 
 KEYS = [key for key, _, _ in Resolved(Settings(), {}).table()]
@@ -184,7 +185,9 @@ def test_every_number_has_a_range_and_outside_of_it_is_refused(key: str, place: 
 
 
 def test_every_number_has_a_range() -> None:
-    numbers = {key for key, value, _ in Resolved(Settings(), {}).table() if value.strip('"-').replace(".", "").isdigit()}
+    numbers = {
+        key for key, value, _ in Resolved(Settings(), {}).table() if value.strip('"-').replace(".", "").isdigit()
+    }
     assert numbers == set(RANGES)
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeAlias, Typ
 import msgspec
 
 from domain.errors import WireError
+from infra.masking import MASK, mask
 
 T = TypeVar("T")
 
@@ -86,8 +87,8 @@ def _is_suspicious(raw: bytes) -> bool:
 
 
 def shortened(raw: bytes, limit: int = 200) -> str:
-    """Give the beginning of a body for an error text."""
-    text = raw[:limit].decode("utf-8", "replace")
+    """Give the beginning of a body for an error text, without a listen key that may stand in it."""
+    text = mask(raw[:limit].decode("utf-8", "replace"))
     return text if len(raw) <= limit else f"{text}… ({len(raw)} bytes)"
 
 
@@ -131,6 +132,10 @@ class ListenKey(Body, frozen=True, kw_only=True):
     """The name of a user data stream; empty where the answer does not repeat it."""
 
     listen_key: str = ""
+
+    def __repr__(self) -> str:
+        """Show that there is one; whoever knows it reads the account's events."""
+        return f"ListenKey({MASK if self.listen_key else ''})"
 
 
 class Countdown(Body, frozen=True, kw_only=True):

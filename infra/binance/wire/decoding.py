@@ -12,7 +12,7 @@ way, which looks at the keys and finds out what is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import msgspec
 
@@ -89,13 +89,15 @@ def decode(raw: bytes) -> Message:
     try:
         # What `open_frame` does in its commonest case, without the price of the call: this is the hottest line we have.
         message = _combined(raw).message if raw[2] == _ORD_S and raw.isascii() else open_frame(raw).message
-    except (*_UNREADABLE, IndexError):
+    except (*_UNREADABLE, IndexError, AttributeError, TypeError):
         message = open_frame(raw).message
     return Batch(message) if isinstance(message, tuple) else message
 
 
 def open_frame(raw: bytes) -> Framed:
     """Read one frame and say which stream it came from. Raises `WireError` and nothing else."""
+    if type(raw) is not bytes:
+        raw = _bytes_of(raw)
     try:
         if not raw.isascii():
             raw.decode()  # msgspec skips what it does not read, broken text included
@@ -108,6 +110,18 @@ def open_frame(raw: bytes) -> Framed:
         return _slowly(raw)
     except _UNREADABLE as error:
         raise _wire_error(error) from error
+
+
+def _bytes_of(raw: object) -> bytes:
+    """Take what a careless caller has instead: text, or a view of a buffer."""
+    try:
+        if isinstance(raw, str):
+            return raw.encode()
+        if isinstance(raw, bytes | bytearray | memoryview):
+            return bytes(cast("bytes", raw))
+    except UnicodeEncodeError as error:
+        raise WireError("The frame is not UTF-8", f"character {error.start}") from error
+    raise WireError(f"Expected `bytes`, got `{type(raw).__name__}`", "`$`")
 
 
 def _slowly(raw: bytes) -> Framed:

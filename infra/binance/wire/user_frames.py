@@ -235,6 +235,10 @@ class ListenKeyExpired(UserFrame, frozen=True, gc=False, tag="listenKeyExpired")
 
     listen_key: str = msgspec.field(name="listenKey", default="")
 
+    def __repr__(self) -> str:
+        """Keep the key to ourselves: what expired here may be alive elsewhere."""
+        return f"ListenKeyExpired(time_ms={self.time_ms})"
+
 
 class StrategyUpdate(UserFrame, frozen=True, gc=False, tag="STRATEGY_UPDATE"):
     """A strategy of the exchange's own web site changed. Tolerated, not used."""

@@ -83,6 +83,13 @@ def test_a_bypass_holds_for_its_time_and_is_written_down_with_its_reason() -> No
     assert not breaker.ask("query", Priority.LOW, 1_000).allowed
 
 
+def test_a_bypass_without_a_reason_is_a_bypass_all_the_same() -> None:
+    breaker = after(5)
+    breaker.bypass(until_ms=1_000, reason="")
+    assert breaker.ask("query", Priority.LOW, 999) == PASS
+    assert len(breaker.audit) == 1
+
+
 def test_the_last_hundred_bypasses_are_kept() -> None:
     breaker = after(5)
     for at_ms in range(AUDITED + 7):

@@ -82,6 +82,15 @@ def test_who_is_too_far_behind_goes_on_without() -> None:
     assert order.lost == 10
 
 
+def test_a_candle_from_another_century_costs_no_more_than_any_other() -> None:
+    order = CandleOrder(MINUTE)
+    order.arrived("A", candle(5))
+    order.arrived("A", candle(2**46))
+    (gap,) = order.missing(0, 0)
+    assert numbers(order.give_up(gap)) == [2**46]
+    assert order.lost == 2**46 - 6
+
+
 def test_a_symbol_that_left_is_forgotten() -> None:
     order = CandleOrder(MINUTE)
     order.arrived("A", candle(5))

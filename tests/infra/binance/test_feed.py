@@ -272,6 +272,31 @@ def test_a_request_without_an_answer_means_that_the_connection_is_dead() -> None
     run(test)
 
 
+def test_while_the_consumer_is_slow_a_request_without_an_answer_is_nobody_s_fault() -> None:
+    """The answer waits in the socket behind candles that nobody takes."""
+
+    async def test() -> None:
+        inbox, timing = Inbox(), HandTiming()
+        async with stream_server() as host:
+            feed = feed_of(host, inbox, timing, queue=2, silent_s=None)
+            feed.subscribe([KLINE])
+            async with running(feed.run()):
+                await until(lambda: inbox.kinds(Connected))
+                inbox.open.clear()
+                for minute in range(20):
+                    await host.push(KLINE, kline("BTCUSDT", minute * MINUTE))
+                await until(lambda: feed.report().paused)
+                feed.subscribe([TRADES])
+                await until(lambda: host.callers[0].requests)
+                await timing.pass_(10.0)
+                await timing.pass_(10.0)
+                inbox.open.set()
+                await until(lambda: len(inbox.of(KLINE)) == 20)
+                assert (len(host.all), feed.report().statistics.connection_errors) == (1, 0)
+
+    run(test)
+
+
 def test_broken_and_unknown_frames_are_counted_and_cost_nothing_else() -> None:
     async def test() -> None:
         inbox = Inbox()

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra.binance.once import Once
 from infra.binance.wire import decode
@@ -51,8 +53,29 @@ def test_a_closed_candle_passes_once_even_late_and_a_running_one_never_after_its
     assert new(3, closed=True)
     assert new(2, closed=True)  # came late: nobody else says what it says
     assert not new(2, closed=True)
+    assert new(0, closed=True)
     assert not new(0, closed=True)
     assert new(4, closed=False)
+    assert all(new(minute, closed=True) for minute in range(4, 60))
+    assert not new(0, closed=True)  # too long ago to tell
+
+
+@given(st.integers(0, 17), st.integers(0, 18), st.lists(st.booleans(), min_size=40, max_size=40))
+def test_however_two_connections_overlap_every_closed_candle_passes_once(
+    begin: int, end: int, coin: list[bool]
+) -> None:
+    """The new connection begins somewhere in the sequence, the old one ends somewhere after that."""
+    sequence = [read(kline("X", place // 3 * 60_000, closed=place % 3 == 2, event_ms=place + 1)) for place in range(18)]
+    lines = [sequence[: max(begin, end)], sequence[begin:]]
+    once = Once()
+    passed: list[int] = []
+    for old_first in coin:
+        if line := lines[0 if old_first and lines[0] else 1] or lines[0]:
+            frame = line.pop(0)
+            if once.is_new("k", frame) and frame.bar.closed:
+                passed.append(frame.bar.open_time_ms // 60_000)
+    assert not any(lines)
+    assert sorted(passed) == list(range(6))
 
 
 def test_a_book_of_changes_numbers_itself() -> None:

@@ -116,3 +116,33 @@ def test_a_ban_sends_everybody_home() -> None:
         gate.settle(await gate.enter(COST, Priority.CRITICAL))
 
     with_gate(test)
+
+
+def test_a_ban_also_stops_who_was_granted_but_has_not_gone_yet() -> None:
+    async def test(gate: Gate, hands: Hands) -> None:
+        gate.settle(await gate.enter(COST, Priority.CRITICAL))
+        waiting = asyncio.create_task(gate.enter(COST, Priority.CRITICAL))
+        await turns()
+        hands.ms = MINUTE_MS
+        gate.settle(await gate.enter({WEIGHT: 0}, Priority.CRITICAL))  # grants the one who waits, who has no turn yet
+        gate.ban(120_000)
+        with pytest.raises(Unavailable, match="HTTP 418"):
+            await waiting
+        hands.ms += 120_000
+        assert gate.governor.used(WEIGHT, hands.ms) == 0
+
+    with_gate(test)
+
+
+def test_closing_tells_those_who_wait() -> None:
+    async def test(gate: Gate, hands: Hands) -> None:
+        gate.settle(await gate.enter(COST, Priority.CRITICAL))
+        waiting = [asyncio.create_task(gate.enter(COST, Priority.CRITICAL)) for _ in range(3)]
+        await turns()
+        gate.close()
+        for caller in waiting:
+            with pytest.raises(Unavailable, match="closed"):
+                await caller
+        assert gate.governor.waiting() == 0
+
+    with_gate(test)

@@ -90,7 +90,6 @@ def test_a_host_that_was_there_before_is_only_unavailable_when_its_name_is_not_f
     async def test(toy: Toy) -> None:
         rest = Rest(BinanceSettings(rest_url=toy.url.replace("127.0.0.1", "localhost"), retries=0))
         await rest.server_time_ms()
-        await rest.close()
         rest.calls._transport._base = "http://nobody.invalid"
         with pytest.raises(Unavailable, match="unknown name"):
             await rest.ping()
@@ -167,6 +166,28 @@ def test_an_answer_that_can_not_be_read_is_a_wire_error() -> None:
                 await rest.open_interest("X")
             with pytest.raises(WireError, match="expected an error body with HTTP 400"):
                 await rest.depth("X")
+
+    with_toy(test)
+
+
+def test_many_who_wait_for_the_time_learn_together_that_nobody_answers() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("GET /fapi/v1/time", toy.hangs)
+        async with rest_of(toy, retries=0, timeout_ms=300) as rest:
+            results = await asyncio.gather(*(rest.balances() for _ in range(50)), return_exceptions=True)
+        assert all(isinstance(result, Unavailable) for result in results)
+        assert len(toy.calls("GET /fapi/v1/time")) == 1
+        assert len(toy.seen) == 1
+
+    with_toy(test)
+
+
+def test_an_answer_without_a_listen_key_is_no_listen_key() -> None:
+    async def test(toy: Toy) -> None:
+        toy.on("POST /fapi/v1/listenKey", says({}))
+        async with rest_of(toy) as rest:
+            with pytest.raises(WireError, match="listen key"):
+                await rest.open_listen_key()
 
     with_toy(test)
 

@@ -26,7 +26,14 @@ def test_an_order_has_many_events() -> None:
     assert seen.is_new(read(order_update(1)))
     assert seen.is_new(read(order_update(2)))
     assert seen.is_new(read(order_update(2, status="PARTIALLY_FILLED")))
-    assert seen.is_new(read(order_update(2, event_ms=6)))
+    assert seen.is_new(read(order_update(2).replace('"T":4,"E"', '"T":5,"E"')))
+    assert seen.is_new(read(order_update(2).replace('"p":"0"', '"p":"1"')))
+
+
+def test_an_order_s_event_that_is_sent_again_later_is_the_same() -> None:
+    seen = SeenEvents()
+    assert seen.is_new(read(order_update(2)))
+    assert not seen.is_new(read(order_update(2, event_ms=6)))
 
 
 def test_an_account_update_with_other_content_is_another() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from domain.errors import WireError
@@ -17,6 +19,31 @@ MARK = b'{"e":"markPriceUpdate","E":3,"s":"BTCUSDT","p":"11794.15","i":"11784.6"
 
 def test_raw_and_combined_frames_give_the_same_message() -> None:
     assert decode(TRADE) == decode(b'{"stream":"btcusdt@trade","data":' + TRADE + b"}") == READ
+
+
+@pytest.mark.parametrize("raw", [TRADE, b'{"stream":"btcusdt@trade","data":' + TRADE + b"}", b"[" + TRADE + b"]"])
+@pytest.mark.parametrize("kind", [bytearray, memoryview, bytes.decode])
+def test_text_and_other_buffers_are_read_like_bytes(raw: bytes, kind: Any) -> None:
+    assert decode(kind(raw)) == decode(raw)
+    named = raw.replace(b"BTCUSDT", "币安USDT".encode())
+    assert decode(kind(named)) == decode(named)
+
+
+def test_what_is_neither_text_nor_bytes_is_a_wire_error_too() -> None:
+    careless: tuple[Any, ...] = (None, 5, [TRADE], chr(0xD800), f'{{"e":"{chr(0xD800)}"}}')
+    for raw in careless:
+        with pytest.raises(WireError):
+            decode(raw)
+
+
+@pytest.mark.parametrize("frame", [
+    b'{"result":null,"id":%s}', b'{"code":%s}', b'{"error":{"code":%s}}', b'{"result":%s,"id":1}',
+    b'{"lastUpdateId":%s,"bids":[],"asks":[]}', TRADE.replace(b"7", b"%s"), TRADE.replace(b'"84088.00"', b'"%s"'),
+])  # fmt: skip
+def test_a_number_with_thousands_of_digits_is_a_wire_error(frame: bytes) -> None:
+    """Python itself refuses to read more than 4,300 digits, with an error of another kind."""
+    with pytest.raises(WireError):
+        decode(frame % (b"9" * 5_000))
 
 
 def test_the_stream_of_a_combined_frame_is_told_and_a_raw_one_has_none() -> None:

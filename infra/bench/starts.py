@@ -1,0 +1,164 @@
+"""`cold_start` and `warm_start`: seconds until every symbol was analysed, over an exchange whose answers take long.
+
+The whole system starts (store, kernel, adapter, streams) against the simulator. Cold, it has no history: it finds the
+universe, loads six intervals and open interest of every symbol, and analyses them at the close of the next 5m candle.
+Warm, it comes back within the same minute: nothing is missing, so nothing is asked for. So that the wait for the close
+of a candle is not what is measured, the market stands still, half a second before one, until all histories are there.
+
+The baseline is the weight limit's own bound: what was asked for over 2,400 a minute, in seconds. The bench fails if the
+exchange refused a call, or if any sliding minute took more than 90 % of the limit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+from msgspec.structs import replace
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
+
+from domain.base import Event
+from domain.catalog import TOPICS
+from domain.flow import MINUTE_MS
+from domain.symbol_events import CandleClosed, SymbolAnalyzed
+from infra.bench.context import BenchContext
+from infra.bench.exchange_side import NEAR_THE_CLOSE, Booked, Served, Simulator
+from infra.bench.measure import Measure, beside
+from infra.bench.neighbour import Neighbour
+from infra.cli.system import System, opened
+from infra.exchange.limiter import WEIGHT_A_MINUTE
+from infra.exchange.stage import Rules
+from infra.places import BINANCE, Place
+from infra.settings import Settings
+from infra.store import reading
+
+SYMBOLS: Final = 140
+SHARE_MAX: Final = 0.9
+UNIT: Final = "s, lower is better"
+BOUND: Final = "the weight that was asked for, at the limit of 2,400 a minute"
+_PATIENCE_S: Final = 120.0
+_LATENCIES: Final = {"": 100, ":slow": 2_600}
+"""Milliseconds an answer. The old system took 621 s at 2.6 s a call."""
+
+
+def bench_cold_start(context: BenchContext) -> list[Measure]:
+    """Measure the first start, with a usual and with a very slow exchange."""
+    return [_cold("cold_start" + name, _latency(ms, context), context) for name, ms in _LATENCIES.items()]
+
+
+def bench_warm_start(context: BenchContext) -> list[Measure]:
+    """Measure a start after a short absence. Its calls are few, so the bound is that of the cold start before it."""
+    symbols = _symbols(context)
+    with _exchange(_latency(_LATENCIES[""], context), symbols) as exchange, _database(context) as url:
+        _started(exchange, url, symbols)
+        cold: Booked = exchange.ask(None)
+        seconds = _started(exchange, url, symbols)
+        warm: Booked = exchange.ask(None)
+    _require(warm.candle_calls == 0, f"a warm start asked {warm.candle_calls} times for candles")
+    _require_within_limits(warm)
+    return [beside("warm_start", seconds, UNIT, f"a cold start: {BOUND}", _bound_s(cold))]
+
+
+def _cold(name: str, latency_ms: int, context: BenchContext) -> Measure:
+    symbols = _symbols(context)
+    with _exchange(latency_ms, symbols) as exchange, _database(context) as url:
+        seconds = _started(exchange, url, symbols)
+        booked: Booked = exchange.ask(None)
+    _require_within_limits(booked)
+    context.say(
+        f"{name}: {booked.weight} weight, {booked.busiest_minute} in the busiest minute, {latency_ms} ms a call."
+    )
+    return beside(name, seconds, UNIT, BOUND, _bound_s(booked))
+
+
+def _latency(full_ms: int, context: BenchContext) -> int:
+    return context.size(full_ms, full_ms // 20)
+
+
+def _symbols(context: BenchContext) -> int:
+    return context.size(SYMBOLS, 4)
+
+
+def _bound_s(booked: Booked) -> float:
+    return booked.weight * 60.0 / WEIGHT_A_MINUTE
+
+
+def _require_within_limits(booked: Booked) -> None:
+    most = SHARE_MAX * WEIGHT_A_MINUTE
+    _require(booked.refused == 0, f"the exchange refused {booked.refused} calls")
+    _require(booked.busiest_minute <= most, f"{booked.busiest_minute} of weight in a minute, more than {most:g}")
+
+
+def _require(holds: bool, found: str) -> None:
+    if not holds:
+        raise AssertionError(f"A start has to keep to the rules: {found}.")
+
+
+def _exchange(latency_ms: int, symbols: int) -> Neighbour:
+    """Give an exchange with twice as many contracts as are wanted, whose market stands still for now."""
+    return Neighbour(Simulator, 2 * symbols, Rules(latency_ms=latency_ms), 0.0)
+
+
+@contextmanager
+def _database(context: BenchContext) -> Generator[str]:
+    """Give a database of its own: a run that is `live` in there is nobody else's."""
+    name = f"bench_{time.time_ns():x}"
+    with psycopg.connect(context.url, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        try:
+            yield make_conninfo(context.url, dbname=name)
+        finally:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+def _started(exchange: Neighbour, url: str, symbols: int) -> float:
+    """Start the system, wait until every symbol was analysed, stop it; give the seconds that the first part took."""
+    served: Served = exchange.said
+    defaults = Settings()
+    settings = replace(defaults, binance=replace(defaults.binance, rest_url=served.rest, stream_url=served.ws))
+    place = Place(BINANCE, "paper over the simulator", "simulator", "exchange", symbols)
+    began = time.perf_counter()
+    with opened(url, settings, place) as system:
+        first_seq = _wait_until_warm(system, url)
+        exchange.ask(NEAR_THE_CLOSE)
+        exchange.ask(1.0)
+        _wait_for(url, first_seq, symbols, SymbolAnalyzed, lambda _: True)
+        seconds = time.perf_counter() - began
+        now_ms: int = exchange.ask(0.0)
+        _wait_for(url, first_seq, symbols, CandleClosed, _ends_at(now_ms // MINUTE_MS * MINUTE_MS))
+        system.stop("measured")
+    return seconds
+
+
+def _wait_until_warm(system: System, url: str) -> int:
+    """Wait for the histories; give the end of what is stored then."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not system.warm and not system.ended and time.monotonic() < deadline:
+        time.sleep(0.01)
+    _require(system.warm and not system.not_loaded, f"not everything could be loaded: {system.not_loaded[:3]}")
+    with reading(url, "live") as (_, _, reader):
+        return reader.head().seq
+
+
+def _wait_for(url: str, after_seq: int, symbols: int, what: type[Event], holds: Callable[[Event], bool]) -> None:
+    """Wait until such an event of every symbol is stored."""
+    deadline = time.monotonic() + _PATIENCE_S
+    found: set[str] = set()
+    with reading(url, "live") as (_, _, reader):
+        while len(found) < symbols:
+            until_seq = reader.head().seq
+            for recorded in reader.events(after_seq, until_seq, topics=(TOPICS[what].decode(),)):
+                if holds(recorded.event):
+                    found.add(recorded.stream)
+            after_seq = until_seq
+            _require(time.monotonic() < deadline, f"only {len(found)} symbols had a {what.__name__} in time")
+            time.sleep(0.02)
+
+
+def _ends_at(minute_ms: int) -> Callable[[Event], bool]:
+    """Recognise the candle that a minute ends."""
+    return lambda event: isinstance(event, CandleClosed) and event.candle.open_time_ms >= minute_ms - MINUTE_MS
