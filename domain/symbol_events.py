@@ -135,7 +135,8 @@ class PositionDetached(Event, frozen=True, gc=False):
 class VirtualPositionPlanned(Event, frozen=True, gc=False):
     """A signal that is not traded is followed virtually. `replaces` is the opposite one that it closes, or "".
 
-    Where it was watched and no signal at all, `reasons` are all reasons why, and `strength` (0 … 100) is what it had.
+    Where there was no signal, `tier` (prime, watch) and `strength` (0 … 100) are the analysis's, and `reasons` are all
+    reasons why there was none.
     """
 
     position: str
@@ -144,6 +145,7 @@ class VirtualPositionPlanned(Event, frozen=True, gc=False):
     replaces: str
     reasons: tuple[str, ...] = ()
     strength: float | None = None
+    tier: str = ""
 
 
 EVENTS = (

@@ -33,10 +33,10 @@ def bench_ingest(context: BenchContext) -> list[Measure]:
     symbols, seconds, burst = context.size(SYMBOLS, 20), context.size(5, 1), context.size(20_000, 2_000)
     with FrameHost() as host:
         return [
-            _throughput("ingest", host, Traffic(symbols, context.size(2, 1), burst), context),
-            _throughput("ingest:klines", host, Traffic(symbols, context.size(15, 1), None), context),
-            _load("ingest:load", host, Traffic(symbols, seconds, context.size(4_000, 400)), context),
-            _load("ingest:load of klines", host, Traffic(symbols, seconds, None), context),
+            _throughput("ingest", host, Traffic(symbols, context.size(2, 1), burst).in_proportion(), context),
+            _throughput("ingest:klines", host, Traffic(symbols, context.size(15, 1), None).in_proportion(), context),
+            _load("ingest:load", host, Traffic(symbols, seconds, context.size(4_000, 400)).in_proportion(), context),
+            _load("ingest:load of klines", host, Traffic(symbols, seconds, None).in_proportion(), context),
             _burst(host, Traffic(symbols, seconds, burst)),
         ]
 

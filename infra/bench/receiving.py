@@ -16,7 +16,7 @@ from domain.config import Config
 from domain.flow import MINUTE_MS
 from domain.operations import SessionStarted
 from infra.bench.frame_host import FrameHost
-from infra.bench.histories import START_MS, symbol_names
+from infra.bench.histories import START_MS, candles, symbol_names
 from infra.bench.measure import undisturbed
 from infra.bench.traffic import Traffic
 from infra.binance.feed_values import Connected, Delivery, FeedReport, FeedSettings
@@ -48,11 +48,10 @@ async def bare(host: FrameHost, pace: float) -> float:
 
     async def drain(socket: ClientConnection) -> None:
         nonlocal left
-        receive = socket.recv
-        while left:
-            await receive(decode=False)
+        async for _ in socket:
             left -= 1
-        done.set()
+            if not left:
+                done.set()
 
     done = asyncio.Event()
     async with AsyncExitStack() as sockets:
@@ -125,6 +124,8 @@ async def received(host: FrameHost, pace: float) -> tuple[float, Received]:
     """Take everything into a kernel; give the seconds of processor time that this took, and what came."""
     with closing(Kernel(MemoryJournal(), strategy_named)) as kernel:
         kernel.process(START_MS, _STARTED)
+        for arrived in candles(host.traffic.symbols, 1):
+            kernel.process(START_MS + MINUTE_MS, arrived)  # actors and their windows are there before the day is
         ours = Received(kernel, host)
         running = asyncio.create_task(ours.feed.run())
         await ours.connected.wait()

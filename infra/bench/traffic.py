@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from infra.bench.frames import INTERVALS, best_quote, kline, marks, mini_tickers, trade
 from infra.bench.histories import START_MS, symbol_names
@@ -30,11 +31,15 @@ _SEED: Final = 5
 
 
 class Traffic(msgspec.Struct, frozen=True):
-    """How much: `best_quotes` bookTicker frames a second, or None for kline streams only."""
+    """How much: `best_quotes` bookTicker frames a second, or None for kline streams only.
+
+    `closing` says how many symbols' candles close (all, if None): `in_proportion` as many as on average do.
+    """
 
     symbols: int
     seconds: int
     best_quotes: int | None
+    closing: int | None = None
 
     def streams(self) -> list[str]:
         """Name the streams."""
@@ -55,23 +60,28 @@ class Traffic(msgspec.Struct, frozen=True):
             prices = {name: round(100.0 * (1.0 + draw.random()), 4) for name in names}
             made: list[bytes] = []
             if now_ms == _END_MS or tenth in _KLINE_SLOTS:
-                made += _candles(prices, now_ms, intervals)
+                made += _candles(prices, now_ms, intervals, self.closing)
             if self.best_quotes is not None:
                 made += _quotes(prices, now_ms, self.best_quotes // 10, first=at * self.best_quotes)
                 made += _trades(prices, now_ms, at) if tenth in _TRADE_SLOTS else []
                 made += _arrays(names, now_ms) if tenth == 0 else []
             yield made
 
+    def in_proportion(self) -> Traffic:
+        """Give the same with closing candles in proportion to the frames: each symbol's once a minute."""
+        return replace(self, closing=max(1, self.symbols * self.seconds // 60))
+
     def undroppable(self) -> dict[str, int]:
         """Count what must not be lost: closed candles and trades."""
-        closed = self.symbols * (len(INTERVALS) if self.best_quotes is None else 1)
+        symbols = self.symbols if self.closing is None else self.closing
+        closed = symbols * (len(INTERVALS) if self.best_quotes is None else 1)
         trades = 0 if self.best_quotes is None else self.symbols * self.seconds * len(_TRADE_SLOTS)
         return {"closed candles": closed, "trades": trades}
 
 
-def _candles(prices: dict[str, float], now_ms: int, intervals: tuple[str, ...]) -> Iterator[bytes]:
+def _candles(prices: dict[str, float], now_ms: int, intervals: tuple[str, ...], closing: int | None) -> Iterator[bytes]:
     """Give the running candles, or at their end the push that closes each."""
-    for name, price in prices.items():
+    for name, price in list(prices.items())[: closing if now_ms == _END_MS else None]:
         for interval in intervals:
             opened = _END_MS - INTERVALS[interval] if now_ms <= _END_MS else _END_MS
             yield kline(name, interval, opened, now_ms, price, 1_000.0, closed=now_ms == _END_MS)

@@ -28,6 +28,9 @@ _quiet: Final = logging.getLogger("infra.binance.websocket")
 _quiet.setLevel(logging.WARNING)  # below that the library writes down every handshake, listen key included
 
 
+_ANSWERS: Final = (Answer, Refusal)
+
+
 class Lost(Exception):
     """The connection is dead. The text says why."""
 
@@ -92,15 +95,15 @@ class Connection:
 
     async def _read(self) -> None:
         """Read until the connection is closed. The loop waits for frames, and for room where nothing may drop."""
-        receive, timing, accept, seen = self._socket.recv, self._timing, self._intake.accept, self.seen
-        statistics = self._intake.statistics
+        receive, accept, seen = self._socket.recv, self._intake.accept, self.seen
+        monotonic, now, statistics = self._timing.monotonic, self._timing.now_ms, self._intake.statistics
         while True:
             try:
                 raw = await receive(decode=False)
             except ConnectionClosed as closed:
                 raise Lost(f"closed: {closed}") from closed
             statistics.messages += 1
-            self._heard_at = timing.monotonic()
+            self._heard_at = monotonic()
             try:
                 frame = open_frame(raw)
             except WireError as error:
@@ -108,9 +111,9 @@ class Connection:
                 statistics.last_error = str(error)
                 continue
             stream, message = frame.stream, frame.message
-            now_ms = statistics.last_message_ms = timing.now_ms()
+            now_ms = statistics.last_message_ms = now()
             for item in message if isinstance(message, tuple) else (message,):
-                if isinstance(item, Answer | Refusal):
+                if isinstance(item, _ANSWERS):
                     self._answered(item)
                 elif (left := accept(stream, item, now_ms)) is not None:
                     await self._wait_for_room(*left)

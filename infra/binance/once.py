@@ -26,6 +26,7 @@ from infra.binance.wire.frames import (
     Trade,
 )
 
+_KLINES: Final = (Kline, ContinuousKline)
 _RECENT_CLOSES: Final = 32
 _RISING: Final[dict[type[Message], Callable[[Message], int]]] = {
     BookTicker: cast("Callable[[Message], int]", attrgetter("update_id")),
@@ -58,7 +59,7 @@ class Once:
         """
         number_of = _RISING.get(type(message))
         if number_of is None:
-            return not isinstance(message, Kline | ContinuousKline) or self._is_new_candle(key, message)
+            return not isinstance(message, _KLINES) or self._is_new_candle(key, message)
         number = number_of(message)
         if number <= self._last.get(key, -1):
             return False
