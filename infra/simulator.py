@@ -36,7 +36,7 @@ class Simulator:
             stdout=subprocess.PIPE,
             stderr=self._said,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**_without_keys(), "PYTHONPATH": str(ROOT)},
         )
         assert self._process.stdin is not None
         self._process.stdin.write(msgspec.json.encode(order) + b"\n")
@@ -79,6 +79,11 @@ class Simulator:
         self._said.seek(0)
         with self._said as said:
             return said.read().decode("utf-8", "replace")
+
+
+def _without_keys() -> dict[str, str]:
+    """Give our environment without what is none of a simulator's business."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BINANCE_")}
 
 
 def settings_for(settings: BinanceSettings, announced: Announced) -> tuple[BinanceSettings, Key]:
