@@ -24,7 +24,6 @@ NEAR_THE_CLOSE: Final = "near the close"
 _MINUTE_S: Final = 60.0
 _CLOSE_MS: Final = 300_000
 _BEFORE_MS: Final = 500
-_SLOWEST: Final = 1e-6
 _ANSWER: Final = {
     "orderId": 8886774, "symbol": "BTCUSDT", "status": "NEW", "clientOrderId": "hs-2wb5gkx1", "price": "60000.10",
     "avgPrice": "0.00", "origQty": "0.010", "executedQty": "0.000", "cumQty": "0.000", "cumQuote": "0.00000",
@@ -55,15 +54,13 @@ class Booked(NamedTuple):
 class Simulator:
     """The simulated exchange.
 
-    `told(speed)` sets the market's pace and gives its time; `told(NEAR_THE_CLOSE)` lets it leap to shortly before the
-    next 5m candle closes; `told(None)` gives what was `Booked`. With `speed` 0 it stands, near a close.
+    `told(NEAR_THE_CLOSE)` lets its market leap to shortly before the next 5m candle closes, `told(None)` gives what was
+    `Booked`. The market begins just after a close.
     """
 
     def __init__(self, symbols: int, rules: Rules, speed: float = 1.0) -> None:
         keep_freed_memory()
-        now_ms = time.time_ns() // 1_000_000
-        if speed < _SLOWEST:
-            now_ms, speed = now_ms // _CLOSE_MS * _CLOSE_MS - _BEFORE_MS, _SLOWEST
+        now_ms = time.time_ns() // 1_000_000 // _CLOSE_MS * _CLOSE_MS + _BEFORE_MS
         self._server = ExchangeServer(synthetic_market(1, symbols, now_ms), MarketClock(now_ms, speed), rules)
         self._calls: list[tuple[float, str, int]] = []
         self._refused = 0
@@ -75,15 +72,12 @@ class Simulator:
         announced = await self._server.start(LOOPBACK, 0)
         return Served(announced.rest, announced.ws, [(key.key, key.secret) for key in self._server.stage.keys])
 
-    async def told(self, wish: float | str | None) -> Booked | int:
-        """Let the market go at another pace, or say what was booked."""
+    async def told(self, wish: str | None) -> Booked | None:
+        """Let the market leap, or say what was booked."""
         clock = self._server.stage.clock
-        if isinstance(wish, float):
-            clock.set_speed(max(_SLOWEST, wish))
-            return clock.now_ms()
         if wish == NEAR_THE_CLOSE:
             clock.advance(max(0, _CLOSE_MS - _BEFORE_MS - clock.now_ms() % _CLOSE_MS))
-            return clock.now_ms()
+            return None
         calls, refused = self._calls, self._refused
         self._calls, self._refused = [], 0
         candles = sum(path.endswith("/klines") for _, path, _ in calls)
