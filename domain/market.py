@@ -76,10 +76,13 @@ class Quote(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class CandleArrived(Input, frozen=True, gc=False):
-    """A closed candle of the run's base interval came in."""
+    """A closed candle of the run's base interval came in. `late`: not when it closed, but by asking for it later on, or
+    behind one that had to be asked for. The market has moved on since: it says what was, and nothing is entered on it.
+    """
 
     symbol: str
     candle: Candle
+    late: bool = False
 
     def deliveries(self) -> tuple[Tell, ...]:
         """To the symbol's own actor."""

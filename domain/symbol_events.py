@@ -43,9 +43,13 @@ class HistoryRefused(Event, frozen=True, gc=False):
 
 
 class CandleClosed(Event, frozen=True, gc=False):
-    """A candle of the base interval closed, with its market context: all that an analysis uses."""
+    """A candle of the base interval closed, with its market context: all that an analysis uses.
+
+    `late`: it came too late to enter anything on it.
+    """
 
     candle: Candle
+    late: bool = False
 
 
 class CandleRejected(Event, frozen=True, gc=False):

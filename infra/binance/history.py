@@ -1,7 +1,7 @@
 """What a symbol needs from before now, and only that: planned from what history already holds, fetched concurrently.
 
     cold   six intervals and open interest, all as of one moment ──▶ HistoryArrived …, OpenInterestArrived
-    warm   the 1m candles between the last known one and now     ──▶ CandleArrived, by time over all symbols
+    warm   the 1m candles between the last known one and now     ──▶ CandleArrived, late, by time over all symbols
 
 A larger bucket that closes between two histories would be missing for good, hence the one moment. What can't be had is
 said and the rest goes on: a symbol without history warms up from the streams.
@@ -191,7 +191,7 @@ class Loader:
         gap: list[CandleArrived] = []
         for ask, candles in zip(asks, await found, strict=True):
             if ask.gap:
-                gap += (CandleArrived(symbol, candle) for candle in candles)
+                gap += (CandleArrived(symbol, candle, late=True) for candle in candles)
             elif candles:
                 await self._deliver(HistoryArrived(symbol, ask.interval, contiguous(candles, ask.interval)))
         if points:

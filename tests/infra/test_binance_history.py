@@ -87,6 +87,7 @@ def test_a_gap_is_filled_minute_by_minute_in_the_order_of_time_over_all_symbols(
     ]
     minutes = (MINUTE_MS, 2 * MINUTE_MS)
     assert arrived == [(minute, name) for minute in minutes for name in ("ADAUSDT", "BTCUSDT")]
+    assert all(each.late for each in delivered if isinstance(each, CandleArrived))
     assert result.candle_calls == 2
 
 
