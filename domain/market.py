@@ -134,11 +134,16 @@ class InstrumentLeft(Input, frozen=True, gc=False):
 
 
 class HistoryArrived(Input, frozen=True, gc=False):
-    """Closed, gap-free candles from before the run, for warm-up. Oldest first, all of one `interval`."""
+    """Closed, gap-free candles from before the run, for warm-up. Oldest first, all of one `interval`.
+
+    `anew`: all candles of the symbol are forgotten first. After an absence too long to be filled minute by minute, the
+    larger frames would keep a hole that no candle closes.
+    """
 
     symbol: str
     interval: str
     candles: tuple[Candle, ...]
+    anew: bool = False
 
     def deliveries(self) -> tuple[Tell, ...]:
         """To the symbol's own actor."""

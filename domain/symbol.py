@@ -101,8 +101,8 @@ class Rules(msgspec.Struct, frozen=True):
                 return () if instrument == state.facts.instrument else (SymbolListed(instrument, source),)
             case InstrumentLeft(_, reason):
                 return (SymbolDelisted(reason),) if state.facts.instrument is not None else ()
-            case HistoryArrived(_, interval, candles):
-                return _history(state, interval, candles)
+            case HistoryArrived():
+                return _history(state, command)
             case FundingArrived():
                 return ()
             case OpenInterestArrived(_, points):
@@ -129,11 +129,13 @@ def _candle(state: SymbolState, arrived: CandleArrived, interval_ms: int) -> tup
     return (CandleRejected(opened, "DUPLICATE_DIFFERS" if opened == last else "OUT_OF_ORDER"),)
 
 
-def _history(state: SymbolState, interval: str, candles: tuple[Candle, ...]) -> tuple[SymbolEvent, ...]:
+def _history(state: SymbolState, offered: HistoryArrived) -> tuple[SymbolEvent, ...]:
+    interval, candles = offered.interval, offered.candles
+    frames = state.frames.emptied() if offered.anew else state.frames
     defects = (candle.defect() for candle in candles)
-    reason = state.frames.objection(interval, candles) or next((defect for defect in defects if defect), None)
+    reason = frames.objection(interval, candles) or next((defect for defect in defects if defect), None)
     if reason is None:
-        return (HistoryLoaded(interval, candles),)
+        return (HistoryLoaded(interval, candles, offered.anew),)
     return (HistoryRefused(interval, len(candles), reason),)
 
 
@@ -207,7 +209,9 @@ def _found(state: SymbolState, event: CandleRejected | CandleGapFound) -> None:
 def _learn(state: SymbolState, event: HistoryLoaded | OpenInterestLoaded | MarketSeen) -> None:
     """Take in what was before, or elsewhere."""
     match event:
-        case HistoryLoaded(interval, candles):
+        case HistoryLoaded(interval, candles, anew):
+            if anew:
+                state.empty()
             state.load(interval, candles)
         case OpenInterestLoaded(points):
             for hour_ms, notional in points:

@@ -28,10 +28,11 @@ class SymbolDelisted(Event, frozen=True, gc=False):
 
 
 class HistoryLoaded(Event, frozen=True, gc=False):
-    """Candles from before the run, for warm-up."""
+    """Candles from before the run, for warm-up. `anew`: what was held of all intervals is forgotten with this."""
 
     interval: str
     candles: tuple[Candle, ...]
+    anew: bool = False
 
 
 class HistoryRefused(Event, frozen=True, gc=False):
