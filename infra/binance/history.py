@@ -175,9 +175,11 @@ class Loader:
     async def load(self, wanted: Plan) -> Loaded:
         """Load everything; what fails is reported and does not stop the rest."""
         symbols = dict.fromkeys([*(ask.symbol for ask in wanted.asks), *wanted.open_interest])
-        references = asyncio.gather(*(self._reference(ask) for ask in wanted.references))
-        gaps = await asyncio.gather(*(self._symbol(symbol, wanted) for symbol in symbols))
-        await references
+        # One gather around both: a part that nobody waits for yet would complain when a stop cancels it.
+        gaps, _ = await asyncio.gather(
+            asyncio.gather(*(self._symbol(symbol, wanted) for symbol in symbols)),
+            asyncio.gather(*(self._reference(ask) for ask in wanted.references)),
+        )
         late = sorted((arrived for gap in gaps for arrived in gap), key=lambda a: (a.candle.open_time_ms, a.symbol))
         for arrived in late:
             await self._deliver(arrived)
@@ -191,11 +193,12 @@ class Loader:
     async def _symbol(self, symbol: str, wanted: Plan) -> list[CandleArrived]:
         """Deliver a symbol's histories, and give the candles that follow what is held."""
         asks = [ask for ask in wanted.asks if ask.symbol == symbol]
-        found = asyncio.gather(*(self._candles(ask) for ask in asks))
-        points = await self._open_interest(symbol, wanted.now_ms) if symbol in wanted.open_interest else ()
+        found, points = await asyncio.gather(
+            asyncio.gather(*(self._candles(ask) for ask in asks)), self._open_interest(symbol, wanted)
+        )
         gap: list[CandleArrived] = []
         held = True  # until a history that takes its place is told: what fails entirely leaves what is held
-        for ask, candles in zip(asks, await found, strict=True):
+        for ask, candles in zip(asks, found, strict=True):
             if ask.gap:
                 gap += (CandleArrived(symbol, candle, late=True) for candle in candles)
             elif candles:
@@ -224,8 +227,10 @@ class Loader:
         self._counts["candles"] += len(found)
         return tuple(candle for candle in found if ask.start_ms <= candle.open_time_ms < ask.end_ms)
 
-    async def _open_interest(self, symbol: str, now_ms: int) -> tuple[tuple[int, float], ...]:
-        end_ms = now_ms - now_ms % HOUR_MS
+    async def _open_interest(self, symbol: str, wanted: Plan) -> tuple[tuple[int, float], ...]:
+        if symbol not in wanted.open_interest:
+            return ()
+        end_ms = wanted.now_ms - wanted.now_ms % HOUR_MS
         try:
             async with self._slots:
                 points = await self._source.open_interest_history(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 from domain.base import Input
@@ -144,6 +145,40 @@ def test_rest_candles_can_be_forbidden() -> None:
     past = Past()
     load(past, [Held("BTCUSDT"), Held("ETHUSDT", NOW_MS - 3_600_000, WARM)], candles=False)
     assert {what for _, what, _ in past.asked} == {"open interest"}
+
+
+def test_a_stop_in_the_middle_of_it_leaves_nothing_that_complains() -> None:
+    complaints: list[object] = []
+
+    class Slow(Past):
+        """An exchange that never answers."""
+
+        async def candles(self, *asked: object) -> tuple[Candle, ...]:  # type: ignore[override]
+            self.asked.append(("", "", 0))
+            await asyncio.Event().wait()
+            return ()
+
+        open_interest_history = candles  # type: ignore[assignment]
+
+    async def test() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        past = Slow()
+
+        async def deliver(_: Input) -> None:
+            raise AssertionError("nothing can be delivered")
+
+        wanted = plan([Held("BTCUSDT")], NOW_MS, references={"ETHUSDT": 0})
+        job = asyncio.ensure_future(Loader(past, deliver).load(wanted))
+        while len(past.asked) < wanted.calls:
+            await asyncio.to_thread(int)
+        job.cancel()
+        await asyncio.wait((job,))
+        del job
+        gc.collect()
+        await asyncio.to_thread(int)
+
+    asyncio.run(test())
+    assert complaints == []
 
 
 def test_many_symbols_are_asked_for_at_once_but_not_all_at_once() -> None:
