@@ -13,6 +13,7 @@ restart the desks are built again from the accounts' events.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -30,10 +31,13 @@ from domain.market import Candle, FundingArrived, MarketTick
 from domain.path import Leg, Touch, candle_path, first_touch, price_on
 from domain.terms import Terms
 from domain.values import Side, decimal_of
-from domain.venue import CancelOrder, PlaceOrder, VenueRejected
+from domain.venue import CancelOrder, PlaceOrder, VenueFilled, VenueFunded, VenueRejected
+from infra.account_questions import Booking
 
 PRICE_AGE_MS_MAX = 60_000
 """An older price is no price: nothing is checked against it (product.md §2)."""
+KEPT = 1_000
+"""So many bookings of all accounts, and fundings of all symbols, can be asked for."""
 
 
 class PaperVenue:
@@ -49,6 +53,9 @@ class PaperVenue:
         self._now_ms = 0
         self._due: list[tuple[int, int, Input]] = []
         self._answers = 0
+        self._leverages: dict[tuple[str, str], int] = {}
+        self._bookings: deque[tuple[str, Booking]] = deque(maxlen=KEPT)
+        self._fundings: deque[tuple[str, int, Decimal]] = deque(maxlen=KEPT)
 
     # ── what the venue knows ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -83,6 +90,18 @@ class PaperVenue:
         """Give an account as the venue sees it."""
         return self._desks[account]
 
+    def leverage(self, account: str, symbol: str) -> int | None:
+        """Give the leverage of the account's last entry in a symbol."""
+        return self._leverages.get((account, symbol))
+
+    def bookings(self, account: str) -> tuple[Booking, ...]:
+        """Give the newest fees and fundings of an account, oldest first."""
+        return tuple(booking for owner, booking in self._bookings if owner == account)
+
+    def fundings(self, symbol: str) -> tuple[tuple[int, Decimal], ...]:
+        """Give when funding passed by lately, and its rates, oldest first."""
+        return tuple((time_ms, rate) for name, time_ms, rate in self._fundings if name == symbol)
+
     @property
     def idle(self) -> bool:
         """True if no answer waits and no candle is being walked."""
@@ -105,6 +124,8 @@ class PaperVenue:
         if isinstance(effect, CancelOrder):
             desk, answers = matching.cancel(desk, effect, at_ms)
         else:
+            if not (effect.reduce_only or effect.close_position):
+                self._leverages[effect.account, effect.symbol] = effect.leverage
             price = self._price_for(effect, desk.slots.get(place.key), at_ms)
             desk, answers = matching.place(desk, effect, self._terms.get(effect.symbol), price, at_ms)
         self._keep(place, effect.symbol, desk)
@@ -126,6 +147,7 @@ class PaperVenue:
     def on_funding(self, funding: FundingArrived, at_ms: int) -> None:
         """Settle funding with everybody who holds the symbol."""
         rate, mark = decimal_of(funding.rate), decimal_of(funding.mark)
+        self._fundings.append((funding.symbol, funding.time_ms, rate))
         for place in tuple(self._places.get(funding.symbol, ())):
             desk = self._desks[place.account]
             desk, answers = matching.fund(desk, place.key, rate, mark, funding.time_ms)
@@ -187,6 +209,14 @@ class PaperVenue:
         for answer in answers:
             self._answers += 1
             heappush(self._due, (at_ms + self._rates.latency_ms, self._answers, answer))
+            if isinstance(answer, VenueFilled):
+                self._book(key_of(answer.order_id), "COMMISSION", -answer.fee, answer.time_ms)
+            elif isinstance(answer, VenueFunded):
+                self._book(answer.position, "FUNDING_FEE", answer.amount, answer.time_ms)
+
+    def _book(self, position: str, kind: str, amount: Decimal, time_ms: int) -> None:
+        account, _, name = position.partition(":")[2].partition("/")
+        self._bookings.append((account, Booking(kind, name.rpartition("-")[0], amount, time_ms)))
 
     def _keep(self, place: _Place, symbol: str, desk: Desk) -> None:
         self._desks[place.account] = desk

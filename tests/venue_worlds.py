@@ -18,9 +18,11 @@ from domain.instrument import Instrument
 from domain.market import FundingArrived, MarketTick, Quote
 from domain.values import OrderSide, Side
 from domain.venue import CancelOrder, OrderType, PlaceOrder
+from infra.account_questions import AccountQuestions
 from infra.beliefs import Beliefs, Believed
 from infra.binance.account_desk import AccountDesk
 from infra.binance.arrival import set_clock
+from infra.binance.questions import BinanceQuestions
 from infra.binance.rest import Rest
 from infra.binance.routes import StreamHost
 from infra.binance.settings import BinanceSettings
@@ -31,6 +33,7 @@ from infra.exchange.server import ExchangeServer
 from infra.exchange.stage import Rules
 from infra.exchange.synthetic_market import synthetic_market
 from infra.paper import PaperVenue
+from infra.paper_questions import PaperQuestions
 from infra.simulator import settings_for
 
 T = TypeVar("T")
@@ -106,6 +109,14 @@ class VenueWorld:
         """Let a funding time pass."""
         raise NotImplementedError
 
+    def questions(self) -> AccountQuestions:
+        """Give who answers questions about the account."""
+        raise NotImplementedError
+
+    def ask(self, question: Coroutine[Any, Any, T]) -> T:
+        """Wait for an answer."""
+        return asyncio.run(question)
+
     def near(self, bps: int) -> Decimal:
         """Give a price so far above (below where negative) the mark."""
         return (self.mark() * (1 + Decimal(bps) / 10_000)).quantize(Decimal("0.1"))
@@ -123,7 +134,8 @@ class PaperWorld(VenueWorld):
         self.price = 100_000.0
         self.venue = PaperVenue(VenueConfig(latency_ms=1), {ACCOUNT: WALLET})
         step = Decimal("0.001")
-        self.venue.set_instrument(Instrument(SYMBOL, Decimal("0.1"), step, step, max_leverage=125))
+        self.contracts = {SYMBOL: Instrument(SYMBOL, Decimal("0.1"), step, step, max_leverage=125)}
+        self.venue.set_instrument(self.contracts[SYMBOL])
         self._tick()
 
     def place(self, wish: PlaceOrder) -> str:
@@ -132,6 +144,9 @@ class PaperWorld(VenueWorld):
 
     def cancel(self, wish: PlaceOrder) -> None:
         self.venue.execute(CancelOrder(ACCOUNT, wish.order_id, wish.symbol), self.now_ms)
+
+    def questions(self) -> AccountQuestions:
+        return PaperQuestions(self.venue, ACCOUNT, self.contracts.get)
 
     def mark(self) -> Decimal:
         return Decimal(str(self.price))
@@ -240,6 +255,12 @@ class WireWorld(VenueWorld):
 
     def cancel(self, wish: PlaceOrder) -> None:
         self.desk.venue.carry_out(Issued("x@9", CancelOrder(ACCOUNT, wish.order_id, wish.symbol)))
+
+    def questions(self) -> AccountQuestions:
+        return BinanceQuestions(self.rest, EPOCH, lambda amount, _: amount)
+
+    def ask(self, question: Coroutine[Any, Any, T]) -> T:
+        return self.run(question)
 
     def mark(self) -> Decimal:
         return Decimal(str(self.run(self.rest.mark_price(SYMBOL)).mark))

@@ -18,6 +18,7 @@ from infra.binance import routes
 from infra.binance.arrival import look
 from infra.binance.endpoints import WEIGHT
 from infra.binance.new_order import NewOrder
+from infra.binance.questions import BinanceQuestions
 from infra.binance.rest import Rest
 from infra.binance.routes import Route, StreamHost
 from infra.binance.settings import BinanceSettings
@@ -28,6 +29,7 @@ from infra.binance.wire import open_frame
 OFFSET_MS_MAX: Final = 1_000
 """The exchange refuses a request from further in its future (specs/binance.md §2)."""
 STREAM_S: Final = 10.0
+POSITIONS_SHOWN: Final = 5
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -155,6 +157,7 @@ async def _modes(rest: Rest) -> str:
         hint = "Switch to single-asset mode on binance.com (Futures, Preference, Asset Mode)."
         raise InvalidInput("the account's asset mode", "single-asset mode", "MULTI-ASSETS mode", hint)
     hedge = await rest.position_mode()
-    held = [position for position in await rest.positions() if position.quantity]
-    foreign = f"; {len(held)} positions are open" if held else ""
+    held = [f"{each.symbol} {each.side} {each.quantity:f}" for each in await BinanceQuestions(rest).positions()]
+    shown = ", ".join(held[:POSITIONS_SHOWN]) + (" …" if len(held) > POSITIONS_SHOWN else "")
+    foreign = f"; {len(held)} open: {shown}" if held else ""
     return f"{'hedge' if hedge else 'one-way'} mode, single-asset margin{foreign}"

@@ -13,12 +13,13 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
+from domain.venue import VenueFilled
 from infra.binance.examination import Finding, examine
 from infra.binance.settings import BinanceSettings
 from infra.cli.app import main
 from infra.exchange.auth import READ, ApiKey
 from infra.exchange.faults import Faults
-from tests.venue_worlds import WireWorld
+from tests.venue_worlds import WireWorld, order
 
 
 @pytest.fixture
@@ -88,6 +89,11 @@ def test_a_key_that_may_only_read_is_a_sentence(
 def test_multi_assets_mode_is_a_sentence(world: WireWorld, settings: BinanceSettings) -> None:
     world.run(world.rest.set_multi_assets(on=True))
     assert "expected single-asset mode" in about(settings)["account"].detail
+
+
+def test_what_the_account_holds_is_named(world: WireWorld, settings: BinanceSettings) -> None:
+    world.hears(VenueFilled, world.place(order(2, leverage=5)))
+    assert "1 open: BTCUSDT LONG 0.01" in about(settings)["account"].detail
 
 
 def test_no_key_means_paper(settings: BinanceSettings, monkeypatch: pytest.MonkeyPatch) -> None:
