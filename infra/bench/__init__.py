@@ -6,6 +6,9 @@
     decode      frames of the exchange to inputs                  json.loads; bare msgspec
     ingest      frames over a WebSocket into the kernel           a bare receive loop
     exchange    what the simulator pushes and takes               bare websockets and aiohttp servers
+    cold_start  seconds to the first full analysis                the weight limit's own bound
+    warm_start  the same when nothing is missing                  the bound of a cold start
+    memory      resident MB of the running system                 the same process before it begins
     replay      candles of a decision replay                      the backtest that it replays
     rebuild     events of a projection that is built anew         a bare read of the same rows
     as_of       seconds to the state of a late moment             folding from zero
@@ -39,7 +42,9 @@ from infra.bench.ingest import bench_ingest
 from infra.bench.kernel import bench_kernel
 from infra.bench.latency import bench_latency
 from infra.bench.measure import Measure, Skipped
+from infra.bench.memory import bench_memory
 from infra.bench.rebuild import bench_rebuild
+from infra.bench.starts import bench_cold_start, bench_warm_start
 
 BENCHMARKS: Final[dict[str, Callable[[BenchContext], list[Measure]]]] = {
     "append": bench_append,
@@ -48,6 +53,9 @@ BENCHMARKS: Final[dict[str, Callable[[BenchContext], list[Measure]]]] = {
     "decode": bench_decode,
     "ingest": bench_ingest,
     "exchange": bench_exchange,
+    "cold_start": bench_cold_start,
+    "warm_start": bench_warm_start,
+    "memory": bench_memory,
     "replay": bench_replay,
     "rebuild": bench_rebuild,
     "as_of": bench_as_of,

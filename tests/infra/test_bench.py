@@ -22,8 +22,8 @@ DATA = Path(os.environ.get("HINDSIGHT_DATA", Path(__file__).parents[2] / "../sha
 NEEDS_DATA = {"backtest", "replay"}
 TWO_BASELINES = {"append", "decode", "fold", "kernel", "latency"}
 NAMES = {
-    "append", "fold", "kernel", "decode", "ingest", "exchange", "replay", "rebuild", "as_of", "export", "verify",
-    "backtest", "latency", "indicators", "analysis",
+    "append", "fold", "kernel", "decode", "ingest", "exchange", "cold_start", "warm_start", "memory",
+    "replay", "rebuild", "as_of", "export", "verify", "backtest", "latency", "indicators", "analysis",
 }  # fmt: skip
 
 
