@@ -129,6 +129,13 @@ def analyse(moment: Moment, ways: Ways, gates: GateState, publication: Publicati
     return Analysis(judged.outcome, judged.tier, reasons, said, assessed)
 
 
+def withheld(said: Analysis, before: PublicationState, reasons: tuple[str, ...]) -> Analysis:
+    """Take a publication back because of something outside of the analysis; it comes up again at the next quarter."""
+    unsaid = replace(said.assessment.publication, published=0, published_ms=before.published_ms)
+    assessed = replace(said.assessment, publication=unsaid)
+    return replace(said, reasons=reasons, publication=Publication(reason=reasons[0]), assessment=assessed)
+
+
 # ── the strategies ────────────────────────────────────────────────────────────────────────────────────────────────
 
 

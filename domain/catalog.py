@@ -27,6 +27,7 @@ INPUTS: Final[tuple[type[Input], ...]] = (
     operations.ConditionChanged,
     operations.OperatorCommand,
     market.InstrumentArrived,
+    market.InstrumentLeft,
     market.HistoryArrived,
     market.CandleArrived,
     market.MarketTick,

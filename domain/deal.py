@@ -31,6 +31,7 @@ class ExitReason(enum.StrEnum):
     LIQUIDATION = "LIQUIDATION"
     ADL = "ADL"
     EXTERNAL = "EXTERNAL"
+    DELISTED = "DELISTED"
 
 
 class Plan(msgspec.Struct, frozen=True):

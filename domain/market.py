@@ -119,6 +119,17 @@ class InstrumentArrived(Input, frozen=True, gc=False):
         return (Tell(f"symbol:{self.instrument.symbol}", self),)
 
 
+class InstrumentLeft(Input, frozen=True, gc=False):
+    """A contract is not to be traded any more: it left the universe, or the exchange takes it off (its status)."""
+
+    symbol: str
+    reason: str
+
+    def deliveries(self) -> tuple[Tell, ...]:
+        """To the symbol's own actor."""
+        return (Tell(f"symbol:{self.symbol}", self),)
+
+
 class HistoryArrived(Input, frozen=True, gc=False):
     """Closed, gap-free candles from before the run, for warm-up. Oldest first, all of one `interval`."""
 

@@ -21,7 +21,8 @@ PRIME: Final = "prime"
 
 
 class ScanRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One symbol's newest analysis. `strength` 0 … 100 and the `needed` one, `scores` by factor (absent: missing).
+    """One symbol's newest analysis. `strength` 0 … 100 and the `needed` one, `scores` are pairs of factor and
+    score; a factor that is missing is absent.
 
     Without an assessment (a user's own strategy) there is no tier: what proposes counts as prime.
     """
@@ -36,12 +37,13 @@ class ScanRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     needed: float | None = None
     confidence: float | None = None
     win: float | None = None
-    scores: dict[str, float] = {}
+    scores: tuple[tuple[str, float], ...] = ()
 
 
 class Distribution(msgspec.Struct, frozen=True, gc=False):
     """How one factor's scores lie over the symbols that have one; `count` says how many that are."""
 
+    factor: str
     count: int
     min: float
     p25: float
@@ -81,12 +83,12 @@ class ScanSummary(msgspec.Struct, frozen=True, gc=False):
     errors: int
     signals_found: int
     watched: int
-    distribution: dict[str, Distribution]
+    distribution: tuple[Distribution, ...]
     near_misses: tuple[NearMiss, ...]
     top_rejections: tuple[tuple[str, int], ...]
     held: Held
-    skipped_because: dict[str, str] = {}
-    failed_because: dict[str, str] = {}
+    skipped_because: tuple[tuple[str, str], ...] = ()
+    failed_because: tuple[tuple[str, str], ...] = ()
     elapsed_seconds: float | None = None
     symbols_per_second: float | None = None
     api_calls: int | None = None
@@ -111,7 +113,7 @@ def row_of(symbol: str, event: SymbolAnalyzed) -> ScanRow:
         found.strength.needed,
         event.confidence,
         event.win,
-        found.scores,
+        tuple(found.scores.items()),
     )
 
 
@@ -133,21 +135,21 @@ def summed_up(
         errors=len(failed),
         signals_found=tiers[PRIME],
         watched=tiers["watch"],
-        distribution={name: spread for name in NAMES if (spread := _distribution(name, rows))},
+        distribution=tuple(spread for name in NAMES if (spread := _distribution(name, rows))),
         near_misses=_near_misses(rows, named),
         top_rejections=tuple(ranked[:named]),
         held=held,
-        skipped_because=dict(skipped),
-        failed_because=dict(failed),
+        skipped_because=tuple(skipped.items()),
+        failed_because=tuple(failed.items()),
     )
 
 
 def _distribution(name: str, rows: Sequence[ScanRow]) -> Distribution | None:
-    values = sorted(row.scores[name] for row in rows if name in row.scores)
+    values = sorted(value for row in rows for factor, value in row.scores if factor == name)
     if not values:
         return None
     p25, median, p75 = (percentile(values, share) for share in (0.25, 0.5, 0.75))
-    return Distribution(len(values), values[0], p25, median, p75, values[-1])
+    return Distribution(name, len(values), values[0], p25, median, p75, values[-1])
 
 
 def _near_misses(rows: Sequence[ScanRow], named: int) -> tuple[NearMiss, ...]:

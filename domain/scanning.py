@@ -20,8 +20,8 @@ from domain.config import Config
 from domain.scan import Held, ScanRow, ScanSummary, summed_up
 
 STREAM: Final = "scan:main"
-SETTLE_MS: Final = 3_000
-"""So long after a full interval a summary waits for symbols that are late (product.md §5, decision round)."""
+SETTLE_MS: Final = 30_000
+"""So long after a full interval a summary waits for symbols that are late; who is later still counts for the next."""
 TIMER: Final = "summary"
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -84,10 +84,11 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Scanning(msgspec.Struct, frozen=True):
-    """Who is counted, and how many summaries there were."""
+    """Who is counted, how many summaries there were, and up to which full interval (ms UTC)."""
 
     members: tuple[str, ...] = ()
     summaries: int = 0
+    last_ms: int = 0
     seen: Seen = Seen()
 
 
@@ -116,8 +117,8 @@ def evolve(state: Scanning, event: ScanEvent) -> Scanning:
     match event:
         case SymbolEnlisted(symbol):
             return replace(state, members=(*state.members, symbol))
-        case ScanSummarized():
-            return replace(state, summaries=state.summaries + 1, seen=Seen())
+        case ScanSummarized(time_ms):
+            return replace(state, summaries=state.summaries + 1, last_ms=time_ms, seen=Seen())
 
 
 def observe(state: Scanning, message: Message, config: Config) -> tuple[Scanning, tuple[Reaction, ...]]:
@@ -128,7 +129,8 @@ def observe(state: Scanning, message: Message, config: Config) -> tuple[Scanning
             seen = replace(seen, reports={**seen.reports, row.symbol: message})
             if seen.due_ms is None and config.scan.interval_seconds:
                 interval_ms = config.scan.interval_seconds * 1_000
-                due_ms = -(-row.time_ms // interval_ms) * interval_ms + SETTLE_MS
+                end_ms = -(-row.time_ms // interval_ms) * interval_ms
+                due_ms = max(end_ms, state.last_ms + interval_ms if state.last_ms else 0) + SETTLE_MS
                 return replace(state, seen=replace(seen, due_ms=due_ms)), (Timer(TIMER, due_ms, SumUp()),)
         case ReportCrash(symbol, error):
             seen = replace(seen, crashed={**seen.crashed, symbol: error})
@@ -160,7 +162,7 @@ def decider(config: Config) -> Decider[Scanning]:
         finished=None,
         freeze=lambda state: _encode(replace(state, seen=Seen())),
         thaw=_decode,
-        describe=lambda state: {"members": state.members, "summaries": state.summaries},
+        describe=lambda state: {"members": state.members, "summaries": state.summaries, "last_ms": state.last_ms},
         forget=lambda state: replace(state, seen=Seen()),
         ephemeral=lambda state: _encode(state.seen),
         recall=lambda state, data: replace(state, seen=_decode_seen(data)),

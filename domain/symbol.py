@@ -36,6 +36,7 @@ from domain.market import (
     FundingArrived,
     HistoryArrived,
     InstrumentArrived,
+    InstrumentLeft,
     OpenInterestArrived,
     Quote,
     QuoteArrived,
@@ -59,6 +60,7 @@ from domain.symbol_events import (
     SignalDeclined,
     SignalRaised,
     SymbolAnalyzed,
+    SymbolDelisted,
     SymbolEvent,
     SymbolListed,
     VirtualPositionPlanned,
@@ -68,8 +70,8 @@ from domain.symbol_state import Attached, Facts, SymbolState
 from domain.values import Side
 
 SymbolCommand: TypeAlias = (
-    InstrumentArrived | HistoryArrived | CandleArrived | FundingArrived | OpenInterestArrived | SeeHours | Analyze
-    | FollowVirtually | AttachPosition | DetachPosition
+    InstrumentArrived | InstrumentLeft | HistoryArrived | CandleArrived | FundingArrived | OpenInterestArrived
+    | SeeHours | Analyze | FollowVirtually | AttachPosition | DetachPosition
 )  # fmt: skip
 
 # ── decide ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -97,6 +99,8 @@ class Rules(msgspec.Struct, frozen=True):
                 return (PositionDetached(position),) if known else ()
             case InstrumentArrived(instrument, source):
                 return () if instrument == state.facts.instrument else (SymbolListed(instrument, source),)
+            case InstrumentLeft(_, reason):
+                return (SymbolDelisted(reason),) if state.facts.instrument is not None else ()
             case HistoryArrived(_, interval, candles):
                 return _history(state, interval, candles)
             case FundingArrived():
@@ -156,8 +160,8 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
             facts.signals, facts.last_signal_ms, facts.published = number, time_ms, proposal.side
         case PositionAttached() | PositionDetached():
             _watched_by(facts, event)
-        case SymbolListed(instrument):
-            facts.instrument = instrument
+        case SymbolListed() | SymbolDelisted():
+            _traded(facts, event)
         case HistoryLoaded() | OpenInterestLoaded() | MarketSeen():
             _learn(state, event)
         case CandleRejected() | CandleGapFound():
@@ -167,6 +171,14 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
         case HistoryRefused() | SignalDeclined():
             pass
     return state
+
+
+def _traded(facts: Facts, event: SymbolListed | SymbolDelisted) -> None:
+    """Note the terms of the contract; while something is open in one that ended they are still needed."""
+    if isinstance(event, SymbolListed):
+        facts.instrument = event.instrument
+    elif not facts.attached:
+        facts.instrument = None
 
 
 def _watched_by(facts: Facts, event: PositionAttached | PositionDetached) -> None:
@@ -220,6 +232,8 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
             return (Tell(SCAN, report),)
         case SymbolListed():
             return Tell(MARKET, JoinMarket(facts.symbol)), Tell(SCAN, EnlistSymbol(facts.symbol))
+        case SymbolDelisted():
+            return tuple(Tell(a.position, ClosePosition(ExitReason.DELISTED)) for a in facts.attached)
         case HistoryLoaded(interval, candles) if interval == "1h" and facts.symbol in REFERENCES:
             return (Tell(MARKET, ReportHours(facts.symbol, tuple(map(_hour, candles[-HOURS_KEPT:])))),)
         case SignalRaised(number, _, strategy, proposal) if facts.instrument is not None:

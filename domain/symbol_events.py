@@ -21,6 +21,12 @@ class SymbolListed(Event, frozen=True, gc=False):
     source: str
 
 
+class SymbolDelisted(Event, frozen=True, gc=False):
+    """The contract is not traded any more, and why: what is open in it is closed, and nothing new is opened."""
+
+    reason: str
+
+
 class HistoryLoaded(Event, frozen=True, gc=False):
     """Candles from before the run, for warm-up."""
 
@@ -129,7 +135,8 @@ class PositionDetached(Event, frozen=True, gc=False):
 class VirtualPositionPlanned(Event, frozen=True, gc=False):
     """A signal that is not traded is followed virtually. `replaces` is the opposite one that it closes, or "".
 
-    Where it was watched and no signal at all, `reasons` are all reasons why, and `strength` (0 … 100) is what it had.
+    Where there was no signal, `tier` (prime, watch) and `strength` (0 … 100) are the analysis's, and `reasons` are all
+    reasons why there was none.
     """
 
     position: str
@@ -138,15 +145,16 @@ class VirtualPositionPlanned(Event, frozen=True, gc=False):
     replaces: str
     reasons: tuple[str, ...] = ()
     strength: float | None = None
+    tier: str = ""
 
 
 EVENTS = (
     SymbolListed, HistoryLoaded, HistoryRefused, CandleClosed, CandleRejected, CandleGapFound, OpenInterestLoaded,
     MarketSeen, SymbolAnalyzed, SignalRaised, SignalDeclined, PositionAttached, PositionDetached,
-    VirtualPositionPlanned,
+    VirtualPositionPlanned, SymbolDelisted,
 )  # fmt: skip
 SymbolEvent: TypeAlias = (
     SymbolListed | HistoryLoaded | HistoryRefused | CandleClosed | CandleRejected | CandleGapFound | OpenInterestLoaded
     | MarketSeen | SymbolAnalyzed | SignalRaised | SignalDeclined | PositionAttached | PositionDetached
-    | VirtualPositionPlanned
+    | VirtualPositionPlanned | SymbolDelisted
 )  # fmt: skip

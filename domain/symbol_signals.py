@@ -2,10 +2,11 @@
 
     closed candles ─▶ analysis ─▶ SymbolAnalyzed ─┬─ published ────────────▶ SignalRaised
                                                   ├─ Prime, but not (yet) ─▶ SignalDeclined, with all reasons
-                                                  └─ watched ──────────────▶ VirtualPositionPlanned
+                                                  └─ watched, or declined ─▶ VirtualPositionPlanned
 
 A user's own strategy answers with its side; a signal is raised when that changes. The built-in ones answer with an
-`Assessment`: a signal is raised when a Prime verdict is confirmed (see `scoring/publication.py`).
+`Assessment`: a signal is raised when a Prime verdict is confirmed (see `scoring/publication.py`). Between two closed
+quarters, and while it is published already, a Prime is neither raised nor declined.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain import sizing
-from domain.analysis import FLOW_BARS, Analysis, Moment, Ways, analyse
+from domain.analysis import FLOW_BARS, Analysis, Moment, Ways, analyse, withheld
 from domain.analysis import NAMES as BUILT_IN
 from domain.base import event_id
 from domain.config import Config
@@ -27,10 +28,6 @@ from domain.market import INTERVALS_MS
 from domain.strategies import Pass, Proposal, Strategy, View
 from domain.symbol_events import SignalDeclined, SignalRaised, SymbolAnalyzed, SymbolEvent, VirtualPositionPlanned
 from domain.symbol_state import Facts, SymbolState
-
-
-_NO_ANSWER_YET = ("UNCHANGED", "BETWEEN_BARS")
-"""A Prime that is published already, or waits for its 15m bar to close, is neither raised nor declined."""
 
 
 class Signals(msgspec.Struct, frozen=True):
@@ -90,6 +87,9 @@ class Signals(msgspec.Struct, frozen=True):
         assert state.frames.last is not None, "an analysis follows a candle"
         moment = Moment(facts.symbol, time_ms, state.frames.last, state.reading, context, _order_flow(state))
         said = analyse(moment, ways, facts.gate_state, facts.publication)
+        against = self._objections(facts, time_ms) if said.publication.publish else ()
+        if against:
+            said = withheld(said, facts.publication, against)
         interval, outcome = config.analysis_interval, said.outcome
         close = state.frames.last.close
         if not isinstance(outcome, Proposal):
@@ -109,31 +109,27 @@ class Signals(msgspec.Struct, frozen=True):
             said.assessment,
         )
         proposal = replace(outcome, facts=())
-        strength = said.assessment.strength.value
+        strength, side = said.assessment.strength.value, outcome.side
         if said.publication.publish:
-            reasons = self._objections(facts, time_ms)
-            if not reasons:
-                return analyzed, SignalRaised(facts.signals + 1, time_ms, config.name, proposal, strength)
-            return analyzed, SignalDeclined(time_ms, outcome.side, reasons, strength)
-        if said.tier == "prime":
-            if said.publication.reason in _NO_ANSWER_YET:
-                return (analyzed,)
-            return analyzed, SignalDeclined(time_ms, outcome.side, said.reasons, strength)
+            return analyzed, SignalRaised(facts.signals + 1, time_ms, config.name, proposal, strength)
+        if against or said.publication.reason == "PUBLICATION_COOLDOWN":
+            declined = SignalDeclined(time_ms, side, said.reasons, strength)
+            return analyzed, declined, *self._unsigned(state, proposal, said)
+        if said.publication.reason == "UNCONFIRMED":  # it may be a signal at the next close
+            return analyzed, SignalDeclined(time_ms, side, said.reasons, strength)
         if said.tier == "watch" and config.follow_watched:
-            signal_id = event_id(f"symbol:{facts.symbol}", facts.version + 1)
-            return analyzed, *self._watched(state, proposal, signal_id, said)
+            return analyzed, *self._unsigned(state, proposal, said)
         return (analyzed,)
 
-    def _watched(
-        self, state: SymbolState, proposal: Proposal, signal_id: str, said: Analysis
-    ) -> tuple[SymbolEvent, ...]:
-        """Follow what is watched virtually, if nothing of that side is followed or traded already."""
+    def _unsigned(self, state: SymbolState, proposal: Proposal, said: Analysis) -> tuple[SymbolEvent, ...]:
+        """Follow virtually what is no signal, if nothing of that side is followed or traded already."""
         facts = state.facts
         if facts.instrument is None or any(attached.side is proposal.side for attached in facts.attached):
             return ()
+        signal_id = event_id(f"symbol:{facts.symbol}", facts.version + 1)  # the analysis, which comes first
         followed = self.follow(state, proposal, signal_id, facts.signals + 1, said.reasons[0])
         return tuple(
-            replace(event, reasons=said.reasons, strength=said.assessment.strength.value)
+            replace(event, reasons=said.reasons, strength=said.assessment.strength.value, tier=said.tier)
             for event in followed
             if isinstance(event, VirtualPositionPlanned)
         )

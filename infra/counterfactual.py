@@ -25,6 +25,7 @@ from domain.market import (
     FundingArrived,
     HistoryArrived,
     InstrumentArrived,
+    InstrumentLeft,
     MarketTick,
     OpenInterestArrived,
 )
@@ -39,6 +40,7 @@ from projections.totals import Totals
 Progress = Callable[[int], None]
 MARKET: Final = (
     InstrumentArrived,
+    InstrumentLeft,
     HistoryArrived,
     OpenInterestArrived,
     ReferenceHoursArrived,

@@ -18,6 +18,11 @@ SIMULATOR: Final = "sim"
 BINANCE: Final = "binance"
 TESTNET: Final = "binance-testnet"
 
+DEBUT_MS: Final = 1_768_213_200_000
+"""2026-01-12 10:20 UTC: when the simulated market opens for a store that has no past. Its prices are a function of seed
+and time, so the first minutes of everybody's first run are the same; these ones move (a wave of signals near 11:00).
+"""
+
 
 class Place(msgspec.Struct, frozen=True):
     """One place. `venue` and `clock` bind a store to it; `over_the_wire`: the account is at the exchange."""
@@ -34,6 +39,10 @@ class Place(msgspec.Struct, frozen=True):
     def simulated(self) -> bool:
         """Whether the exchange is a process of ours."""
         return self.name == SIMULATOR
+
+    def opening_ms(self, now_ms: int) -> int:
+        """Say at what time (UTC ms) a run without a past begins, `now_ms` being the time outside."""
+        return DEBUT_MS if self.simulated else now_ms
 
     @property
     def in_process(self) -> bool:

@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -28,13 +29,14 @@ class Simulator:
 
     def __init__(self, order: Order) -> None:
         """Start it and wait until it says where it is. Raises `HindsightError` with its own words if it does not."""
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop it one day
         self._process = subprocess.Popen(
             [sys.executable, "-m", "infra.exchange.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._said,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**_without_keys(), "PYTHONPATH": str(ROOT)},
         )
         assert self._process.stdin is not None
         self._process.stdin.write(msgspec.json.encode(order) + b"\n")
@@ -72,12 +74,16 @@ class Simulator:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        assert self._process.stderr is not None
         assert self._process.stdout is not None
-        said = self._process.stderr.read().decode("utf-8", "replace")
-        self._process.stderr.close()
         self._process.stdout.close()
-        return said
+        self._said.seek(0)
+        with self._said as said:
+            return said.read().decode("utf-8", "replace")
+
+
+def _without_keys() -> dict[str, str]:
+    """Give our environment without what is none of a simulator's business."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BINANCE_")}
 
 
 def settings_for(settings: BinanceSettings, announced: Announced) -> tuple[BinanceSettings, Key]:

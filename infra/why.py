@@ -190,7 +190,7 @@ def _input_link(reader: Reader, recorded: Recorded) -> Link:
     frame = next(reader.frames(recorded.input_seq - 1, recorded.input_seq))
     input_ = decode_input(frame.input)
     kind = name_of(type(input_))
-    says = f"input {frame.input_seq} came in: {kind}"
+    says = f"input {frame.input_seq} came in"
     return Link(recorded.seq, iso(frame.at_ms), "", kind, says, plain(input_))
 
 
@@ -251,10 +251,13 @@ def _sentence_of_position(event: Event) -> str:
         case orders.OrderFilled():
             cost = f"fee {event.fee:f}, realised {event.realised:f}"
             return f"{event.role} filled: {event.quantity:f} at {event.price:f}, {cost}"
+        case orders.OrderAccepted(order_id=order_id):
+            return f"the venue took order {order_id}"
         case orders.OrderRejected(role=role, code=code, text=text):
             return f"the venue refused the {role}: {text} ({code})"
         case position_events.PositionOpened(price=price, slippage=slippage):
-            return f"open at {price:f}, {slippage * 10_000:.1f} bps worse than decided"
+            against = "worse" if slippage >= 0 else "better"
+            return f"open at {price:f}, {abs(slippage) * 10_000:.1f} bps {against} than decided"
         case position_events.PriceExtremeReached(highest=highest, lowest=lowest):
             return f"the price has been between {lowest:f} and {highest:f} since the entry"
         case position_events.ExitRequested(reason=reason):

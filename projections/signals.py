@@ -82,7 +82,7 @@ def apply(rows: Rows[SignalRow], recorded: Recorded) -> Changes[SignalRow]:
         case EntryDenied(signal_id=signal_id, code=code):
             return _changed(rows, signal_id, outcome=SignalOutcome.DENIED, code=code)
         case VirtualPositionPlanned(position, plan) as planned:
-            if planned.strength is not None:
+            if planned.tier:
                 return {(plan.signal_id,): _watched(recorded, planned)}
             return _changed(rows, plan.signal_id, outcome=SignalOutcome.VIRTUAL, position=position)
         case PositionClosed(reason, time_ms, net=net, plan=plan):
@@ -132,7 +132,7 @@ def _watched(recorded: Recorded, planned: VirtualPositionPlanned) -> SignalRow:
         win=plan.win,
         reasons=planned.reasons,
         position=planned.position,
-        tier="watch",
+        tier=planned.tier,
         strength=planned.strength,
     )
 

@@ -11,7 +11,7 @@ Trading Systems*, 1978).
 
 from __future__ import annotations
 
-import math
+from math import dist, fsum, sqrt
 from typing import NamedTuple
 
 import msgspec
@@ -55,12 +55,15 @@ class EMA(msgspec.Struct, gc=False):
 
     def update_close(self, close: float) -> float | None:
         """Take a close and give the newest value."""
-        seen = self.seen = self.seen + 1
-        level = self.level = _exponential(self.level, close, seen, self.n)
-        if seen < self.n:
-            return None
-        self.value = level
-        return level
+        seen, n = self.seen + 1, self.n
+        self.seen = seen
+        if seen > n:
+            level = self.level = self.value = self.level + (close - self.level) * (2.0 / (n + 1))
+            return level
+        self.level = _exponential(self.level, close, seen, n)
+        if seen == n:
+            self.value = self.level
+        return self.value
 
 
 class RSI(msgspec.Struct, gc=False):
@@ -90,10 +93,14 @@ class RSI(msgspec.Struct, gc=False):
             return None
         n = self.n
         up, down = (change, 0.0) if change > 0.0 else (0.0, -change)
-        gain = self.gain = _wilder(self.gain, up, changes, n)
-        loss = self.loss = _wilder(self.loss, down, changes, n)
-        if changes < n:
-            return None
+        if changes > n:
+            gain = self.gain = (self.gain * (n - 1) + up) / n
+            loss = self.loss = (self.loss * (n - 1) + down) / n
+        else:
+            gain = self.gain = _wilder(self.gain, up, changes, n)
+            loss = self.loss = _wilder(self.loss, down, changes, n)
+            if changes < n:
+                return None
         total = gain + loss
         value = self.value = 100.0 * (gain / total) if total > 0.0 else 0.0
         return value
@@ -126,7 +133,18 @@ class MACD(msgspec.Struct, gc=False):
 
     def update_close(self, close: float) -> Convergence | None:
         """Take a close and give the newest value."""
-        seen = self.seen = self.seen + 1
+        seen, slow, fast = self.seen + 1, self.slow, self.fast
+        self.seen = seen
+        if seen - slow >= self.signal:
+            quick = self.fast_level = self.fast_level + (close - self.fast_level) * (2.0 / (fast + 1))
+            calm = self.slow_level = self.slow_level + (close - self.slow_level) * (2.0 / (slow + 1))
+            line = quick - calm
+            signal = self.signal_level = self.signal_level + (line - self.signal_level) * (2.0 / (self.signal + 1))
+            value = self.value = Convergence(line, signal, line - signal)
+            return value
+        return self._warm_up(close, seen)
+
+    def _warm_up(self, close: float, seen: int) -> Convergence | None:
         fast_seen = seen - self.slow + self.fast
         if fast_seen > 0:
             self.fast_level = _exponential(self.fast_level, close, fast_seen, self.fast)
@@ -166,12 +184,13 @@ class Bollinger(msgspec.Struct, gc=False):
         """Take a close and give the newest value."""
         closes, n = self.closes, self.n
         closes.append(close)
-        if len(closes) < n:
-            return None
-        if len(closes) > n:
+        if len(closes) <= n:
+            if len(closes) < n:
+                return None
+        else:
             del closes[0]
-        mean = math.fsum(closes) / n
-        deviation = math.dist(closes, (mean,) * n) / math.sqrt(n)
+        mean = fsum(closes) / n
+        deviation = dist(closes, (mean,) * n) / sqrt(n)
         if deviation <= _ROUNDING_NOISE * abs(mean):  # a flat window, whose mean is off by its last bit
             deviation = 0.0
         reach = self.k * deviation
@@ -202,12 +221,15 @@ class ATR(msgspec.Struct, gc=False):
         self.close = close
         if ranges == 0:
             return None
+        n = self.n
         true_range = max(high, last) - min(low, last)
-        level = self.level = _wilder(self.level, true_range, ranges, self.n)
-        if ranges < self.n:
-            return None
-        self.value = level
-        return level
+        if ranges > n:
+            level = self.level = self.value = (self.level * (n - 1) + true_range) / n
+            return level
+        self.level = _wilder(self.level, true_range, ranges, n)
+        if ranges == n:
+            self.value = self.level
+        return self.value
 
 
 class ADX(msgspec.Struct, gc=False):
@@ -241,26 +263,30 @@ class ADX(msgspec.Struct, gc=False):
         self.high, self.low = high, low
         if moves == 0:
             return None
+        rises, falls = self.rises, self.falls
         if moves >= n:
-            self.rises -= self.rises / n
-            self.falls -= self.falls / n
+            rises -= rises / n
+            falls -= falls / n
         if down > 0.0 and up < down:
-            self.falls += down
+            falls += down
         elif up > 0.0 and up > down:
-            self.rises += up
+            rises += up
+        self.rises, self.falls = rises, falls
         if moves < n:
             return None
-        return self._average(moves - n + 1)
+        return self._average(moves - n + 1, rises, falls)
 
-    def _average(self, count: int) -> float | None:
+    def _average(self, count: int, rises: float, falls: float) -> float | None:
         """Smooth the `count`-th DX into ADX."""
-        total = self.rises + self.falls
-        direction = 100.0 * (abs(self.rises - self.falls) / total) if total > 0.0 else 0.0
-        level = self.level = _wilder(self.level, direction, count, self.n)
-        if count < self.n:
-            return None
-        self.value = level
-        return level
+        total, n = rises + falls, self.n
+        direction = 100.0 * (abs(rises - falls) / total) if total > 0.0 else 0.0
+        if count > n:
+            level = self.level = self.value = (self.level * (n - 1) + direction) / n
+            return level
+        self.level = _wilder(self.level, direction, count, n)
+        if count == n:
+            self.value = self.level
+        return self.value
 
 
 def _exponential(level: float, x: float, count: int, n: int) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
 from domain.base import Issued
 from domain.errors import HindsightError
 from domain.orders import Stage
-from domain.values import ZERO
+from domain.values import ZERO, decimal_of
 from infra.beliefs import Beliefs
 from infra.binance.account_setup import AccountSetup
 from infra.binance.account_watch import AccountWatch, FundingOf
@@ -26,6 +27,9 @@ from infra.binance.wire.user_frames import UserEvent
 
 USDT: Final = "USDT"
 DOLLARS: Final = frozenset({"USDT", "USDC", "FDUSD", "BUSD", "BNFCR"})
+FEE_COINS: Final = ("BNB",)
+"""Coins that fees are taken in where the owner chose so; their contracts need not be among those that are traded."""
+PRICES_EVERY_S: Final = 60.0
 MARGIN_S: Final = 0.5
 PriceOf = Callable[[str], Decimal | None]
 """Gives the mark price of a contract as last seen, None if it was not."""
@@ -71,6 +75,7 @@ class AccountDesk:
         self._beliefs = beliefs
         self._speed = speed
         self._price_of = price_of
+        self._fee_prices: dict[str, Decimal] = {}
         self.answers = Answers(offer)
         tracking = Tracking(epoch, self._in_usdt)
         self.venue = BinanceVenue(rest, tracking, self.answers, AccountSetup(rest), past=self._past)
@@ -98,7 +103,7 @@ class AccountDesk:
 
     def jobs(self) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         """Give what has to run until the end."""
-        return self.answers.run, self.stream.run, self.reconciler.run
+        return self.answers.run, self.stream.run, self.reconciler.run, self._keep_fee_prices
 
     async def close(self) -> None:
         """Stop; nothing is taken back at the exchange."""
@@ -115,10 +120,19 @@ class AccountDesk:
         """Turn a fee into USDT at the price of now. Raises `HindsightError` for an asset without a price."""
         if asset in DOLLARS or amount == ZERO:
             return amount
-        price = self._price_of(f"{asset}{USDT}")
+        price = self._price_of(f"{asset}{USDT}") or self._fee_prices.get(asset)
         if price is None:
             raise HindsightError(f"a fee was taken in {asset}, and there is no price of {asset}{USDT} to convert it by")
         return amount * price
+
+    async def _keep_fee_prices(self) -> None:
+        """Know what the coins are worth that fees may be taken in."""
+        while True:
+            for coin in FEE_COINS:
+                with suppress(HindsightError):  # an exchange without that contract takes no fee in it
+                    found = await self._rest.mark_price(f"{coin}{USDT}")
+                    self._fee_prices[coin] = decimal_of(found.mark)
+            await asyncio.sleep(PRICES_EVERY_S)
 
     async def _past(self, expires_ms: int) -> None:
         """Wait until the exchange refuses a request of that expiry, whatever the speed of its time.

@@ -67,11 +67,11 @@ async def _arrive(
         return Arrival(universe, instruments, rest.api_calls, problem)
 
 
-async def look(rest: Rest, wanted: int | tuple[str, ...]) -> Universe:
+async def look(rest: Rest, wanted: int | tuple[str, ...], *, strict: bool = True) -> Universe:
     """Choose the universe: exchangeInfo, and one call for all tickers unless the symbols are named."""
     info = await rest.exchange_info()
     volumes = {} if not isinstance(wanted, int) else {t.symbol: t.quote_volume for t in await rest.day_tickers()}
-    return choose(info.contracts, volumes, wanted)
+    return choose(info.contracts, volumes, wanted, strict=strict)
 
 
 async def set_clock(rest: Rest, clock: ExchangeClock) -> None:

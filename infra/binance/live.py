@@ -20,7 +20,7 @@ import msgspec
 from actors.ingress import Ingress
 from domain.base import Input, Issued
 from domain.errors import HindsightError
-from domain.market import MINUTE_MS, InstrumentArrived
+from domain.market import MINUTE_MS, InstrumentArrived, InstrumentLeft
 from domain.operations import Condition
 from domain.values import ZERO, decimal_of
 from infra.beliefs import Beliefs
@@ -181,15 +181,19 @@ class LiveExchange:
         await asyncio.gather(feed.look(), feed.ask_open_interest(), self._refresh(rest, feed))
 
     async def _refresh(self, rest: Rest, feed: MarketFeed) -> None:
-        """Look for listings and delistings every 6 h of real time."""
+        """Look for listings and delistings every 6 h of real time, and when the exchange says that a status changed."""
         symbols = self._wish.symbols
         while True:
-            await asyncio.sleep(universe.REFRESH_S)
+            await feed.listing_changed(universe.REFRESH_S)
             try:
-                found = await look(rest, self._wish.wanted)
+                found = await look(rest, self._wish.wanted, strict=False)
             except HindsightError:
                 continue  # the next look finds it
             joined, left = universe.changes(symbols, found.symbols)
+            for name in left:
+                status = found.ended.get(name)
+                if status is not None or not self._open_in(name):
+                    await self._give(InstrumentLeft(name, status or "LEFT_UNIVERSE"))
             gone = tuple(name for name in left if not self._open_in(name))
             feed.remove(gone)
             await self._join(rest, feed, found, joined)

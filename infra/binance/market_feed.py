@@ -29,7 +29,7 @@ from infra.binance.market_data import MarketData
 from infra.binance.routes import StreamHost
 from infra.binance.streams import Feed
 from infra.binance.ticks import Board
-from infra.binance.wire.frames import Kline, MarkPrice
+from infra.binance.wire.frames import ContractInfo, Kline, MarkPrice
 from infra.clock import ExchangeClock, wall_ms
 
 PUBLIC_STREAMS_MAX: Final = 200
@@ -38,7 +38,7 @@ STALE_S: Final = 10.0
 """So long without any message, prices are not to be trusted. A connection itself counts as dead after 60 s."""
 OPEN_INTEREST_EVERY_S: Final = 300.0
 OPEN_INTEREST_PAUSE_S_MIN: Final = 0.1
-FOR_ALL: Final = (routes.MARK_PRICES, routes.MINI_TICKERS, routes.LIQUIDATIONS)
+FOR_ALL: Final = (routes.MARK_PRICES, routes.MINI_TICKERS, routes.LIQUIDATIONS, routes.CONTRACTS)
 Offer = Callable[[Input], Awaitable[None]]
 
 
@@ -75,6 +75,7 @@ class MarketFeed:
         self._held_back: dict[str, list[Candle]] = {symbol: [] for symbol in symbols}
         self._funding: dict[str, _Funding] = {}
         self._began_ms = wall_ms()
+        self._listing_changed = asyncio.Event()
 
     # ── symbols ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -137,6 +138,12 @@ class MarketFeed:
 
     # ── what is known ─────────────────────────────────────────────────────────────────────────────────────────────
 
+    async def listing_changed(self, patience_s: float) -> None:
+        """Wait until the exchange says that a contract was listed or changed its status, or so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._listing_changed.wait(), patience_s)
+        self._listing_changed.clear()
+
     def report(self) -> FeedReport:
         """Give the streams' state in numbers."""
         return self._feed.report()
@@ -159,6 +166,8 @@ class MarketFeed:
             else:
                 if isinstance(message, MarkPrice):
                     await self._fund(message)
+                elif isinstance(message, ContractInfo):
+                    self._listing_changed.set()
                 elif isinstance(message, Kline) and message.bar.interval == "1h":
                     await self._refer(message)
                 candle = self.board.see(message, delivery.stream)

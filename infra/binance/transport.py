@@ -80,7 +80,10 @@ class Transport:
                 limit=self._connections, ttl_dns_cache=DNS_TTL_S, keepalive_timeout=KEEP_ALIVE_S
             )
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, headers={"User-Agent": "hindsight"}
+                connector=connector,
+                timeout=self._timeout,
+                headers={"User-Agent": "hindsight"},
+                cookie_jar=aiohttp.DummyCookieJar(),  # no state but the connections
             )
         return self._session
 

@@ -18,10 +18,14 @@ REFRESH_S: Final = 6 * 3600.0
 
 
 class Universe(msgspec.Struct, frozen=True):
-    """What is traded, most liquid first; `left_out` counts the others by reason."""
+    """What is traded, most liquid first; `left_out` counts the others by reason.
+
+    `ended` are contracts that don't trade any more, with their status: what is open in them must be closed.
+    """
 
     contracts: tuple[Contract, ...]
     left_out: tuple[tuple[str, int], ...] = ()
+    ended: Mapping[str, str] = {}
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -34,14 +38,20 @@ def choose(
     quote_volumes: Mapping[str, float],
     wanted: int | tuple[str, ...] = SYMBOLS_MAX,
     quote_volume_min: float = QUOTE_VOLUME_MIN,
+    *,
+    strict: bool = True,
 ) -> Universe:
     """Choose the `wanted` most liquid contracts, or exactly those named, whatever their volume.
+
+    Not `strict`, one of those named may have ended meanwhile.
 
     Raises `InvalidInput` for a name that can't be traded, and for a universe without a contract; both say why.
     """
     listed = {contract.symbol: contract for contract in contracts}
     if not isinstance(wanted, int):
-        return Universe(tuple(_named(listed, name) for name in dict.fromkeys(wanted)))
+        named = tuple(dict.fromkeys(wanted))
+        ended = {name: why for name in named if (why := _ended(listed.get(name))) and not strict}
+        return Universe(tuple(_named(listed, name) for name in named if name not in ended), (), ended)
     reasons: Counter[str] = Counter()
     found: list[Contract] = []
     for contract in listed.values():
@@ -59,7 +69,8 @@ def choose(
         raise InvalidInput(
             "universe", f"at least one USDT perpetual with {quote_volume_min:,.0f} USDT a day", why, hint
         )
-    return Universe(tuple(found[:wanted]), tuple(sorted(reasons.items())))
+    ended = {name: why for name, contract in listed.items() if (why := _ended(contract))}
+    return Universe(tuple(found[:wanted]), tuple(sorted(reasons.items())), ended)
 
 
 def changes(before: Iterable[str], now: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -74,6 +85,13 @@ def _named(listed: Mapping[str, Contract], name: str) -> Contract:
     if contract is None or reason is not None:
         raise InvalidInput("--symbols", "USDT perpetuals that trade now", f"{name} ({reason})", "Check the spelling.")
     return contract
+
+
+def _ended(contract: Contract | None) -> str:
+    """Give the status of a contract that does not trade any more, "" if it does."""
+    if contract is None:
+        return "UNKNOWN"
+    return "" if contract.status == "TRADING" else f"STATUS_{contract.status or 'NONE'}"
 
 
 def _objection(contract: Contract) -> str | None:

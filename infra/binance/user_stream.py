@@ -46,11 +46,15 @@ class ListenKeys(Protocol):
 
 
 class UserStreamSettings(msgspec.Struct, frozen=True):
-    """A listen key is renewed every `renew_s`, with `tries` tries `retry_s` apart (selflearningtrader.md §1.2)."""
+    """A listen key is renewed every `renew_s`, with `tries` tries `retry_s` apart (selflearningtrader.md §1.2).
+
+    In the end it is given back, but nobody waits longer than `give_back_s` for that.
+    """
 
     renew_s: float = 900.0
     tries: int = 3
     retry_s: float = 5.0
+    give_back_s: float = 2.0
 
 
 class UserStream:
@@ -129,9 +133,10 @@ class UserStream:
     async def _give_back(self) -> None:
         if self._key:
             try:
-                await self._keys.delete(self._key)
-            except HindsightError as error:
-                self.statistics.last_error = str(error)  # it dies by itself within the hour
+                async with asyncio.timeout(self._settings.give_back_s):
+                    await self._keys.delete(self._key)
+            except (HindsightError, TimeoutError) as error:  # it dies by itself within the hour
+                self.statistics.last_error = str(error) or "the listen key could not be given back in time"
 
     # ── the events ────────────────────────────────────────────────────────────────────────────────────────────────
 

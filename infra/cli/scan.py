@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -66,10 +66,21 @@ def scan_command(
     with progress("symbols", len(source.symbols)) as report:
         summary = scan(source, settings.config, strategy_named, report)
     if as_json:
-        print_json(summary)
+        print_json(document(summary))
     else:
         _print(summary)
     return 0
+
+
+def document(summary: ScanSummary) -> dict[str, Any]:
+    """Give a summary as JSON types, with names for keys where the struct has pairs."""
+    found = msgspec.to_builtins(summary)
+    found["distribution"] = {spread.pop("factor"): spread for spread in found["distribution"]}
+    for pairs in ("skipped_because", "failed_because", "top_rejections"):
+        found[pairs] = dict(found[pairs])
+    for row in found["results"]:
+        row["scores"] = dict(row.get("scores", ()))
+    return found
 
 
 def _asked(symbols: str | None) -> tuple[int | None, tuple[str, ...] | None]:
@@ -87,13 +98,13 @@ def _asked(symbols: str | None) -> tuple[int | None, tuple[str, ...] | None]:
 def _print(summary: ScanSummary) -> None:
     rows = sorted(summary.results, key=lambda row: -(row.strength or 0.0))
     print_rows([_shown(row) for row in rows], "analysed", as_json=False)
-    spreads = [{"factor": name, **msgspec.to_builtins(spread)} for name, spread in summary.distribution.items()]
+    spreads = [msgspec.to_builtins(spread) for spread in summary.distribution]
     print_rows(spreads, "scores by factor", as_json=False)
     print_rows([{"reason": code, "symbols": count} for code, count in summary.top_rejections], "rejected because",
                as_json=False, empty="nothing was")  # fmt: skip
     misses = [{**msgspec.to_builtins(miss), "reasons": ", ".join(miss.reasons)} for miss in summary.near_misses]
     print_rows(misses, "near misses", as_json=False, empty="none")
-    for symbol, why in (*summary.skipped_because.items(), *summary.failed_because.items()):
+    for symbol, why in (*summary.skipped_because, *summary.failed_because):
         err.print(f"{symbol} was not analysed: {why}", soft_wrap=True)
     out.print(
         f"{summary.total_symbols} symbols: {summary.analysed} analysed, {summary.skipped} skipped, {summary.errors} "

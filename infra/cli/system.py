@@ -189,7 +189,7 @@ def opened(
             store.reader,
             strategy_named,
             _session(settings, place),
-            before.head.at_ms or wall_ms() // MINUTE_MS * MINUTE_MS,
+            before.head.at_ms or place.opening_ms(wall_ms() // MINUTE_MS * MINUTE_MS),
             outbox=outbox,
             on_step=_all(view.take, told and told.take, store.door and store.door.note, outside and outside.take),
             history=PatientHistory(journal),

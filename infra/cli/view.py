@@ -233,7 +233,8 @@ def _symbol(recorded: Recorded) -> str:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, header_style="dim", padding=(0, 2, 0, 0), expand=True)
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        # What is long gets what the others leave; without a ratio it would push them off the screen.
+        table.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1 if column == "because" else None)
     return table
 
 

@@ -40,6 +40,9 @@ class Order(msgspec.Struct, frozen=True):
 def built(order: Order) -> ExchangeServer:
     """Build the exchange, with the first account as it was."""
     market = synthetic_market(order.seed, order.symbols, order.start_ms)
+    strangers = [symbol for symbol in _held(order.reopened) if symbol not in market.row]
+    if strangers:  # what is open must stay tradable, whatever is asked for today
+        market = synthetic_market(order.seed, (*market.symbols, *strangers), order.start_ms)
     rules = Rules(seed=order.seed, balance=order.balance)
     server = ExchangeServer(market, MarketClock(order.start_ms, order.speed), rules)
     if order.reopened is not None:
@@ -50,6 +53,12 @@ def built(order: Order) -> ExchangeServer:
             stage.floor.prepare(Security.SIGNED, Call("GET", "/", {"symbol": symbol}, owner, order.start_ms))
         stage.exchange.drain()
     return server
+
+
+def _held(reopened: Reopened | None) -> tuple[str, ...]:
+    if reopened is None:
+        return ()
+    return tuple(dict.fromkeys(each.symbol for each in (*reopened.positions, *reopened.orders)))
 
 
 async def serve(order: Order) -> None:

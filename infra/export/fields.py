@@ -12,9 +12,23 @@ import msgspec
 from msgspec import inspect
 
 MOMENTS: Final = frozenset(
-    {"at_ms", "time_ms", "open_time_ms", "first_ms", "last_ms", "requested_ms", "accepted_ms", "filled_ms", "ended_ms"}
+    {
+        "at_ms",
+        "time_ms",
+        "open_time_ms",
+        "first_ms",
+        "last_ms",
+        "requested_ms",
+        "accepted_ms",
+        "filled_ms",
+        "ended_ms",
+        "close_ms",
+        "closed_ms",
+        "published_ms",
+        "onboard_ms",
+    }
 )
-"""Integers that are a moment (UTC ms since 1970). Every other `…_ms` is a length of time."""
+"""Integers that are a moment (UTC ms since 1970; -1: never). Every other `…_ms` is a length of time."""
 
 
 class Kind(enum.StrEnum):
@@ -150,6 +164,8 @@ def _leaf(info: inspect.Type, name: str) -> Leaf:
         case inspect.EnumType(cls=choices):
             values = [str(choice.value) for choice in choices]
             return Leaf(Kind.CHOICE, tuple(values)) if issubclass(choices, str) else Leaf(Kind.JSON)
+        case inspect.LiteralType(values=texts):
+            return Leaf(Kind.CHOICE, tuple(map(str, texts)))
         case inspect.BoolType():
             return Leaf(Kind.FLAG)
         case inspect.IntType():

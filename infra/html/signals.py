@@ -17,6 +17,7 @@ from projections.signals import SignalOutcome, SignalRow
 COLOURS: Final = {
     SignalOutcome.TRADED.value: "--accent",
     SignalOutcome.VIRTUAL.value: "--third",
+    SignalOutcome.WATCHED.value: "--fourth",
     SignalOutcome.DENIED.value: "--second",
     SignalOutcome.DECLINED.value: "--muted",
     SignalOutcome.ABANDONED.value: "--loss",
@@ -37,13 +38,14 @@ def sections(rows: Sequence[SignalRow]) -> tuple[Section, ...]:
 
 def _tiles(rows: Sequence[SignalRow]) -> tuple[Tile, ...]:
     outcomes = Counter(row.outcome for row in rows)
-    raised = len(rows) - outcomes[SignalOutcome.DECLINED]
+    raised = len(rows) - outcomes[SignalOutcome.DECLINED] - outcomes[SignalOutcome.WATCHED]
     shares = {outcome: percent(number / len(rows)).text for outcome, number in outcomes.items()}
     return (
         Tile("Proposals", count(len(rows))),
         Tile("Raised as signals", count(raised)),
         Tile("Traded", count(outcomes[SignalOutcome.TRADED]), "", shares.get(SignalOutcome.TRADED, "")),
         Tile("Followed virtually", count(outcomes[SignalOutcome.VIRTUAL]), "", shares.get(SignalOutcome.VIRTUAL, "")),
+        Tile("Watched", count(outcomes[SignalOutcome.WATCHED]), "", shares.get(SignalOutcome.WATCHED, "")),
         Tile("Denied", count(outcomes[SignalOutcome.DENIED]), "", shares.get(SignalOutcome.DENIED, "")),
         Tile("Declined", count(outcomes[SignalOutcome.DECLINED]), "", shares.get(SignalOutcome.DECLINED, "")),
     )
@@ -89,9 +91,9 @@ def _reasons(rows: Sequence[SignalRow]) -> tuple[Chart, ...]:
     for row in rows:
         if row.code:
             against[row.code] += 1
-        elif row.outcome is SignalOutcome.DECLINED:
+        elif row.outcome in {SignalOutcome.DECLINED, SignalOutcome.WATCHED}:
             against.update(row.reasons)
-        if row.outcome not in {SignalOutcome.DECLINED, SignalOutcome.DENIED}:
+        if row.outcome not in {SignalOutcome.DECLINED, SignalOutcome.WATCHED, SignalOutcome.DENIED}:
             favour.update(row.reasons)
     height = 110 + 24 * min(SHOWN, max(len(against), len(favour), 2))
     return (
@@ -116,8 +118,8 @@ def _outcomes(rows: Sequence[SignalRow]) -> Table:
 
 
 _COLUMNS: Final = (
-    "time (UTC)", "symbol", "side", "outcome", "confidence", "entry", "stop", "target", "denied for", "reasons",
-    "result", "net (USDT)",
+    "time (UTC)", "symbol", "side", "outcome", "tier", "strength", "confidence", "entry", "stop", "target",
+    "denied for", "reasons", "result", "net (USDT)",
 )  # fmt: skip
 
 
@@ -127,6 +129,8 @@ def _row(row: SignalRow) -> tuple[Cell, ...]:
         word(row.symbol),
         word(row.side),
         word(row.outcome),
+        word(row.tier),
+        ratio(row.strength),
         ratio(row.confidence),
         exact(_short(row.entry)),
         exact(_short(row.stop)),

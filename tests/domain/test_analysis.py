@@ -28,6 +28,7 @@ from domain.symbol_events import (
     CandleGapFound,
     CandleRejected,
     OpenInterestLoaded,
+    SignalDeclined,
     SignalRaised,
     SymbolAnalyzed,
     VirtualPositionPlanned,
@@ -240,6 +241,27 @@ def test_a_prime_verdict_is_raised_when_two_closed_quarters_agree_and_once_only(
     quarters = [time_ms for time_ms in primes if time_ms % INTERVALS_MS["15m"] == 0]
     assert raised[0].time_ms == quarters[1]
     assert all(event.assessment.levels is not None for event in analyses(events) if event.assessment)
+
+
+def test_a_prime_that_a_gap_forbids_is_declined_and_followed_virtually() -> None:
+    life = Life(config("factors", **RISING))
+    life.turn = bare
+    life.warm(drift=0.0008)
+    candles = walk(9, 48, "5m", START, 0.0008)
+    for candle in candles:
+        life.state.facts.last_gap_ms = candle.open_time_ms
+        events = life.live([candle])
+        declined = [event for event in events if isinstance(event, SignalDeclined) and event.reasons == ("RECENT_GAP",)]
+        if declined:
+            planned = [event for event in events if isinstance(event, VirtualPositionPlanned)]
+            assert [(one.tier, one.why, one.reasons) for one in planned] == [("prime", "RECENT_GAP", ("RECENT_GAP",))]
+            break
+    else:
+        raise AssertionError("nothing was declined because of the gap")
+    assert life.state.facts.published is None
+    life.state.facts.last_gap_ms = None
+    later = life.live(candles[candles.index(candle) + 1 :])
+    assert [type(event) for event in later].count(SignalRaised) == 1, "it comes up again when the gap is past"
 
 
 def test_without_a_contract_nothing_is_raised_or_followed() -> None:

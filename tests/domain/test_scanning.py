@@ -71,8 +71,8 @@ def test_a_summary_counts_who_was_analysed_who_was_not_and_who_crashed() -> None
     summary = event.summary
     assert event.time_ms == FIVE
     assert (summary.total_symbols, summary.analysed, summary.skipped, summary.errors) == (3, 1, 1, 1)
-    assert summary.skipped_because == {"CUSDT": "NOT_ANALYSED"}
-    assert summary.failed_because == {"BUSDT": "ValueError: no"}
+    assert summary.skipped_because == (("CUSDT", "NOT_ANALYSED"),)
+    assert summary.failed_because == (("BUSDT", "ValueError: no"),)
     assert summary.held == Held(1, 100, 200)
 
 
@@ -81,6 +81,12 @@ def test_after_a_summary_everything_begins_anew() -> None:
     assert scan.decider.resume(scan.state) == ()
     assert scan.when(SumUp()).events == []
     assert scan.seen(report("AUSDT", time_ms=2 * FIVE)).reactions[0].due_ms == 2 * FIVE + SETTLE_MS
+
+
+def test_who_is_later_than_a_summary_counts_for_the_next_one() -> None:
+    scan = Scan().seen(report("AUSDT", time_ms=FIVE)).when(SumUp())
+    late = scan.seen(report("BUSDT", time_ms=FIVE))
+    assert late.reactions[0].due_ms == 2 * FIVE + SETTLE_MS
 
 
 def test_enlisting_twice_is_nothing() -> None:
@@ -97,18 +103,18 @@ def test_a_restart_forgets_what_was_reported_and_a_replay_in_mid_run_does_not() 
 
 def test_rows_are_summed_up_by_tier_reason_and_factor() -> None:
     rows = [
-        row("AUSDT", tier="prime", strength=90.0, scores={"T": 10.0}),
-        row("BUSDT", tier="watch", strength=55.0, scores={"T": 20.0}),
-        row("CUSDT", strength=5.0, scores={"T": 30.0, "L": -1.0}),
+        row("AUSDT", tier="prime", strength=90.0, scores=(("T", 10.0),)),
+        row("BUSDT", tier="watch", strength=55.0, scores=(("T", 20.0),)),
+        row("CUSDT", strength=5.0, scores=(("T", 30.0), ("L", -1.0))),
     ]
     summary = summed_up(rows, {}, {}, Held(3, 0, 0), named=1)
     assert (summary.signals_found, summary.watched) == (1, 1)
     assert summary.top_rejections == (("STRENGTH_BELOW_PRIME", 2),)
     (miss,) = summary.near_misses
     assert (miss.symbol, miss.lacking) == ("BUSDT", 5.0)
-    spread = summary.distribution["T"]
+    spread = summary.distribution[0]
     assert (spread.count, spread.min, spread.p25, spread.median, spread.p75, spread.max) == (3, 10, 15, 20, 25, 30)
-    assert list(summary.distribution) == ["T", "L"]
+    assert [one.factor for one in summary.distribution] == ["T", "L"]
 
 
 @given(st.lists(st.sampled_from("ABCDEFGH"), unique=True), st.integers(0, 8), st.integers(0, 8))
@@ -122,4 +128,4 @@ def test_analysed_skipped_and_failed_are_all(names: list[str], analysed: int, sk
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_factor_nobody_has_has_no_distribution(count: int) -> None:
-    assert summed_up([row("AUSDT")] * count, {}, {}, Held(0, 0, 0)).distribution == {}
+    assert summed_up([row("AUSDT")] * count, {}, {}, Held(0, 0, 0)).distribution == ()

@@ -15,17 +15,19 @@ from domain.base import Tell
 from domain.commands import (
     Analyze,
     AttachPosition,
+    ClosePosition,
     DetachPosition,
     ObservePrice,
 )
 from domain.config import Config
-from domain.deal import VIRTUAL
+from domain.deal import VIRTUAL, ExitReason
 from domain.market import (
     MINUTE_MS,
     CandleArrived,
     FundingArrived,
     HistoryArrived,
     InstrumentArrived,
+    InstrumentLeft,
     Quote,
     QuoteArrived,
 )
@@ -37,6 +39,7 @@ from domain.symbol_events import (
     HistoryRefused,
     PositionAttached,
     PositionDetached,
+    SymbolDelisted,
     SymbolListed,
 )
 from domain.values import Side
@@ -59,7 +62,28 @@ from tests.domain.symbol_steps import (
     listed,
 )
 
+IN = InstrumentArrived(CONTRACT, "test")
 PATIENT = settings(deadline=None)  # the machine may be busy
+
+# ── listing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_contract_that_leaves_is_delisted_once_and_can_come_back() -> None:
+    scenario = Told().when(IN).when(InstrumentLeft(CONTRACT.symbol, "LEFT_UNIVERSE"))
+    assert scenario.events == [SymbolDelisted("LEFT_UNIVERSE")]
+    assert scenario.state.facts.instrument is None
+    assert scenario.when(InstrumentLeft(CONTRACT.symbol, "LEFT_UNIVERSE")).events == []
+    assert scenario.when(IN).kinds() == ["SymbolListed"]
+
+
+def test_what_is_open_in_a_contract_that_is_taken_off_is_closed_first() -> None:
+    attached = AttachPosition(REAL, plan(Side.LONG))
+    scenario = Told().when(IN, attached).when(InstrumentLeft(CONTRACT.symbol, "SETTLING"))
+    assert scenario.reactions == [Tell(REAL, ClosePosition(ExitReason.DELISTED))]
+    assert scenario.state.facts.instrument is not None, "its terms are needed until it is closed"
+    scenario.when(DetachPosition(REAL)).when(InstrumentLeft(CONTRACT.symbol, "SETTLING"))
+    assert scenario.state.facts.instrument is None
+
 
 # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from domain.config import SupervisionConfig
-from domain.market import FundingArrived, HistoryArrived, InstrumentArrived, OpenInterestArrived
+from domain.market import FundingArrived, HistoryArrived, InstrumentArrived, InstrumentLeft, OpenInterestArrived
 from domain.market_view import HOUR_MS, ReferenceHoursArrived
 from domain.operations import ClockTicked, Condition, ConditionChanged, OperatorCommand, OperatorKind, SessionEnded
 from domain.orders import OrderRequested
@@ -107,6 +107,7 @@ def _reconcile(world: World) -> None:
     wallet = world.kernel.population.get("account:main").state.balance + Decimal("12.5")
     world.runner.feed(at_ms, AccountReconciled("main", at_ms, wallet, foreign, ("BTCUSDT: 1 there, 2 here",)))
     world.runner.feed(at_ms, AccountReconciled("main", at_ms, wallet))
+    world.runner.feed(at_ms, InstrumentLeft(ETH, "STATUS_SETTLING"))
 
 
 def _refuse_and_abandon(world: World) -> None:

@@ -97,12 +97,12 @@ def test_a_confirmed_prime_is_raised_once_and_said_why_not_before() -> None:
 
 
 def test_what_is_watched_is_followed_virtually_and_shows_as_a_near_miss() -> None:
-    watched = [r.event for r in of_kind(VirtualPositionPlanned) if r.event.strength is not None]
+    watched = [r.event for r in of_kind(VirtualPositionPlanned) if r.event.tier]
     assert watched
     rows = fold(SIGNALS, analysed().events(0))
     for planned in watched:
         row = rows[planned.plan.signal_id,]
-        assert (row.outcome, row.tier, row.strength) == (SignalOutcome.WATCHED, "watch", planned.strength)
+        assert (row.outcome, row.tier, row.strength) == (SignalOutcome.WATCHED, planned.tier, planned.strength)
         assert row.reasons == planned.reasons
     primes = [row for row in rows.values() if row.outcome is SignalOutcome.TRADED]
     assert all(row.tier == "prime" and row.strength for row in primes)
@@ -125,7 +125,7 @@ def test_a_summary_counts_every_symbol_at_every_interval() -> None:
         summary = event.summary
         assert summary.analysed + summary.skipped + summary.errors == summary.total_symbols == len(SYMBOLS)
         assert event.time_ms % 300_000 == 0
-        assert summary.distribution["T"].count == summary.analysed
+        assert summary.distribution[0].count == summary.analysed
         assert summary.results == ()
     assert found[-1].summary.held.candles > 0
 
@@ -161,7 +161,7 @@ def test_why_a_signal_tells_its_analysis_and_what_became_of_it() -> None:
 
 
 def test_why_a_watched_position_goes_back_to_its_analysis() -> None:
-    planned = next(r.event for r in of_kind(VirtualPositionPlanned) if r.event.strength is not None)
+    planned = next(r.event for r in of_kind(VirtualPositionPlanned) if r.event.tier)
     told = [link.event for link in why.why(analysed(), planned.position)]
     assert {"scores", "SymbolAnalyzed", "PositionRequested"} <= set(told)
 

@@ -71,3 +71,10 @@ def test_an_empty_universe_says_why() -> None:
 
 def test_changes_name_who_joined_and_who_left() -> None:
     assert changes(("A", "B"), ("B", "C")) == (("C",), ("A",))
+
+
+def test_a_contract_that_ended_is_named_with_its_status() -> None:
+    assert choose(LISTED, VOLUMES).ended == {"FFFUSDT": "STATUS_SETTLING"}
+    later = choose(LISTED, VOLUMES, ("AAAUSDT", "FFFUSDT", "GONEUSDT"), strict=False)
+    assert later.symbols == ("AAAUSDT",)
+    assert later.ended == {"FFFUSDT": "STATUS_SETTLING", "GONEUSDT": "UNKNOWN"}

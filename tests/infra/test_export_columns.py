@@ -20,7 +20,7 @@ from domain.market import Candle
 from infra.export.columns import FRAME, Columns, EventColumns
 from infra.export.fields import MOMENTS, Group, Kind, Leaf, group_of, innermost, paths_in
 
-DURATIONS = {"back_off_ms", "held_ms", "latency_ms", "time_stop_ms", "window_ms"}
+DURATIONS = {"back_off_ms", "held_ms", "latency_ms", "span_ms", "time_stop_ms", "ttl_ms", "window_ms"}
 
 
 class Colour(enum.StrEnum):

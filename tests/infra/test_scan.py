@@ -75,14 +75,14 @@ def test_each_recorded_symbol_is_looked_at_at_its_own_last_candle(directory: Pat
     times = {row.symbol: (row.time_ms - START_MS) // MINUTE_MS for row in summary.results}
     assert times == {"AUSDT": 600, "BUSDT": 720}
     assert (summary.total_symbols, summary.analysed, summary.skipped, summary.errors) == (3, 2, 1, 0)
-    assert summary.skipped_because == {"CUSDT": "It has candles of 1h only, and none of 1m."}
+    assert summary.skipped_because == (("CUSDT", "It has candles of 1h only, and none of 1m."),)
 
 
 def test_a_symbol_with_too_few_candles_is_skipped_with_the_reason(directory: Path) -> None:
     write(directory, "klines/1m/DUSDT_a.parquet", candles(3))
     found = recorded(directory, names=("DUSDT",))
     assert (found.analysed, found.skipped) == (0, 1)
-    assert found.skipped_because["DUSDT"]
+    assert dict(found.skipped_because)["DUSDT"]
 
 
 def test_a_strategy_that_raises_is_an_error_of_its_symbol_only(directory: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_strategy_that_raises_is_an_error_of_its_symbol_only(directory: Path) 
     config = Config(strategy=StrategyConfig(name="mine"))
     summary = scan(source_of(directory, MARKET, config, None, AT_MS), config, lambda _: propose)
     assert (summary.analysed, summary.skipped, summary.errors) == (1, 1, 1)
-    assert summary.failed_because == {"AUSDT": "ValueError: no idea"}
+    assert summary.failed_because == (("AUSDT", "ValueError: no idea"),)
 
 
 def test_a_higher_score_never_finds_more(directory: Path) -> None:
@@ -125,7 +125,7 @@ class Elsewhere:
 def test_calls_are_measured_and_not_claimed() -> None:
     summary = scan(Elsewhere(), Config(), strategy_named)
     assert summary.api_calls == 1
-    assert summary.skipped_because == {"AUSDT": "no 5m candle closed in the last 60 minutes"}
+    assert summary.skipped_because == (("AUSDT", "no 5m candle closed in the last 60 minutes"),)
 
 
 def test_local_sockets_are_no_calls(tmp_path: Path) -> None:
@@ -147,6 +147,8 @@ def test_the_command_prints_one_document_with_all_that_was_promised(
     promised = {"total_symbols", "analysed", "skipped", "errors", "signals_found", "elapsed_seconds"}
     assert promised | {"symbols_per_second", "api_calls", "results"} <= set(found)
     assert {row["needed"] for row in found["results"]} == {70.0}
+    assert found["skipped_because"] == {"CUSDT": "It has candles of 1h only, and none of 1m."}
+    assert set(found["distribution"]) >= set(found["results"][0]["scores"])
 
 
 def test_the_command_speaks_to_a_human_too(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from domain.venue import (
     VenueLiquidated,
     VenueRejected,
 )
+from infra.binance import venue
 from infra.binance.client_order_id import client_order_id
 from infra.binance.new_order import NewOrder
 from infra.binance.settings import BinanceSettings
@@ -79,7 +80,10 @@ def test_an_order_that_was_not_taken_is_sent_again_until_it_is(world: WireWorld)
     assert orders_there(world) == 1
 
 
-def test_an_entry_that_would_have_to_wait_too_long_is_given_up(world: WireWorld) -> None:
+def test_an_entry_that_would_have_to_wait_too_long_is_given_up(
+    world: WireWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(venue, "ENTRY_PATIENCE_S", 0.2)
     next_fault(world, RestFault.REFUSED_429)
     assert world.hears(VenueRejected, world.place(order(2, leverage=5))).code == "UNAVAILABLE"
     assert orders_there(world) == 0

@@ -96,6 +96,22 @@ def test_a_batch_is_one_list_of_texts() -> None:
     with_toy(test)
 
 
+def test_neither_cookies_nor_proxies_change_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+
+    async def test(toy: Toy) -> None:
+        toy.url = toy.url.replace("127.0.0.1", "localhost")
+        toy.on("GET /fapi/v1/ping", says({}, Set_Cookie="a=b; Path=/"))
+        async with rest_of(toy) as rest:
+            await rest.ping()
+            await rest.ping()
+        assert [seen.headers.get("cookie") for seen in toy.seen] == [None, None]
+
+    with_toy(test)
+
+
 def test_a_request_does_not_show_what_it_carries() -> None:
     request = build(PLACE, {}, Key(Secret(API_KEY), Ed25519Signer(ED25519)), 1, 1)
     assert "signature=" in request.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from domain.errors import ExchangeRejected, Unavailable
@@ -256,6 +257,23 @@ def test_a_key_that_can_not_be_given_back_does_not_disturb_the_end() -> None:
             at.keys.failures = [Unavailable("Binance")]
         assert at.keys.calls[-1] == "DELETE key1"
         assert "Binance" in at.stream.statistics.last_error
+
+    scene(test)
+
+
+def test_an_exchange_that_hangs_does_not_hold_up_the_end() -> None:
+    async def test(at: Scene) -> None:
+        async def never(_: str) -> None:
+            await asyncio.get_running_loop().create_future()
+
+        at.keys.delete = never  # type: ignore[method-assign]
+        at.stream = UserStream(
+            StreamHost(at.host.base), at.keys, at.inbox, UserStreamSettings(give_back_s=0.02),
+            FeedSettings(close_timeout_s=0.2), at.timing,
+        )  # fmt: skip
+        async with asyncio.timeout(5.0), running(at.stream.run()):
+            await at.caller()
+        assert "not be given back" in at.stream.statistics.last_error
 
     scene(test)
 

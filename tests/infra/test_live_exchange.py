@@ -1,0 +1,161 @@
+"""The exchange as an inflow: everything arrives once and in order, whatever its sockets go through."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from actors.ingress import Ingress
+from domain.base import Input
+from domain.market import MINUTE_MS, CandleArrived, HistoryArrived, InstrumentLeft, MarketTick, OpenInterestArrived
+from domain.market_view import ReferenceHoursArrived
+from domain.operations import Condition
+from infra.binance.history import CANDLES, Held
+from infra.binance.live import LiveExchange, Wish
+from infra.binance.settings import BinanceSettings
+from infra.clock import ExchangeClock
+from tests.venue_worlds import SYMBOL, WireWorld
+
+SPEED = 120.0
+WAIT_S = 30.0
+
+
+class Inflow:
+    """A live exchange whose inputs are collected on a thread, as the kernel's would take them."""
+
+    def __init__(self, world: WireWorld, wish: Wish, **settings: Any) -> None:
+        announced = world.server.announced
+        there = BinanceSettings(rest_url=announced.rest, stream_url=announced.ws, **settings)
+        self.clock = ExchangeClock(SPEED)
+        self.clock.set(world.stage.clock.now_ms())
+        self.ingress = Ingress()
+        self.live = LiveExchange(there, None, self.clock, self.ingress, wish)
+        self.inputs: list[Input] = []
+        self.stop = threading.Event()
+        self._changed = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self.live.run, args=(self.stop,), daemon=True),
+            threading.Thread(target=self._collect, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _collect(self) -> None:
+        while not self.stop.is_set():
+            item = self.ingress.take(0.1)
+            if item is not None:
+                with self._changed:
+                    self.inputs.append(item[1])
+                    self._changed.notify_all()
+
+    def of(self, kind: type[Any], symbol: str = SYMBOL) -> list[Any]:
+        return [each for each in self.inputs if isinstance(each, kind) and getattr(each, "symbol", symbol) == symbol]
+
+    def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + WAIT_S
+        with self._changed:
+            while not condition():
+                assert time.monotonic() < deadline, f"not within {WAIT_S:g} s"
+                self._changed.wait(0.1)
+
+    def minutes(self) -> list[int]:
+        return [each.candle.open_time_ms for each in self.of(CandleArrived)]
+
+    def end(self) -> float:
+        began = time.monotonic()
+        self.stop.set()
+        for thread in self._threads:
+            thread.join(10.0)
+        return time.monotonic() - began
+
+
+@pytest.fixture
+def world() -> Iterator[WireWorld]:
+    made = WireWorld(SPEED)
+    yield made
+    made.close()
+
+
+def contiguous(minutes: list[int]) -> bool:
+    return minutes == list(range(minutes[0], minutes[0] + len(minutes) * MINUTE_MS, MINUTE_MS))
+
+
+def test_a_cold_start_brings_histories_first_and_then_candles_without_a_hole(world: WireWorld) -> None:
+    inflow = Inflow(world, Wish((SYMBOL,), (SYMBOL,), (Held(SYMBOL),)))
+    inflow.until(lambda: len(inflow.minutes()) >= 4 and inflow.of(MarketTick))
+    assert inflow.end() < 5.0
+    histories = inflow.of(HistoryArrived)
+    assert {history.interval for history in histories} == set(CANDLES)
+    last = next(history.candles[-1] for history in histories if history.interval == "1m")
+    assert contiguous([last.open_time_ms, *inflow.minutes()])
+    first_candle = next(i for i, each in enumerate(inflow.inputs) if isinstance(each, CandleArrived))
+    assert not [each for each in inflow.inputs[first_candle:] if isinstance(each, HistoryArrived | OpenInterestArrived)]
+    (eth,) = (each for each in inflow.inputs if isinstance(each, ReferenceHoursArrived) and len(each.hours) > 1)
+    assert eth.reference == "ETHUSDT", "what stands for the market and is not traded itself"
+
+
+def test_candles_are_complete_after_connections_were_cut(world: WireWorld) -> None:
+    inflow = Inflow(world, Wish((SYMBOL,), (SYMBOL,), (Held(SYMBOL),)))
+    inflow.until(lambda: len(inflow.minutes()) >= 2)
+    for _ in range(2):
+        world.on_loop(lambda: [client.close(0) for client in tuple(world.stage.hub.clients)])
+        seen = len(inflow.minutes())
+        inflow.until(lambda seen=seen: len(inflow.minutes()) >= seen + 14)
+    inflow.end()
+    assert contiguous(inflow.minutes())
+
+
+def test_a_warm_start_asks_for_the_gap_alone(world: WireWorld) -> None:
+    now_ms = world.stage.clock.now_ms()
+    last_ms = now_ms - now_ms % MINUTE_MS - 5 * MINUTE_MS
+    held = Held(SYMBOL, last_ms, tuple(CANDLES), now_ms)
+    inflow = Inflow(world, Wish((SYMBOL,), (SYMBOL,), (held,), known_hours={"ETHUSDT": now_ms}))
+    inflow.until(lambda: len(inflow.minutes()) >= 7)
+    inflow.end()
+    assert not inflow.of(HistoryArrived)
+    assert contiguous([last_ms, *inflow.minutes()])
+    assert inflow.live.loaded is not None
+    assert inflow.live.loaded.candle_calls == 1
+
+
+def test_candles_over_rest_can_be_forbidden(world: WireWorld) -> None:
+    inflow = Inflow(world, Wish((SYMBOL,), (SYMBOL,), (Held(SYMBOL),)), disable_rest_fallback=True)
+    inflow.until(lambda: len(inflow.minutes()) >= 2)
+    inflow.end()
+    assert inflow.live.candle_calls() == 0
+    assert not inflow.of(HistoryArrived)
+
+
+def test_prices_that_stop_are_said_to_be_stale(world: WireWorld) -> None:
+    inflow = Inflow(world, Wish((SYMBOL,), (SYMBOL,), (Held(SYMBOL),)))
+    inflow.until(lambda: inflow.of(MarketTick))
+    assert inflow.live.conditions() == {}
+
+    def mute() -> None:
+        for client in tuple(world.stage.hub.clients):
+            client.silent = True
+
+    world.on_loop(mute)
+    inflow.until(lambda: Condition.FEED_STALE in inflow.live.conditions())
+    inflow.end()
+
+
+def test_a_contract_that_ends_leaves_the_run(world: WireWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    inflow = Inflow(world, Wish((SYMBOL, "ETHUSDT"), (SYMBOL, "ETHUSDT"), (Held(SYMBOL), Held("ETHUSDT"))))
+    inflow.until(inflow.live.ready.is_set)
+    market = world.stage.market
+    ended = tuple(replace(each, status="SETTLING") if each.symbol == "ETHUSDT" else each for each in market.listings)
+    monkeypatch.setattr(market, "listings", ended)
+    feed = inflow.live._feed
+    assert feed is not None
+    feed._listing_changed.set()
+    inflow.until(lambda: inflow.of(InstrumentLeft, "ETHUSDT"))
+    inflow.until(lambda: feed.board.symbols == (SYMBOL,))
+    inflow.end()
+    (left,) = inflow.of(InstrumentLeft, "ETHUSDT")
+    assert left.reason == "STATUS_SETTLING"
