@@ -30,7 +30,7 @@ from domain.scoring.gates import GateReport, Measured, judge, nearest_stop
 from domain.scoring.prices import Levels
 from domain.scoring.publication import Publication, Tier, advance
 from domain.strategies import Pass, Proposal, View, hybrid, ict
-from domain.strategies.factors import proposal_of
+from domain.strategies.factors import own_proposal, proposal_of
 from domain.strength import Strength, strength_of
 from domain.values import Side
 
@@ -139,8 +139,8 @@ def _judged(
     if ways.strategy == "factors":
         return of_factors
     ranked = found if isinstance(found, Pass) else _ranked(found, ways.tables["ict"])
-    prime = of_factors.outcome if verdict.tier == "prime" else Pass(verdict.reasons[0])
-    outcome = ranked if ways.strategy == "ict" else hybrid.combine(prime, ranked)
+    own = own_proposal(verdict, ways.tables["factors"].prime_strength)
+    outcome = ranked if ways.strategy == "ict" else hybrid.combine(own, ranked)
     if isinstance(outcome, Pass):
         if ways.strategy == "hybrid" and outcome.reason != "CONFLICT":
             return replace(of_factors, raw=None)
@@ -152,7 +152,9 @@ def _judged(
         return _weighed(moment, ways, gates, verdict, outcome, 100.0 * found.confidence)
     raw = 100.0 * outcome.confidence
     joined = _weighed(moment, ways, gates, verdict, _ranked(outcome, ways.tables["hybrid"]), raw)
-    return replace(of_factors, raw=None) if of_factors.tier == "watch" and joined.tier == "none" else joined
+    if of_factors.tier == "watch" and joined.tier == "none":
+        return replace(of_factors, raw=None, gate_state=joined.gate_state)
+    return joined
 
 
 def _of_verdict(verdict: Verdict, after: GateState) -> _Judged:
