@@ -19,7 +19,7 @@ from domain.scoring.maturity import CLASSES, maturity_of
 from domain.scoring.probability import modulation_of
 from domain.scoring.publication import PublicationState, advance
 from domain.strategies import Pass
-from domain.strategies.factors import proposal_of
+from domain.strategies.factors import own_proposal, proposal_of
 from domain.strength import strength_of
 from domain.weights import weights_of
 
@@ -266,6 +266,17 @@ def test_a_prime_verdict_becomes_a_proposal_with_the_resting_target() -> None:
     assert proposal.target < proposal.entry < proposal.stop
     assert (proposal.win, proposal.confidence) == (verdict.probability.p_short, verdict.confidence)
     assert "T_SUPPORTS" in proposal.reasons
+
+
+def test_what_factors_bring_to_hybrid_does_not_depend_on_the_score_that_a_user_asks_for() -> None:
+    """A higher `min_score` would else silence what contradicts the rules, and add a signal."""
+    for level in (60.0, 90.0):
+        asked = [judged(every(level), policy=ScoringPolicy(min_score=score))[0] for score in (0.0, 50.0, 99.9)]
+        brought = [own_proposal(verdict, 80.0) for verdict in asked]
+        assert brought[0] == brought[1] == brought[2]
+        strong = asked[0].strength.value >= 80.0
+        assert isinstance(brought[0], Pass) is not strong
+    assert own_proposal(judged(every(90.0), replace(GOOD, data_quality=0.5))[0], 80.0) == Pass("DATA_QUALITY_LOW")
 
 
 def test_the_publication_reasons_are_documented() -> None:
