@@ -38,6 +38,8 @@ class Condition(enum.StrEnum):
     JOURNAL_LOST = "JOURNAL_LOST"  # CRITICAL; entries go on until it becomes JOURNAL_LOST_LONG
     JOURNAL_LOST_LONG = "JOURNAL_LOST_LONG"  # CRITICAL, entries halted
     FEED_STALE = "FEED_STALE"  # UNHEALTHY, entries halted
+    USER_STREAM_LOST = "USER_STREAM_LOST"  # DEGRADED: what happens to the account is asked for, and known later
+    USER_STREAM_LOST_LONG = "USER_STREAM_LOST_LONG"  # UNHEALTHY, entries halted; what is open is closed as ever
     CONFLATED = "CONFLATED"  # DEGRADED: ticks were merged because the kernel was behind
 
 
@@ -46,9 +48,11 @@ SEVERITY: Final = {
     Condition.JOURNAL_LOST: Health.CRITICAL,
     Condition.JOURNAL_LOST_LONG: Health.CRITICAL,
     Condition.FEED_STALE: Health.UNHEALTHY,
+    Condition.USER_STREAM_LOST: Health.DEGRADED,
+    Condition.USER_STREAM_LOST_LONG: Health.UNHEALTHY,
     Condition.CONFLATED: Health.DEGRADED,
 }
-HALTING: Final = (Condition.JOURNAL_LOST_LONG, Condition.FEED_STALE)
+HALTING: Final = (Condition.JOURNAL_LOST_LONG, Condition.FEED_STALE, Condition.USER_STREAM_LOST_LONG)
 
 
 class OperatorKind(enum.StrEnum):

@@ -42,6 +42,10 @@ TICK_S_MIN: Final = 0.1
 CLOSE_S: Final = 2.0
 CLOCK_EVERY_S: Final = 60.0
 CLOCK_LOOK_S: Final = 0.25
+USER_STREAM_LOST_S: Final = 10.0
+"""A reconnect takes a second or a few: sooner it is no news."""
+USER_STREAM_LOST_LONG_S: Final = 60.0
+"""So long the account was compared once already; who hears nothing of his fills for longer opens nothing new."""
 Job = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -110,10 +114,11 @@ class LiveExchange:
         self._clock_is_off.set()
 
     def conditions(self) -> Mapping[Condition, str]:
-        """Say whether prices are stale, as far as can be seen from here."""
-        feed = self._feed
+        """Say whether prices are stale and the account is listened to, as far as can be seen from here."""
+        feed, desk = self._feed, self._desk
         stale = feed.stale() if feed is not None else ""
-        return {Condition.FEED_STALE: stale} if stale else {}
+        found = {Condition.FEED_STALE: stale} if stale else {}
+        return found | _deaf(desk.stream.lost_s() if desk is not None else 0.0)
 
     def run(self, stop: threading.Event) -> None:
         """Live until `stop` is set."""
@@ -248,6 +253,15 @@ class LiveExchange:
         began = time.monotonic()
         while not self._offer(input_, 0.0):
             await asyncio.sleep(min(0.5, FULL_PAUSE_S + (time.monotonic() - began) / 10))
+
+
+def _deaf(lost_s: float) -> dict[Condition, str]:
+    detail = f"no user data stream for {lost_s:.0f} s"
+    bounds = (
+        (Condition.USER_STREAM_LOST, USER_STREAM_LOST_S),
+        (Condition.USER_STREAM_LOST_LONG, USER_STREAM_LOST_LONG_S),
+    )
+    return {condition: detail for condition, bound_s in bounds if lost_s >= bound_s}
 
 
 def _prices(feed: MarketFeed) -> Callable[[str], Decimal | None]:

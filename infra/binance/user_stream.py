@@ -82,12 +82,23 @@ class UserStream:
         self._line = Line(("account",), self._address, feed_settings, intake, self._timing, dice, quiet=True)
         self._seen = SeenEvents()
         self._key = ""
+        self._lost_at: float | None = None
         self.keys_created = 0
 
     @property
     def connected(self) -> bool:
         """True while a socket is open."""
         return self._line.connected
+
+    def lost_s(self) -> float:
+        """Say for how long no socket is open, counted from the first look that found none; 0 while one is."""
+        if self.connected:
+            self._lost_at = None
+            return 0.0
+        now = self._timing.monotonic()
+        if self._lost_at is None:
+            self._lost_at = now
+        return now - self._lost_at
 
     async def run(self) -> None:
         """Receive and deliver until cancelled; then give the key back. Raises what `deliver` raises."""

@@ -123,6 +123,22 @@ def test_the_key_is_renewed_every_quarter_of_an_hour_and_an_idle_account_is_not_
     scene(test)
 
 
+def test_how_long_nothing_is_heard_is_counted_from_the_first_look_and_forgotten_when_it_is_back() -> None:
+    async def test(at: Scene) -> None:
+        at.keys.failures = [Unavailable("Binance")]
+        assert at.stream.lost_s() == 0.0
+        async with running(at.stream.run()):
+            await until(lambda: at.timing.asleep(6.0))
+            at.timing.seconds += 2.0
+            assert at.stream.lost_s() == 2.0
+            await at.timing.pass_(6.0)
+            await at.caller()
+            await until(lambda: at.stream.connected)
+            assert at.stream.lost_s() == 0.0
+
+    scene(test)
+
+
 def test_a_renewal_is_tried_three_times() -> None:
     async def test(at: Scene) -> None:
         async with running(at.stream.run()):
