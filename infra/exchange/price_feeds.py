@@ -8,7 +8,6 @@ from domain.market import MINUTE_MS
 from infra.exchange.board import Board
 from infra.exchange.feed import Feed, FeedRoom, Liquidation
 from infra.exchange.stream_names import Kind, Stream
-from infra.exchange.walk import TRADE_IDS_A_MINUTE
 
 
 class MarkPrice(Feed):
@@ -95,8 +94,8 @@ def ticker(room: FeedRoom, symbol: str, now_ms: int, *, mini: bool) -> str:
     return (
         f'{{"e":"24hrTicker","E":{now_ms},"s":"{symbol}","p":"{price(row, day.close - day.open)}",'
         f'"P":"{(day.close / day.open - 1.0) * 100.0:.3f}","w":"{room.day.average(row, day)}",{close},"Q":"{last}",'
-        f'{prices},{volumes},"O":{day.open_ms},"C":{now_ms},"F":{day.open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE},'
-        f'"L":{room.day.last_id(now_ms, day)},"n":{day.trades},"st":1}}'
+        f'{prices},{volumes},"O":{day.open_ms},"C":{now_ms},"F":{room.day.first_id(symbol, day)},'
+        f'"L":{room.day.last_id(symbol)},"n":{day.trades},"st":1}}'
     )
 
 

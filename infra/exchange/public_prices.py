@@ -103,7 +103,7 @@ def _wanted(
     board: Board, tape: Tape, symbol: str, count: int, from_id: int | None, start: int | None, end: int | None
 ) -> list[Trade]:
     if from_id is not None:
-        return tape.from_id(symbol, from_id, count, board.now_ms)
+        return tape.from_id(symbol, from_id, count, board.now_ms, prints=True)
     if start is None:
         return tape.latest(symbol, count, board.now_ms if end is None else min(end, board.now_ms))
     until = min(board.now_ms, start + _HOUR_MS if end is None else end)
@@ -113,7 +113,7 @@ def _wanted(
 def _agg_trade(board: Board, row: int, trade: Trade) -> dict[str, object]:
     quantity = board.quantity(row, trade.lots)
     return {
-        "a": trade.id,
+        "a": trade.print_id,
         "p": board.price(row, trade.ticks),
         "q": quantity,
         "nq": quantity,

@@ -55,7 +55,7 @@ class Stage:
         self.limiter = Limiter(clock.wall_s, clock.told_ms, enforced=rules.limits)
         self.board = Board(market, clock.now_ms())
         self.tape = Tape(market)
-        self.day = RollingDay(self.board)
+        self.day = RollingDay(self.board, self.tape)
         self.room = FeedRoom(self.board, self.day, self.tape)
         self.hub = Hub(self.room, rules.connections)
         self.driver = Driver(clock, self.board, self.hub)

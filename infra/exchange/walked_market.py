@@ -53,6 +53,10 @@ class Minutes(Protocol):
         """Give the 1h candles of [first, end) in one row."""
         ...
 
+    def issued(self, row: int, minute: int) -> Issued:
+        """Give the ids that a minute begins with: the numbers of all trades and prints before it."""
+        ...
+
     def activity_of(self, row: int) -> Activity:
         """Give what goes on beside the price of one contract: `activity` says it of all."""
         ...
@@ -60,6 +64,13 @@ class Minutes(Protocol):
     def ends(self, minute: int) -> tuple[Counts, Counts]:
         """Give opens and closes (ticks) of all contracts in a minute: shape (contracts,)."""
         ...
+
+
+class Issued(NamedTuple):
+    """The next ids: of a trade, and of a print, which may stand for several trades and is what an aggTrade tells."""
+
+    trade: int
+    print: int
 
 
 class Marks(NamedTuple):
@@ -210,7 +221,11 @@ class WalkedMarket:
     # ── prints ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drawn(self, row: int, minute: int) -> Walk:
-        return Walk(self._walk_keys[row], self._minutes.minute(row, minute))
+        return Walk(self._walk_keys[row], self._minutes.minute(row, minute), self._minutes.issued(row, minute))
+
+    def issued(self, symbol: str, minute: int) -> Issued:
+        """Give the ids that a minute begins with."""
+        return self._minutes.issued(self.row[symbol], minute)
 
     def walk(self, symbol: str, minute: int) -> Walk:
         """Give the walk of a minute (after 1970), whole: what lies after now is the asker's to leave out."""
@@ -229,11 +244,11 @@ class WalkedMarket:
         contract = self.contracts[self.row[symbol]]
         return [
             Print(symbol, time_ms, Decimal(ticks).scaleb(-contract.digits), Decimal(lots).scaleb(-contract.lot_digits),
-                  not bought)
+                  not bought, trades)
             for walk, first, end in self.walked(symbol, after_ms, until_ms)
-            for time_ms, ticks, lots, bought in zip(
+            for time_ms, ticks, lots, bought, trades in zip(
                 walk.times[first:end].tolist(), walk.prices[first:end].tolist(), walk.lots[first:end].tolist(),
-                walk.buys[first:end].tolist(), strict=True,
+                walk.buys[first:end].tolist(), walk.spans[first:end].tolist(), strict=True,
             )
         ]  # fmt: skip
 
