@@ -22,7 +22,7 @@ from recorded_run import (
     live,
 )
 
-from actors.ports import Frame
+from actors.ports import Frame, Head
 from domain.base import Recorded
 from domain.catalog import decode_effects, decode_input
 from domain.deal import ExitReason, Plan
@@ -62,6 +62,8 @@ class KilledRun:
         settings = ("--home", self.home, "--set", f"database.commit_interval_ms={interval_ms}")
         with running(*SYSTEM, *settings, HINDSIGHT_FAULT=fault) as system:
             end(system)
+        if self._head == Head() == head(self.url):
+            return  # killed before anything was durable: there is nothing to look at yet
         before, self._head = self._head, assert_whole(self.url, self._head)
         assert_replays(self.url, before.input_seq + 1)
         self.ends.append(self._head.seq)

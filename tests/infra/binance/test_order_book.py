@@ -122,7 +122,9 @@ def test_the_summary_sweeps_the_book() -> None:
     assert summary.spread_bps == pytest.approx(2.0, abs=1e-6)
     assert summary.buy_impact_bps == pytest.approx(4.759, abs=5e-4)
     assert summary.sell_impact_bps == pytest.approx(4.251, abs=5e-4)
-    bids_notional, asks_notional = (sum(price * quantity for price, quantity in side) for side in (bids, asks))
+    bids_notional, asks_notional = (
+        sum(price * quantity for price, quantity in side[:SHOWN_LEVELS]) for side in (bids, asks)
+    )
     assert summary.imbalance == pytest.approx((bids_notional - asks_notional) / (bids_notional + asks_notional))
 
 
