@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from domain.book import SHOWN_LEVELS
 from infra.binance.order_book import LEVELS_MAX, BookTop, LocalBook, Outcome
 from infra.binance.wire import decode
 from infra.binance.wire.control_frames import BookSnapshot
