@@ -9,7 +9,7 @@ confidence, win and reward/risk belong to the account's decision round.
 | Pass | Because |
 |---|---|
 | `WARMING_UP` | a frame lacks the bars for EMA 50, or 5m for ATR |
-| `NO_DIRECTION` | no rule of the direction table holds, in either mode |
+| `NO_RULE` | no rule of the direction table holds, in either mode |
 | `RELAXED_ONLY` | a rule holds, but one that strict mode leaves out |
 | `ADX_TOO_LOW` | ADX of 5m is below 5: no trend to follow |
 | `ATR_OUT_OF_RANGE` | 5m stands still, or moves so much (stop 50 % away) that a level means nothing |
@@ -95,7 +95,7 @@ def propose(view: IctView, relaxed: bool = RELAXED, risk_min: float = RISK_MIN) 
     facts: Facts = tuple((name, float(value)) for name, value in seen)
     found = direction(h1, m15, m5, structure)
     if found is None:
-        return Pass("NO_DIRECTION", facts)
+        return Pass("NO_RULE", facts)
     side, priority = found
     facts = (*facts, ("priority", float(priority)))
     if priority > 3 and not relaxed:

@@ -195,7 +195,7 @@ def test_before_every_frame_is_warm_it_passes():
 def test_where_no_rule_holds_there_is_no_direction():
     said = propose(view_of(RISE, RISE, FALL))
     assert isinstance(said, Pass)
-    assert said.reason == "NO_DIRECTION"
+    assert said.reason == "NO_RULE"
     assert dict(said.facts)["trend_1h"] == -1.0
 
 

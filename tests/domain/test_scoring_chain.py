@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from walks import HOUR, fed, mirrored, some_context, view_of, walk
 
 from domain.factors import DIRECTIONAL, FactorState, MarketContext, depth_summary
 from domain.market import Candle
-from domain.scoring import REASONS, GateState, ScoringPolicy, assess
+from domain.scoring import ANSWERS, REASONS, GateState, ScoringPolicy, assess
 from domain.scoring.direction import direction_of
 from domain.scoring.maturity import CLASSES, maturity_of
 from domain.scoring.probability import modulation_of
@@ -240,6 +242,17 @@ def test_every_reason_is_reachable_and_documented() -> None:
     elsewhere = {"UNCONFIRMED", "PUBLICATION_COOLDOWN", "UNCHANGED", "BETWEEN_BARS", "CONFLICT"}  # their own tests
     assert set(verdicts) | elsewhere == set(REASONS)
     assert all(meaning for meaning in REASONS.values())
+
+
+def test_every_answer_of_a_strategy_or_a_symbol_is_documented_under_a_code_of_its_own() -> None:
+    domain = Path(__file__).parents[2] / "domain"
+    sources = (*sorted((domain / "strategies").glob("*.py")), domain / "analysis.py", domain / "symbol_signals.py")
+    texts = [source.read_text() for source in sources]
+    passed = {code for text in texts for code in re.findall(r'Pass\("([A-Z0-9_]+)"', text)}
+    assert {"NO_RULE", "NO_TREND", "NEEDS_5M_CANDLES", "PROPOSAL_NOT_FINITE"} <= passed
+    assert passed <= {*ANSWERS, *REASONS}
+    assert not set(ANSWERS) & set(REASONS)
+    assert all(any(f'"{code}"' in text for text in texts) for code in ANSWERS)
 
 
 def test_all_reasons_are_given_at_once() -> None:

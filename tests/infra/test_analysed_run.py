@@ -11,7 +11,7 @@ from domain.config import Config
 from domain.errors import InvalidInput
 from domain.market_view import REFERENCES
 from domain.scanning import ScanSummarized
-from domain.scoring import REASONS
+from domain.scoring import ANSWERS, REASONS
 from domain.symbol_events import MarketSeen, SignalDeclined, SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
 from infra import calibrate as calibration
 from infra import replay, settings, why, why_analysis
@@ -46,8 +46,7 @@ def test_every_analysis_says_all_that_it_rested_on_and_every_reason_is_documente
         assert {"T", "M", "C", "S", "V", "B", "E"} <= set(found.scores)
         assert found.missing_factors == ("L", "Q")
         assert (found.tier == "prime") <= (event.verdict != "NONE")
-        own = {"NO_DIRECTION", "ADX_TOO_LOW", "RELAXED_ONLY", "WARMING_UP", "ATR_OUT_OF_RANGE"}
-        assert set(event.reasons) <= {*REASONS, *own}
+        assert set(event.reasons) <= {*REASONS, *ANSWERS}
         assert event.reasons or found.publication.published
 
 
