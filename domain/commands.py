@@ -47,9 +47,10 @@ class ObservePrice(Command, frozen=True, gc=False):
 
 
 class Analyze(Command, frozen=True, gc=False):
-    """The symbol to itself: a candle of the analysis interval closed at `time_ms`."""
+    """The symbol to itself: a candle of the analysis interval closed at `time_ms`; `late`: it was told long after."""
 
     time_ms: int
+    late: bool = False
 
 
 class FollowVirtually(Command, frozen=True, gc=False):

@@ -76,10 +76,13 @@ class Quote(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class CandleArrived(Input, frozen=True, gc=False):
-    """A closed candle of the run's base interval came in."""
+    """A closed candle of the run's base interval came in. `late`: not when it closed, but by asking for it later on, or
+    behind one that had to be asked for. The market has moved on since: it says what was, and nothing is entered on it.
+    """
 
     symbol: str
     candle: Candle
+    late: bool = False
 
     def deliveries(self) -> tuple[Tell, ...]:
         """To the symbol's own actor."""
@@ -131,11 +134,16 @@ class InstrumentLeft(Input, frozen=True, gc=False):
 
 
 class HistoryArrived(Input, frozen=True, gc=False):
-    """Closed, gap-free candles from before the run, for warm-up. Oldest first, all of one `interval`."""
+    """Closed, gap-free candles from before the run, for warm-up. Oldest first, all of one `interval`.
+
+    `anew`: all candles of the symbol are forgotten first. After an absence too long to be filled minute by minute, the
+    larger frames would keep a hole that no candle closes.
+    """
 
     symbol: str
     interval: str
     candles: tuple[Candle, ...]
+    anew: bool = False
 
     def deliveries(self) -> tuple[Tell, ...]:
         """To the symbol's own actor."""

@@ -87,9 +87,9 @@ class Rules(msgspec.Struct, frozen=True):
         """Say what follows from a command."""
         match command:
             case CandleArrived():
-                return _candle(state, command.candle, INTERVALS_MS[self.config.base_interval])
-            case Analyze(time_ms):
-                return self.signals.analyze(state, time_ms)
+                return _candle(state, command, INTERVALS_MS[self.config.base_interval])
+            case Analyze(time_ms, late):
+                return self.signals.analyze(state, time_ms, late=late)
             case FollowVirtually(signal_id, number, proposal, why):
                 return self.signals.follow(state, proposal, signal_id, number, why)
             case AttachPosition(position, plan):
@@ -101,8 +101,8 @@ class Rules(msgspec.Struct, frozen=True):
                 return () if instrument == state.facts.instrument else (SymbolListed(instrument, source),)
             case InstrumentLeft(_, reason):
                 return (SymbolDelisted(reason),) if state.facts.instrument is not None else ()
-            case HistoryArrived(_, interval, candles):
-                return _history(state, interval, candles)
+            case HistoryArrived():
+                return _history(state, command)
             case FundingArrived():
                 return ()
             case OpenInterestArrived(_, points):
@@ -114,26 +114,28 @@ class Rules(msgspec.Struct, frozen=True):
                 return (MarketSeen(reference, unseen, trend),) if unseen else ()
 
 
-def _candle(state: SymbolState, candle: Candle, interval_ms: int) -> tuple[SymbolEvent, ...]:
-    opened = candle.open_time_ms
+def _candle(state: SymbolState, arrived: CandleArrived, interval_ms: int) -> tuple[SymbolEvent, ...]:
+    candle, opened = arrived.candle, arrived.candle.open_time_ms
     last = state.frames.last_open_ms
     defect = candle.defect() or ("OFF_GRID" if opened % interval_ms else None)
     if defect is not None:
         return (CandleRejected(opened, defect),)
     if last is None or opened == last + interval_ms:
-        return (CandleClosed(candle),)
+        return (CandleClosed(candle, arrived.late),)
     if opened > last:
-        return CandleGapFound(last + interval_ms, opened - interval_ms), CandleClosed(candle)
+        return CandleGapFound(last + interval_ms, opened - interval_ms), CandleClosed(candle, arrived.late)
     if opened == last and candle == state.frames.last:
         return ()
     return (CandleRejected(opened, "DUPLICATE_DIFFERS" if opened == last else "OUT_OF_ORDER"),)
 
 
-def _history(state: SymbolState, interval: str, candles: tuple[Candle, ...]) -> tuple[SymbolEvent, ...]:
+def _history(state: SymbolState, offered: HistoryArrived) -> tuple[SymbolEvent, ...]:
+    interval, candles = offered.interval, offered.candles
+    frames = state.frames.emptied() if offered.anew else state.frames
     defects = (candle.defect() for candle in candles)
-    reason = state.frames.objection(interval, candles) or next((defect for defect in defects if defect), None)
+    reason = frames.objection(interval, candles) or next((defect for defect in defects if defect), None)
     if reason is None:
-        return (HistoryLoaded(interval, candles),)
+        return (HistoryLoaded(interval, candles, offered.anew),)
     return (HistoryRefused(interval, len(candles), reason),)
 
 
@@ -207,7 +209,9 @@ def _found(state: SymbolState, event: CandleRejected | CandleGapFound) -> None:
 def _learn(state: SymbolState, event: HistoryLoaded | OpenInterestLoaded | MarketSeen) -> None:
     """Take in what was before, or elsewhere."""
     match event:
-        case HistoryLoaded(interval, candles):
+        case HistoryLoaded(interval, candles, anew):
+            if anew:
+                state.empty()
             state.load(interval, candles)
         case OpenInterestLoaded(points):
             for hour_ms, notional in points:
@@ -223,10 +227,10 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
     """Say what an event sets in motion."""
     facts = state.facts
     match event:
-        case CandleClosed(candle):
+        case CandleClosed(candle, late):
             if not facts.attached and len(state.closed) == 1 and config.strategy.analysis_interval not in state.closed:
                 return ()
-            return _candle_closed(state, candle, config)
+            return _candle_closed(state, candle, config, late=late)
         case SymbolAnalyzed() if facts.instrument is not None:  # who is listed is counted
             report = ReportAnalysis(row_of(facts.symbol, event), state.frames.held, facts.candles)
             return (Tell(SCAN, report),)
@@ -247,7 +251,7 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
             return ()
 
 
-def _candle_closed(state: SymbolState, candle: Candle, config: Config) -> tuple[Reaction, ...]:
+def _candle_closed(state: SymbolState, candle: Candle, config: Config, *, late: bool) -> tuple[Reaction, ...]:
     seen = ObservePrice(candle.high, candle.low)
     tells = [Tell(attached.position, seen) for attached in state.facts.attached]
     time_ms = candle.open_time_ms + INTERVALS_MS[config.base_interval]
@@ -255,7 +259,7 @@ def _candle_closed(state: SymbolState, candle: Candle, config: Config) -> tuple[
         hour = state.frames.newest[state.closed.index("1h")]
         tells.append(Tell(MARKET, ReportHours(state.facts.symbol, (_hour(hour),))))
     if config.strategy.analysis_interval in state.closed:
-        tells.append(Tell(_stream(state.facts.symbol), Analyze(time_ms)))
+        tells.append(Tell(_stream(state.facts.symbol), Analyze(time_ms, late)))
     return tuple(tells)
 
 

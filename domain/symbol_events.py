@@ -28,10 +28,11 @@ class SymbolDelisted(Event, frozen=True, gc=False):
 
 
 class HistoryLoaded(Event, frozen=True, gc=False):
-    """Candles from before the run, for warm-up."""
+    """Candles from before the run, for warm-up. `anew`: what was held of all intervals is forgotten with this."""
 
     interval: str
     candles: tuple[Candle, ...]
+    anew: bool = False
 
 
 class HistoryRefused(Event, frozen=True, gc=False):
@@ -43,9 +44,13 @@ class HistoryRefused(Event, frozen=True, gc=False):
 
 
 class CandleClosed(Event, frozen=True, gc=False):
-    """A candle of the base interval closed, with its market context: all that an analysis uses."""
+    """A candle of the base interval closed, with its market context: all that an analysis uses.
+
+    `late`: it came too late to enter anything on it.
+    """
 
     candle: Candle
+    late: bool = False
 
 
 class CandleRejected(Event, frozen=True, gc=False):

@@ -101,6 +101,12 @@ class SymbolState:
         if len(closed) > 1 or frames.base_ms > MINUTE_MS:
             self.reading.close(closed, frames.newest)
 
+    def empty(self) -> None:
+        """Forget all candles, and what was read of them; open interest stays."""
+        self.frames = self.frames.emptied()
+        self.reading = self.reading.again(self.frames)
+        self.closed = ()
+
     def load(self, interval: str, candles: tuple[Candle, ...]) -> None:
         """Take in candles from before what is held."""
         fresh = not len(self.frames.frame(interval).window)

@@ -34,6 +34,11 @@ class Frame:
             raise InvalidInput("indicators", expected, self.interval, "Name it where the frames are made.")
         return self._indicators
 
+    def emptied(self) -> Frame:
+        """Give the same frame as it was before its first candle."""
+        indicators = None if self._indicators is None else IndicatorSet()
+        return Frame(self.interval, Window(self.window.capacity), indicators)
+
     def close(self, candle: Candle) -> bool:
         """Take a closed candle of this interval; false, and nothing changes, if it is not newer than the last one."""
         if not self.window.append(candle):
@@ -203,6 +208,12 @@ class Frames:
         if level == 0 and self.last is None:
             self.last = older[-1]
         return None
+
+    def emptied(self) -> Frames:
+        """Give the same frames as they were before their first candle."""
+        frames = Frames(self._names[0])
+        frames._frames = tuple(frame.emptied() for frame in self._frames)
+        return frames
 
     def describe(self) -> dict[str, dict[str, object]]:
         """Say what each frame holds, in JSON types."""

@@ -6,6 +6,8 @@
 
 `fetch(symbol, start_ms, end_ms)` gives the closed candles that open in [start, end), through REST's weight governor. An
 answer without a candle that the exchange should have is asked for again; after `tries` it is lost, which is counted.
+
+`deliver(symbol, candles, late)` is told which of them come late: those that were asked for, and those that had to wait.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from domain.market import Candle
 from infra.binance.candle_order import CandleOrder, Missing
 
 Fetch: TypeAlias = Callable[[str, int, int], Awaitable[Sequence[Candle]]]
-Deliver: TypeAlias = Callable[[str, tuple[Candle, ...]], Awaitable[None]]
+Deliver: TypeAlias = Callable[[str, tuple[Candle, ...], bool], Awaitable[None]]
 
 
 class BackFill:
@@ -50,7 +52,9 @@ class BackFill:
     async def arrived(self, symbol: str, candle: Candle) -> None:
         """Take a closed candle from the stream."""
         async with self._one_by_one:
-            await self._hand_on(symbol, self._order.arrived(symbol, candle))
+            released = self._order.arrived(symbol, candle)
+            await self._hand_on(symbol, released[:-1], late=True)
+            await self._hand_on(symbol, released[-1:], late=False)
 
     async def look(self, now_ms: int) -> int:
         """Ask for what is missing now, once a symbol at a time; give how many requests that took."""
@@ -73,7 +77,7 @@ class BackFill:
             return
         within = [candle for candle in candles if gap.start_ms <= candle.open_time_ms < gap.end_ms]
         async with self._one_by_one:
-            await self._hand_on(gap.symbol, self._order.filled(gap.symbol, within))
+            await self._hand_on(gap.symbol, self._order.filled(gap.symbol, within), late=True)
             await self._give_up_in_the_end(gap)
 
     async def _give_up_in_the_end(self, gap: Missing) -> None:
@@ -85,8 +89,8 @@ class BackFill:
         count = self._tried[gap.symbol, place] = self._tried.get((gap.symbol, place), 0) + 1
         if count >= self._tries:
             del self._tried[gap.symbol, place]
-            await self._hand_on(gap.symbol, self._order.give_up(gap))
+            await self._hand_on(gap.symbol, self._order.give_up(gap), late=True)
 
-    async def _hand_on(self, symbol: str, candles: tuple[Candle, ...]) -> None:
+    async def _hand_on(self, symbol: str, candles: tuple[Candle, ...], *, late: bool) -> None:
         if candles:
-            await self._deliver(symbol, candles)
+            await self._deliver(symbol, candles, late)

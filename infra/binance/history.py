@@ -1,7 +1,8 @@
 """What a symbol needs from before now, and only that: planned from what history already holds, fetched concurrently.
 
     cold   six intervals and open interest, all as of one moment ──▶ HistoryArrived …, OpenInterestArrived
-    warm   the 1m candles between the last known one and now     ──▶ CandleArrived, by time over all symbols
+    stale  after more than a week: as cold, and what is held is forgotten with the first of the histories
+    warm   the 1m candles between the last known one and now     ──▶ CandleArrived, late, by time over all symbols
 
 A larger bucket that closes between two histories would be missing for good, hence the one moment. What can't be had is
 said and the rest goes on: a symbol without history warms up from the streams.
@@ -35,7 +36,7 @@ OPEN_INTEREST_HOURS: Final = 200
 HOUR_MS: Final = INTERVALS_MS["1h"]
 CALL_MAX: Final = 1_500
 GAP_MINUTES_MAX: Final = 7 * 24 * 60
-"""A longer absence is not filled whole: its newest part is, and the symbol's own stream says what is missing."""
+"""A longer absence is not filled minute by minute: it would leave the larger frames with a hole. Begin anew instead."""
 PARALLEL: Final = 64
 """Requests at once: at 2.6 s an answer, the thousand calls of 140 symbols still take less than a minute."""
 Deliver = Callable[[Input], Awaitable[object]]
@@ -54,13 +55,16 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Candles to fetch, of open times in [`start_ms`, `end_ms`). `gap`: they follow what is held."""
+    """Candles to fetch, of open times in [`start_ms`, `end_ms`). `gap`: they follow what is held; `anew`: they are
+    told in its place.
+    """
 
     symbol: str
     interval: str
     start_ms: int
     end_ms: int
     gap: bool = False
+    anew: bool = False
 
     @property
     def count(self) -> int:
@@ -132,13 +136,14 @@ def _hours(reference: str, newest_ms: int, now_ms: int) -> Ask:
 
 def _asks(known: Held, now_ms: int) -> list[Ask]:
     last_ms = known.last_open_ms
+    closed_ms = now_ms - now_ms % MINUTE_MS
+    if last_ms is not None and closed_ms - last_ms > GAP_MINUTES_MAX * MINUTE_MS:
+        return [msgspec.structs.replace(_last_closed(known.symbol, name, now_ms), anew=True) for name in CANDLES]
     # What is held ends at its newest candle: histories that are missing must fit to that moment, not to now.
     moment_ms = now_ms if last_ms is None else last_ms + MINUTE_MS
     asks = [_last_closed(known.symbol, interval, moment_ms) for interval in CANDLES if interval not in known.intervals]
-    closed_ms = now_ms - now_ms % MINUTE_MS
     if last_ms is not None and closed_ms > moment_ms:
-        start_ms = max(moment_ms, closed_ms - GAP_MINUTES_MAX * MINUTE_MS)
-        asks.append(Ask(known.symbol, "1m", start_ms, closed_ms, gap=True))
+        asks.append(Ask(known.symbol, "1m", moment_ms, closed_ms, gap=True))
     return asks
 
 
@@ -189,11 +194,14 @@ class Loader:
         found = asyncio.gather(*(self._candles(ask) for ask in asks))
         points = await self._open_interest(symbol, wanted.now_ms) if symbol in wanted.open_interest else ()
         gap: list[CandleArrived] = []
+        held = True  # until a history that takes its place is told: what fails entirely leaves what is held
         for ask, candles in zip(asks, await found, strict=True):
             if ask.gap:
-                gap += (CandleArrived(symbol, candle) for candle in candles)
+                gap += (CandleArrived(symbol, candle, late=True) for candle in candles)
             elif candles:
-                await self._deliver(HistoryArrived(symbol, ask.interval, contiguous(candles, ask.interval)))
+                history = contiguous(candles, ask.interval)
+                await self._deliver(HistoryArrived(symbol, ask.interval, history, anew=ask.anew and held))
+                held = False
         if points:
             await self._deliver(OpenInterestArrived(symbol, points))
         return gap

@@ -72,7 +72,7 @@ class MarketFeed:
         self._feed = Feed(host, self._take)
         self.references = tuple(name for name in REFERENCES if name not in symbols)
         self._feed.subscribe([*_streams(symbols), *(routes.kline(name, "1h") for name in self.references)])
-        self._held_back: dict[str, list[Candle]] = {symbol: [] for symbol in symbols}
+        self._held_back: dict[str, list[CandleArrived]] = {symbol: [] for symbol in symbols}
         self._funding: dict[str, _Funding] = {}
         self._began_ms = wall_ms()
         self._listing_changed = asyncio.Event()
@@ -87,8 +87,10 @@ class MarketFeed:
     async def ready(self, symbols: Iterable[str]) -> None:
         """The histories of these are delivered: what was held back may follow."""
         for symbol in symbols:
-            for candle in self._held_back.pop(symbol, ()):
-                await self._offer(CandleArrived(symbol, candle))
+            waited = self._held_back.pop(symbol, [])
+            for arrived in waited:
+                late = arrived.late or arrived is not waited[-1]
+                await self._offer(msgspec.structs.replace(arrived, late=late))
 
     def add(self, symbols: Sequence[str]) -> None:
         """Listen to more symbols; their candles are held back until they are `ready`."""
@@ -174,13 +176,14 @@ class MarketFeed:
                 if candle is not None:
                     await self.back_fill.arrived(candle.symbol, candle.candle)
 
-    async def _hand_on(self, symbol: str, candles: tuple[Candle, ...]) -> None:
+    async def _hand_on(self, symbol: str, candles: tuple[Candle, ...], late: bool) -> None:
+        arrived = [CandleArrived(symbol, candle, late) for candle in candles]
         waiting = self._held_back.get(symbol)
         if waiting is not None:
-            waiting.extend(candles)
+            waiting.extend(arrived)
             return
-        for candle in candles:
-            await self._offer(CandleArrived(symbol, candle))
+        for each in arrived:
+            await self._offer(each)
 
     async def _fetch(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         if not self._candles_over_rest:

@@ -101,6 +101,7 @@ class Life:
         self.state: SymbolState = self.rules.initial("symbol:XUSDT")
         self.turn = mirrored if flip else (lambda candle: candle)
         self.flip = flip
+        self.late = False
         if listed:
             self.tell(InstrumentArrived(assumed("XUSDT", 100.0), "test"))
 
@@ -128,7 +129,7 @@ class Life:
         found: list[Event] = []
         for candle in candles:
             self.tell(CandleArrived("XUSDT", self.turn(candle)))
-            found += self.tell(Analyze(candle.open_time_ms + FIVE))
+            found += self.tell(Analyze(candle.open_time_ms + FIVE, self.late))
         return found
 
 
@@ -241,6 +242,17 @@ def test_a_prime_verdict_is_raised_when_two_closed_quarters_agree_and_once_only(
     quarters = [time_ms for time_ms in primes if time_ms % INTERVALS_MS["15m"] == 0]
     assert raised[0].time_ms == quarters[1]
     assert all(event.assessment.levels is not None for event in analyses(events) if event.assessment)
+
+
+def test_on_candles_that_came_late_nothing_is_raised_and_nothing_followed() -> None:
+    life = Life(config("factors", **RISING))
+    life.turn = bare
+    life.warm(drift=0.0008)
+    life.late = True
+    events = life.live(walk(9, 48, "5m", START, 0.0008))
+    declined = [event for event in events if isinstance(event, SignalDeclined)]
+    assert ("LATE_CANDLE",) in [event.reasons for event in declined]
+    assert not [event for event in events if isinstance(event, SignalRaised | VirtualPositionPlanned)]
 
 
 def test_a_prime_that_a_gap_forbids_is_declined_and_followed_virtually() -> None:

@@ -208,6 +208,13 @@ def test_what_is_no_history_right_before_what_is_held_is_refused_with_a_reason(i
     assert (frames.freeze() == before) == (reason is not None)
 
 
+def test_emptied_frames_are_as_before_their_first_candle():
+    frames = Frames("1m", ("5m",))
+    fed(TWO_DAYS[:100], frames)
+    assert frames.emptied().freeze() == Frames("1m", ("5m",)).freeze()
+    assert len(frames.frame("1m").window) == 100
+
+
 # ── checkpoints ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -162,6 +162,30 @@ def test_history_that_reaches_up_to_what_is_held_is_loaded() -> None:
     assert len(scenario.state.frames.frame("1m").window) == 4
 
 
+def test_after_an_absence_too_long_to_be_filled_a_symbol_is_as_one_that_began_now() -> None:
+    scenario, fresh = listed(), listed()
+    hours = tuple(candle(60 * hour, 100.0 + hour) for hour in range(480, 500))
+    for minute in range(1, 400):
+        scenario.when(arrived(minute))
+    offered = (HistoryArrived("BTCUSDT", "1h", hours), history(*range(29_990, 30_005)))
+    scenario.when(replace(offered[0], anew=True), offered[1])
+    assert [event.anew for event in scenario.events if isinstance(event, HistoryLoaded)] == [True, False]
+    fresh.state = Told().state
+    fresh.when(*offered)
+    for minute in (30_005, 30_006):
+        for each in (scenario, fresh):
+            assert each.when(arrived(minute)).kinds() == ["CandleClosed"], "no gap: the minutes between are forgotten"
+    assert scenario.state.frames.freeze() == fresh.state.frames.freeze()
+    assert scenario.state.reading.freeze() == fresh.state.reading.freeze()
+
+
+def test_unusable_history_does_not_take_the_place_of_what_is_held() -> None:
+    scenario = Told().when(arrived(3))
+    scenario.when(replace(history(8, 10), anew=True))
+    assert scenario.one(HistoryRefused).reason == "NOT_CONTIGUOUS"
+    assert scenario.state.frames.held == 1
+
+
 @pytest.mark.parametrize(
     ("offered", "reason"),
     [

@@ -129,6 +129,18 @@ def test_in_the_bar_after_a_bar_with_a_hole_no_signal_is_raised() -> None:
     assert scenario.when(Analyze(20 * MINUTE_MS)).kinds() == ["SymbolAnalyzed", "SignalRaised"]
 
 
+def test_on_a_candle_that_came_late_nothing_is_entered_and_the_next_one_raises_the_signal() -> None:
+    scenario = listed(LONG)
+    late = replace(arrived(1), late=True)
+    scenario.when(late)
+    assert scenario.one(CandleClosed).late
+    assert scenario.reactions == [Tell(STREAM, Analyze(2 * MINUTE_MS, late=True))]
+    declined = scenario.when(Analyze(2 * MINUTE_MS, late=True))
+    assert declined.kinds() == ["SymbolAnalyzed", "SignalDeclined"]
+    assert declined.one(SignalDeclined).reasons == ("LATE_CANDLE",)
+    assert scenario.analyzed(LONG, 2).one(SignalRaised)
+
+
 def test_all_reasons_against_a_signal_are_named() -> None:
     scenario = Told(LONG).given(CandleClosed(candle(0)), CandleGapFound(MINUTE_MS, MINUTE_MS), CandleClosed(candle(2)))
     reasons = scenario.when(Analyze(3 * MINUTE_MS)).one(SignalDeclined).reasons

@@ -87,16 +87,38 @@ def test_a_gap_is_filled_minute_by_minute_in_the_order_of_time_over_all_symbols(
     ]
     minutes = (MINUTE_MS, 2 * MINUTE_MS)
     assert arrived == [(minute, name) for minute in minutes for name in ("ADAUSDT", "BTCUSDT")]
+    assert all(each.late for each in delivered if isinstance(each, CandleArrived))
     assert result.candle_calls == 2
 
 
-def test_a_long_gap_is_asked_for_in_pieces_and_a_longer_one_is_cut() -> None:
+def test_a_long_gap_is_asked_for_in_pieces() -> None:
     past = Past()
-    last_ms = NOW_MS - NOW_MS % MINUTE_MS - (GAP_MINUTES_MAX + 500) * MINUTE_MS
+    last_ms = NOW_MS - NOW_MS % MINUTE_MS - (GAP_MINUTES_MAX + 1) * MINUTE_MS + MINUTE_MS
     result, delivered, _ = load(past, [Held("BTCUSDT", last_ms, WARM, open_interest_ms=NOW_MS)])
-    assert len(delivered) == GAP_MINUTES_MAX
+    assert len(delivered) == GAP_MINUTES_MAX - 1
     assert max(limit for _, _, limit in past.asked) == CALL_MAX
     assert result.candle_calls == -(-GAP_MINUTES_MAX // CALL_MAX)
+
+
+AWAY = Held("BTCUSDT", NOW_MS - NOW_MS % MINUTE_MS - (GAP_MINUTES_MAX + 1) * MINUTE_MS, WARM, open_interest_ms=NOW_MS)
+
+
+def test_after_a_longer_absence_every_interval_is_asked_for_and_told_in_place_of_what_is_held() -> None:
+    result, delivered, _ = load(Past(), [AWAY])
+    told = [(each.interval, each.anew) for each in delivered if isinstance(each, HistoryArrived)]
+    assert told == [(interval, interval == "1d") for interval in CANDLES]
+    assert (len(delivered), result.candle_calls, result.failed) == (6, 6, ())
+    newest = [each.candles[-1].open_time_ms + INTERVALS_MS[each.interval] for each in delivered]  # type: ignore[attr-defined]
+    assert newest == [NOW_MS - NOW_MS % INTERVALS_MS[interval] for interval in CANDLES]
+
+
+def test_what_fails_of_it_is_left_out_and_the_first_that_came_takes_the_place_of_all() -> None:
+    result, delivered, _ = load(Past(broken=("1d", "15m")), [AWAY])
+    told = [(each.interval, each.anew) for each in delivered if isinstance(each, HistoryArrived)]
+    assert told == [("4h", True), ("1h", False), ("5m", False), ("1m", False)]
+    assert len(result.failed) == 2
+    _, nothing, _ = load(Past(broken=WARM), [AWAY])
+    assert nothing == [], "what is held stays"
 
 
 def test_an_interval_that_failed_last_time_is_asked_for_as_of_what_is_held() -> None:

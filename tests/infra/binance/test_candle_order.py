@@ -121,6 +121,7 @@ class Rest:
         self.asked: list[tuple[str, int, int]] = []
         self.failures: list[Exception] = []
         self.out: list[int] = []
+        self.late: list[int] = []
         self.order = CandleOrder(MINUTE)
         self.fill = BackFill(self.order, self.fetch, self.deliver, tries=3)
 
@@ -131,9 +132,10 @@ class Rest:
         wide = range(start_ms // MINUTE - 1, end_ms // MINUTE + 1)  # the exchange may give more than was asked for
         return [candle(number) for number in wide if number not in self.absent]
 
-    async def deliver(self, symbol: str, candles: tuple[Candle, ...]) -> None:
+    async def deliver(self, symbol: str, candles: tuple[Candle, ...], late: bool) -> None:
         assert symbol == "A"
         self.out += numbers(candles)
+        self.late += numbers(candles) if late else []
 
 
 def test_a_gap_is_filled_in_order_and_nothing_comes_twice() -> None:
@@ -146,6 +148,20 @@ def test_a_gap_is_filled_in_order_and_nothing_comes_twice() -> None:
         await rest.fill.arrived("A", candle(6))
         assert (rest.asked, rest.out) == ([("A", 2, 5)], [1, 2, 3, 4, 5, 6])
         assert await rest.fill.look(7 * MINUTE) == 0
+
+    asyncio.run(test())
+
+
+def test_what_was_asked_for_or_had_to_wait_comes_late_and_nothing_else() -> None:
+    async def test() -> None:
+        rest = Rest()
+        for number in (1, 5):
+            await rest.fill.arrived("A", candle(number))
+        await rest.fill.look(5 * MINUTE)
+        assert (rest.out, rest.late) == ([1, 2, 3, 4, 5], [2, 3, 4, 5])
+        for number in (6, 8, 7, 9):  # 7 was overtaken: when it is here, 8 is the newest again
+            await rest.fill.arrived("A", candle(number))
+        assert (rest.out[5:], rest.late[4:]) == ([6, 7, 8, 9], [7])
 
     asyncio.run(test())
 

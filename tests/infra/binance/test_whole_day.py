@@ -161,7 +161,8 @@ def test_connections_that_are_cut_again_and_again_cost_no_candle() -> None:
         del symbol
         return [candle(opened) for opened in range(start_ms, end_ms, MINUTE_MS)]
 
-    async def released_of(symbol: str, candles: tuple[Candle, ...]) -> None:
+    async def released_of(symbol: str, candles: tuple[Candle, ...], late: bool) -> None:
+        del late
         released.setdefault(symbol, []).extend(one.open_time_ms for one in candles)
         assert all(one.close == candle(one.open_time_ms).close for one in candles)
 
