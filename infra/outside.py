@@ -18,6 +18,7 @@ from infra.binance.arrival import Arrival, arrive
 from infra.binance.client_order_id import client_order_id
 from infra.binance.history import CANDLES, Held
 from infra.binance.live import LiveExchange, Wish
+from infra.binance.missed_funding import unsettled_since
 from infra.binance.settings import BinanceSettings
 from infra.binance.signing import Key, load_key
 from infra.clock import ExchangeClock
@@ -68,7 +69,9 @@ class Outside:
             self._simulator = Simulator(self._order)
             self._adapter, self._key = settings_for(self._adapter, self._simulator.announced)
         open_in = tuple(symbol for symbol in _symbols(population) if self.open_in(symbol))
-        return arrive(self._adapter, self._key, self.place.symbols, self.clock, open_in)
+        outside = (self.beliefs.account,) if self.place.over_the_wire else ()
+        unsettled = unsettled_since({actor.stream: actor.state for actor in population.actors()}, outside)
+        return arrive(self._adapter, self._key, self.place.symbols, self.clock, open_in, unsettled)
 
     def connect(self, arrival: Arrival, ingress: Ingress, progress: Callable[[int, int], None]) -> LiveExchange:
         """Make the inflow over what was found."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 import msgspec
 
 from domain.errors import ExchangeRejected
 from domain.instrument import Instrument
+from infra.binance.missed_funding import Missed, missed
 from infra.binance.rest import Rest
 from infra.binance.settings import BinanceSettings
 from infra.binance.signing import Key
@@ -26,6 +28,9 @@ class Arrival(msgspec.Struct, frozen=True):
     without_brackets: str = ""
     """Why leverage limits are assumed instead of known; "" if they are known."""
 
+    missed: Missed = Missed()
+    """What funding passed of what is held in process."""
+
     @property
     def symbols(self) -> tuple[str, ...]:
         """The names."""
@@ -38,12 +43,14 @@ def arrive(
     wanted: int | tuple[str, ...],
     clock: ExchangeClock,
     kept: tuple[str, ...] = (),
+    unsettled: Mapping[str, int] | None = None,
 ) -> Arrival:
-    """Look once and set the clock. `kept` are symbols that something is open in, whether they are wanted or not.
+    """Look once and set the clock. `kept` are symbols that something is open in, whether they are wanted or not;
+    `unsettled` says until when the funding of what is held in process is settled.
 
     Raises a `HindsightError` that says in one sentence why nothing can be done there.
     """
-    return asyncio.run(_arrive(settings, key, wanted, clock, kept))
+    return asyncio.run(_arrive(settings, key, wanted, clock, kept, unsettled or {}))
 
 
 async def _arrive(
@@ -52,6 +59,7 @@ async def _arrive(
     wanted: int | tuple[str, ...],
     clock: ExchangeClock,
     kept: tuple[str, ...],
+    unsettled: Mapping[str, int],
 ) -> Arrival:
     async with Rest(settings, key, now_ms=clock.now_ms) as rest:
         await set_clock(rest, clock)
@@ -64,7 +72,8 @@ async def _arrive(
         ]
         found = [contract.instrument(brackets.get(contract.symbol)) for contract in contracts]
         instruments = tuple(instrument for instrument in found if instrument is not None)
-        return Arrival(universe, instruments, rest.api_calls, problem)
+        fundings = await missed(rest, unsettled, clock.now_ms())
+        return Arrival(universe, instruments, rest.api_calls, problem, fundings)
 
 
 async def look(rest: Rest, wanted: int | tuple[str, ...], *, strict: bool = True) -> Universe:

@@ -118,9 +118,10 @@ class System:
 
     @property
     def not_loaded(self) -> tuple[str, ...]:
-        """What of the histories could not be had, a sentence each."""
+        """What of the histories and the fundings could not be had, a sentence each."""
         live = self._outside.live if self._outside is not None else None
-        return live.loaded.failed if live is not None and live.loaded is not None else ()
+        histories = live.loaded.failed if live is not None and live.loaded is not None else ()
+        return (*self._warm_up.failed, *histories)
 
     def look_after(self) -> bool:
         """Start the simulator again if it died; true if that was needed."""
@@ -247,10 +248,13 @@ def _in_process(runner: Runner, settings: Settings, ingress: Ingress) -> tuple[C
 
 
 def _connected(outside: Outside, runner: Runner, ingress: Ingress, warm_up: WarmUp) -> tuple[Clock, Inflow, int]:
-    """Reach the exchange outside, and bring in its contracts."""
+    """Reach the exchange outside, and bring in its contracts and the funding that passed meanwhile."""
     arrival = outside.open(runner.kernel.population, runner.kernel.head.at_ms)
     for instrument in outside.instruments(arrival):
         runner.feed(outside.clock.now_ms(), instrument)
+    for funding in arrival.missed.fundings:
+        runner.feed(outside.clock.now_ms(), funding)
+    warm_up.failed = arrival.missed.failed
     return outside.clock, outside.connect(arrival, ingress, warm_up.told), len(arrival.symbols)
 
 
@@ -260,6 +264,7 @@ class WarmUp:
     def __init__(self) -> None:
         self.done = 0
         self.calls: int | None = None
+        self.failed: tuple[str, ...] = ()
 
     def told(self, done: int, calls: int) -> None:
         """Note how many of so many requests are done."""
