@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
+from infra.exchange import public_prices
 from infra.exchange.bar import DAY_MS, SPANS_MS, earlier_open, next_open, open_time
+from infra.exchange.board import Board
+from infra.exchange.ports import Call
 from infra.exchange.synthetic_market import synthetic_market
 from infra.exchange.walked_market import WalkedMarket
 
@@ -153,3 +156,23 @@ def test_a_rolling_day_is_the_sum_of_its_minutes(symbol: str, at_ms: int) -> Non
 def test_a_contract_listed_this_minute_has_no_day_yet() -> None:
     newest = MARKET.listings[-1]
     assert MARKET.day_until(newest.symbol, newest.onboard_ms // 60_000) is None
+
+
+def test_marks_of_whole_hours_are_the_same_alone_and_among_many() -> None:
+    hour_ms = 3_600_000
+    last = NOW_MS // hour_ms * hour_ms
+    times = [last - 40 * 8 * hour_ms, last - 8 * hour_ms, last]
+    assert MARKET.marks_of("ETHUSDT", times) == [MARKET.marks_of("ETHUSDT", [at])[0] for at in times]
+
+
+def test_the_fundings_of_all_contracts_read_no_more_minutes_than_they_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    market = synthetic_market(1, 40, NOW_MS)
+    board = Board(market, NOW_MS)
+    asked: list[int] = []
+    read = market.fundings
+    monkeypatch.setattr(market, "fundings", lambda symbol, times: asked.extend(times) or read(symbol, times))
+    (route,) = (r for r in public_prices.routes(board, None, None) if r.path == "/fapi/v1/fundingRate")  # type: ignore[arg-type]
+    rows = route.handler(Call("GET", route.path, {"limit": "1000"}, "", NOW_MS))
+    assert isinstance(rows, list)
+    assert len(rows) == len(asked) == 1_000
+    assert [row["fundingTime"] for row in rows] == sorted(row["fundingTime"] for row in rows)
