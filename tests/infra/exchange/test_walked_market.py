@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -11,12 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
-from infra.exchange import public_prices
 from infra.exchange.bar import DAY_MS, SPANS_MS, earlier_open, next_open, open_time
-from infra.exchange.board import Board
-from infra.exchange.ports import Call
 from infra.exchange.synthetic_market import synthetic_market
 from infra.exchange.walked_market import WalkedMarket
+from tests.infra.exchange.staging import Rig
 
 NOW_MS = 1_780_000_012_345
 MARKET = synthetic_market(1, 300, NOW_MS)
@@ -165,14 +164,16 @@ def test_marks_of_whole_hours_are_the_same_alone_and_among_many() -> None:
     assert MARKET.marks_of("ETHUSDT", times) == [MARKET.marks_of("ETHUSDT", [at])[0] for at in times]
 
 
-def test_the_fundings_of_all_contracts_read_no_more_minutes_than_they_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    market = synthetic_market(1, 40, NOW_MS)
-    board = Board(market, NOW_MS)
+def test_the_fundings_of_all_contracts_read_no_more_than_they_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(symbols=MARKET.symbols[:40])
     asked: list[int] = []
-    read = market.fundings
-    monkeypatch.setattr(market, "fundings", lambda symbol, times: asked.extend(times) or read(symbol, times))
-    (route,) = (r for r in public_prices.routes(board, None, None) if r.path == "/fapi/v1/fundingRate")  # type: ignore[arg-type]
-    rows = route.handler(Call("GET", route.path, {"limit": "1000"}, "", NOW_MS))
-    assert isinstance(rows, list)
+    read = rig.stage.market.fundings
+
+    def counted(symbol: str, times_ms: Sequence[int]) -> list[tuple[int, float, float]]:
+        asked.extend(times_ms)
+        return read(symbol, times_ms)
+
+    monkeypatch.setattr(rig.stage.market, "fundings", counted)
+    rows = rig.ask("GET", "/fapi/v1/fundingRate", limit=1_000)[1]
     assert len(rows) == len(asked) == 1_000
     assert [row["fundingTime"] for row in rows] == sorted(row["fundingTime"] for row in rows)
