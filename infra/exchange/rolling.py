@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import cycle
 
 from domain.market import MINUTE_MS
 from infra.exchange.bar import Bar
@@ -18,6 +19,7 @@ class RollingDay:
     def __init__(self, board: Board, tape: Tape) -> None:
         self._board = board
         self._tape = tape
+        self._ahead = cycle(board.market.symbols)
         self._closed = lru_cache(_KEPT)(board.market.day_until)
 
     def of(self, symbol: str) -> Bar:
@@ -26,6 +28,11 @@ class RollingDay:
         closed = self._closed(symbol, board.now_ms // MINUTE_MS)
         running = board.market.running(symbol, board.now_ms)
         return running if closed is None else closed.then(running)
+
+    def read_ahead(self, _now_ms: int) -> None:
+        """Read the day of the next two contracts: all at once, when somebody asks, would hold the market up."""
+        for symbol in (next(self._ahead), next(self._ahead)):
+            self._closed(symbol, self._board.now_ms // MINUTE_MS)
 
     def rest(self, symbol: str) -> dict[str, object]:
         """Give the body of GET ticker/24hr."""

@@ -128,7 +128,15 @@ class WalkedMarket:
         return self.bars(symbol, interval, first, newest + 1, now_ms)
 
     def _closed(self, row: int, starts: Sequence[int], end_ms: int, listed_ms: int) -> list[Bar]:
-        """Fold closed candles from minutes, or from hours where their edges are on hours."""
+        """Fold closed candles from minutes, or from hours where their edges are on hours.
+
+        The first one may begin with the listing, within an hour: it is folded alone, so that the rest can be of hours.
+        """
+        if len(starts) > 1 and starts[0] < listed_ms:
+            return [
+                *self._closed(row, starts[:1], starts[1], listed_ms),
+                *self._closed(row, starts[1:], end_ms, listed_ms),
+            ]
         hourly = not any(at % (HOUR_MINUTES * MINUTE_MS) for at in (*starts[:2], end_ms)) and starts[0] >= listed_ms
         hourly = hourly and (len(starts) == 1 or starts[1] - starts[0] >= HOUR_MINUTES * MINUTE_MS)
         unit = HOUR_MINUTES * MINUTE_MS if hourly else MINUTE_MS
@@ -334,7 +342,10 @@ class WalkedMarket:
         first, end = min(times_ms) // MINUTE_MS, max(times_ms) // MINUTE_MS + 1
         times = np.asarray(times_ms, np.int64)
         places, past = np.divmod(times, MINUTE_MS)
-        if end - first <= _MINUTES_AT_ONCE:
+        if not (times % (HOUR_MINUTES * MINUTE_MS)).any() and end - first > _DAY_MINUTES:
+            hour, last = first // HOUR_MINUTES, (end - 1) // HOUR_MINUTES
+            opens = closes = self._minutes.hours(row, hour, last + 1).open[0, places // HOUR_MINUTES - hour]
+        elif end - first <= _MINUTES_AT_ONCE:
             bars = self._minutes.bars(row, first, end)
             opens, closes = bars.open[0, places - first], bars.close[0, places - first]
         else:
