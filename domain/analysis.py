@@ -26,11 +26,11 @@ from domain.features import Book, Features, IctView, features
 from domain.market import Candle
 from domain.reading import Reading
 from domain.scoring import GateState, PublicationState, ScoringPolicy, Verdict, assess
-from domain.scoring.gates import GateReport, Measured, judge
+from domain.scoring.gates import GateReport, Measured, judge, nearest_stop
 from domain.scoring.prices import Levels
 from domain.scoring.publication import Publication, Tier, advance
 from domain.strategies import Pass, Proposal, View, hybrid, ict
-from domain.strategies.factors import proposal_of
+from domain.strategies.factors import own_proposal, proposal_of
 from domain.strength import Strength, strength_of
 from domain.values import Side
 
@@ -120,7 +120,7 @@ def analyse(moment: Moment, ways: Ways, gates: GateState, publication: Publicati
     view = FactorView(moment.symbol, moment.time_ms, moment.reading.factors, moment.context)
     verdict, after = assess(view, ways.policy, gates, ways.tables["factors"])
     seen = _ict_view(moment)
-    found = ict.propose(seen, ways.relaxed)
+    found = ict.propose(seen, ways.relaxed, nearest_stop(moment.context, ways.policy))
     judged = _judged(moment, ways, gates, verdict, after, found)
     next_publication, said = advance(publication, moment.time_ms, judged.tier, judged.side, ways.policy)
     vector = features(seen, Side.SHORT if judged.side < 0 else Side.LONG)
@@ -146,8 +146,8 @@ def _judged(
     if ways.strategy == "factors":
         return of_factors
     ranked = found if isinstance(found, Pass) else _ranked(found, ways.tables["ict"])
-    prime = of_factors.outcome if verdict.tier == "prime" else Pass(verdict.reasons[0])
-    outcome = ranked if ways.strategy == "ict" else hybrid.combine(prime, ranked)
+    own = own_proposal(verdict, ways.tables["factors"].prime_strength)
+    outcome = ranked if ways.strategy == "ict" else hybrid.combine(own, ranked)
     if isinstance(outcome, Pass):
         if ways.strategy == "hybrid" and outcome.reason != "CONFLICT":
             return replace(of_factors, raw=None)
@@ -157,19 +157,11 @@ def _judged(
     if ways.strategy == "ict":
         assert isinstance(found, Proposal), "a pass stays a pass"
         return _weighed(moment, ways, gates, verdict, outcome, 100.0 * found.confidence)
-    joined = _of_hybrid(moment, ways, gates, verdict, outcome)
-    if joined.tier == "prime":
-        return joined
-    if isinstance(prime, Proposal) and outcome is not prime:
-        # where both agree, but the nearer levels of the rules don't carry the costs, the factors stand alone
-        alone = _of_hybrid(moment, ways, gates, verdict, prime)
-        return alone if alone.tier == "prime" else joined
-    return replace(of_factors, raw=None) if of_factors.tier == "watch" and joined.tier == "none" else joined
-
-
-def _of_hybrid(moment: Moment, ways: Ways, gates: GateState, verdict: Verdict, outcome: Proposal) -> _Judged:
     raw = 100.0 * outcome.confidence
-    return _weighed(moment, ways, gates, verdict, _ranked(outcome, ways.tables["hybrid"]), raw)
+    joined = _weighed(moment, ways, gates, verdict, _ranked(outcome, ways.tables["hybrid"]), raw)
+    if of_factors.tier == "watch" and joined.tier == "none":
+        return replace(of_factors, raw=None, gate_state=joined.gate_state)
+    return joined
 
 
 def _of_verdict(verdict: Verdict, after: GateState) -> _Judged:

@@ -8,7 +8,7 @@ from domain.analysis import policy_of
 from domain.assessment import Assessment, Gates
 from domain.config import Config
 from domain.factors import DIRECTIONAL, NAMES, QUALITY
-from domain.scoring import REASONS, ScoringPolicy
+from domain.scoring import ANSWERS, REASONS, ScoringPolicy
 from domain.scoring.gates import GATES
 from domain.symbol_events import SymbolAnalyzed
 from domain.weights import Weights, weights_of
@@ -35,9 +35,8 @@ def told(event: SymbolAnalyzed, config: Config) -> Iterator[tuple[str, str]]:
     yield "strength", _strength(event, found)
     yield "gates", _gates(found, policy)
     yield "anti-jitter", _publication(found)
-    yield from (
-        ("because", f"{code}: {REASONS.get(code, 'a reason of the strategy itself')}") for code in event.reasons
-    )
+    known = {**ANSWERS, **REASONS}
+    yield from (("because", f"{code}: {known.get(code, 'a reason of the strategy itself')}") for code in event.reasons)
 
 
 def _scores(found: Assessment, weights: Weights) -> str:

@@ -24,8 +24,8 @@ def config(strategy: str = "hybrid", min_score: float = -1.0) -> Config:
 
 
 @functools.cache
-def analysed(strategy: str = "hybrid", hours: float = 5.0, seed: int = 5, min_score: float = -1.0) -> MemoryJournal:
-    """Give the journal of some hours of four symbols, candles only: with seed 5 all tiers occur."""
+def analysed(strategy: str = "hybrid", hours: float = 5.0, seed: int = 19, min_score: float = -1.0) -> MemoryJournal:
+    """Give the journal of some hours of four symbols, candles only: with seed 19 all tiers occur."""
     journal = MemoryJournal(checkpoint_schema=CHECKPOINT_SCHEMA)
     market = SyntheticMarket(seed, SYMBOLS)
     started = SessionStarted(config(strategy, min_score), "test", "00", "paper", "synthetic")

@@ -80,7 +80,7 @@ class Exchange:
     def on_print(self, trade: Print) -> int:
         """Take an anonymous trade: it fills who waits there, and may trigger. Gives its trade id."""
         contract = self.world.contract(trade.symbol)
-        trade_id = contract.draw_trade_id()
+        trade_id = contract.draw_trade_id(trade.trades)
         matching.printed(self.world, contract, trade, trade_id)
         if contract.algos:
             self.world.traded[trade.symbol] = None

@@ -83,13 +83,14 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 class Print(msgspec.Struct, frozen=True):
-    """One anonymous trade. `buyer_is_maker`: a taker sold."""
+    """An anonymous trade, or `trades` of them in one. `buyer_is_maker`: a taker sold."""
 
     symbol: str
     time_ms: int
     price: Decimal
     quantity: Decimal
     buyer_is_maker: bool
+    trades: int = 1
 
 
 class Mark(msgspec.Struct, frozen=True):

@@ -187,10 +187,10 @@ class Contract(msgspec.Struct):
         """Give the half of the book where orders of this side rest."""
         return self.bids if side is OrderSide.BUY else self.asks
 
-    def draw_trade_id(self) -> int:
-        """Give the next trade its number."""
+    def draw_trade_id(self, count: int = 1) -> int:
+        """Give the next trade its number, or the first of the next `count`."""
         drawn = self.next_trade_id
-        self.next_trade_id += 1
+        self.next_trade_id += count
         return drawn
 
 

@@ -11,7 +11,7 @@ Trading Systems*, 1978).
 
 from __future__ import annotations
 
-from math import dist, fsum, sqrt
+from math import dist, sqrt
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +19,8 @@ import msgspec
 from domain.errors import InvalidInput
 from domain.market import Candle
 
-_ROUNDING_NOISE = 1e-15
+_ROUNDING_NOISE = 2.0**-52
+"""What adding up n floats may be off by, as a share of the sum, is less than n times this."""
 
 
 class Convergence(NamedTuple):
@@ -163,8 +164,8 @@ class MACD(msgspec.Struct, gc=False):
 class Bollinger(msgspec.Struct, gc=False):
     """Bollinger's bands: the mean of the last `n` closes, ± `k` population standard deviations.
 
-    Both are computed anew from the n closes, correctly rounded, because running sums drift and a jump that has left
-    the window would live on in them.
+    Both are computed anew from the n closes, because running sums drift and a jump that has left the window would live
+    on in them.
     """
 
     n: int = 20
@@ -189,10 +190,10 @@ class Bollinger(msgspec.Struct, gc=False):
                 return None
         else:
             del closes[0]
-        mean = fsum(closes) / n
+        mean = sum(closes) / n
         deviation = dist(closes, (mean,) * n) / sqrt(n)
-        if deviation <= _ROUNDING_NOISE * abs(mean):  # a flat window, whose mean is off by its last bit
-            deviation = 0.0
+        if deviation <= _ROUNDING_NOISE * n * abs(mean):  # a flat window, whose mean is off by its last bits
+            mean, deviation = close, 0.0
         reach = self.k * deviation
         value = self.value = Bands(mean + reach, mean, mean - reach)
         return value

@@ -13,7 +13,7 @@ Everything is a pure function over frozen values: gates and publication take the
 from domain.scoring.gates import GateState
 from domain.scoring.policy import ScoringPolicy
 from domain.scoring.publication import Publication, PublicationState
-from domain.scoring.reasons import REASONS
+from domain.scoring.reasons import ANSWERS, REASONS
 from domain.scoring.verdict import Verdict, assess
 
-__all__ = ["REASONS", "GateState", "Publication", "PublicationState", "ScoringPolicy", "Verdict", "assess"]
+__all__ = ["ANSWERS", "REASONS", "GateState", "Publication", "PublicationState", "ScoringPolicy", "Verdict", "assess"]

@@ -87,13 +87,26 @@ def economics(seen: Measured, policy: ScoringPolicy) -> tuple[float, float]:
     the stop moves to the entry; the other half then reaches TP2 with probability P, else it comes back: so a win brings
     TP1/2 + P·TP2/2, and EV = P·win - (1 - P)·risk - cost. V64 took wins and losses from an invented table.
     """
-    rate = seen.context.funding_rate or 0.0
-    cost = policy.round_trip + seen.side * rate * policy.holding_ms / seen.context.funding_interval_ms
+    cost = policy.round_trip + seen.side * expected_funding(seen.context, policy)
     if seen.levels is None:
         return cost, -cost
     first, second = seen.levels.reward
     win = 0.5 * first + 0.5 * seen.p * second
     return cost, seen.p * win - (1.0 - seen.p) * seen.levels.risk - cost
+
+
+def expected_funding(context: MarketContext, policy: ScoringPolicy) -> float:
+    """Give the funding that a long is expected to pay while it is held, a fraction of notional."""
+    return (context.funding_rate or 0.0) * policy.holding_ms / context.funding_interval_ms
+
+
+def nearest_stop(context: MarketContext, policy: ScoringPolicy) -> float:
+    """Give the ln distance from which on a stop of either side is far enough for gate 2.
+
+    Funding counts as if it had to be paid, so that both sides keep the same distance; a billionth more than what is
+    asked, so that turning it into prices and back does not fall short of it.
+    """
+    return policy.stop_costs * (policy.round_trip + abs(expected_funding(context, policy))) * (1.0 + 1e-9)
 
 
 def _quality(seen: Measured, policy: ScoringPolicy, was_open: bool) -> Sequence[str]:

@@ -23,3 +23,20 @@ REASONS: dict[str, str] = {
     "BETWEEN_BARS": "publication: states change only when a 15m bar closes",
     "CONFLICT": "strategy hybrid: its two parts see opposite sides",
 }
+
+ANSWERS: dict[str, str] = {
+    "NEEDS_5M_CANDLES": "the full analysis rests on 5m candles, and the base interval is longer",
+    "WARMING_UP": "a frame lacks the candles for its averages",
+    "NO_RULE": "no rule of the direction table holds: the frames' trends and the structure don't point one way",
+    "RELAXED_ONLY": "a rule holds, but one that only RELAXED_SIGNAL_MODE allows",
+    "ADX_TOO_LOW": "ADX is too low: there is no trend to follow",
+    "ATR_OUT_OF_RANGE": "prices stand still, or move so much that a level means nothing",
+    "NO_TREND": "strategy trend: both averages are equal",
+    "PRICE_AGAINST_TREND": "strategy trend: the close is on the wrong side of the fast average",
+    "PROPOSAL_NOT_FINITE": "the strategy's proposal holds a number that is none",
+    "NO_INSTRUMENT": "the contract's terms are not known (yet), so nothing can be traded",
+    "COOLDOWN": "the last signal of this symbol is too recent",
+    "RECENT_GAP": "candles are missing within the last two bars of the analysis interval",
+    "VIRTUAL_SAME_SIDE_ACTIVE": "a virtual position of this side is followed already",
+}
+"""Why a strategy passed without an analysis to judge, and why a symbol does not act on a proposal."""

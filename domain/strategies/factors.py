@@ -5,6 +5,8 @@ The target is TP2, the take-profit that rests on the exchange; win is P of the c
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from domain.scoring.verdict import Verdict
 from domain.strategies import Facts, Pass, Proposal
 from domain.values import Side
@@ -26,6 +28,18 @@ def proposal_of(verdict: Verdict) -> Proposal | Pass:
         reasons=("PRIME", *supporters(verdict)),
         facts=(*facts, ("entry_low", levels.entry_low), ("entry_high", levels.entry_high), ("tp1", levels.tp1)),
     )
+
+
+def own_proposal(verdict: Verdict, prime_strength: float) -> Proposal | Pass:
+    """Give what `hybrid` joins: the proposal by the calibrated `prime_strength`, whatever `min_score` a user asks for.
+
+    Otherwise a higher `min_score`, by silencing the factors, could let a proposal of the `ict` rules through that they
+    contradict at a lower one: raising it would add a signal.
+    """
+    against = [reason for reason in verdict.reasons if reason != "STRENGTH_BELOW_PRIME"]
+    if against or verdict.strength.value < prime_strength:
+        return Pass(against[0] if against else "STRENGTH_BELOW_PRIME")
+    return proposal_of(replace(verdict, tier="prime"))
 
 
 def facts_of(verdict: Verdict) -> Facts:

@@ -1,14 +1,15 @@
 """The `ict` strategy: a direction from trends and structure, a confidence from the twelve features.
 
 Source: `selflearningtrader.md` §2.6-2.8 with the repairs of `product.md` §3. All of it rests on ln(price), so a
-mirrored market gets the mirrored proposal: entry at the last 5m close, stop `2·ATR` and target `3·ATR` away *in
-ln(price)*, ATR that of 5m. Reward/risk is 1.5 in log terms on both sides, which is what the win rules are given; no
-level is ever below zero. The gates of confidence, win and reward/risk belong to the account's decision round.
+mirrored market gets the mirrored proposal: entry at the last 5m close, stop `2·ATR` away *in ln(price)*, ATR that of
+5m, but never nearer than 0.3 % and never nearer than costs allow (`risk_min`); target 1.5 times as far. Reward/risk is
+1.5 in log terms on both sides, which is what the win rules are given; no level is ever below zero. The gates of
+confidence, win and reward/risk belong to the account's decision round.
 
 | Pass | Because |
 |---|---|
 | `WARMING_UP` | a frame lacks the bars for EMA 50, or 5m for ATR |
-| `NO_DIRECTION` | no rule of the direction table holds, in either mode |
+| `NO_RULE` | no rule of the direction table holds, in either mode |
 | `RELAXED_ONLY` | a rule holds, but one that strict mode leaves out |
 | `ADX_TOO_LOW` | ADX of 5m is below 5: no trend to follow |
 | `ATR_OUT_OF_RANGE` | 5m stands still, or moves so much (stop 50 % away) that a level means nothing |
@@ -18,6 +19,7 @@ level is ever below zero. The gates of confidence, win and reward/risk belong to
 | Confidence points for near order blocks ignored their age and tests | times the block's decay |
 | Win bonus of a short for being above the swing *high* | for being above its swing low: the mirror of a long |
 | Levels in price: a short's reward/risk differed from its mirrored long's | levels in ln(price) |
+| Stops nearer than what a round trip costs: most of the proposals were barred | the stop keeps the distance |
 | Points from inputs that nobody fed | `Features.missing` names them; the parts add what is there |
 """
 
@@ -33,6 +35,8 @@ from domain.strategies import Facts, Pass, Proposal
 from domain.values import Side
 
 STOP_ATR = 2.0
+RISK_MIN = 0.003
+"""The nearest stop of all, in ln(price), whatever trading costs (`selflearningtrader.md` §4.2)."""
 REWARD_RISK = 1.5
 
 RELAXED = True
@@ -76,8 +80,11 @@ class Assessment(msgspec.Struct, frozen=True):
     win: float
 
 
-def propose(view: IctView, relaxed: bool = RELAXED) -> Proposal | Pass:
-    """Propose where a direction rule holds; pass with the reason otherwise."""
+def propose(view: IctView, relaxed: bool = RELAXED, risk_min: float = RISK_MIN) -> Proposal | Pass:
+    """Propose where a direction rule holds; pass with the reason otherwise.
+
+    `risk_min` is the nearest stop, in ln(price), that costs allow (see `scoring.gates.nearest_stop`).
+    """
     trends = (view.h1.trend, view.m15.trend, view.m5.trend)
     h1, m15, m5 = trends
     atr = view.m5.averages.true_range.value
@@ -88,7 +95,7 @@ def propose(view: IctView, relaxed: bool = RELAXED) -> Proposal | Pass:
     facts: Facts = tuple((name, float(value)) for name, value in seen)
     found = direction(h1, m15, m5, structure)
     if found is None:
-        return Pass("NO_DIRECTION", facts)
+        return Pass("NO_RULE", facts)
     side, priority = found
     facts = (*facts, ("priority", float(priority)))
     if priority > 3 and not relaxed:
@@ -96,7 +103,7 @@ def propose(view: IctView, relaxed: bool = RELAXED) -> Proposal | Pass:
     adx = ADX_MISSING if view.m5.adx is None else view.m5.adx
     if adx < ADX_REJECT:
         return Pass("ADX_TOO_LOW", (*facts, ("adx_5m", adx)))
-    risk = STOP_ATR * atr
+    risk = max(STOP_ATR * atr, RISK_MIN, risk_min)
     if view.m5.atr is None or risk > _RISK_MAX:
         return Pass("ATR_OUT_OF_RANGE", (*facts, ("atr_5m", atr)))
     return _proposal(view, assess(view, side, priority, adx), risk, facts)

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 from websockets.asyncio.server import ServerConnection, serve
 
+from domain.flow import MINUTE_MS
 from infra.exchange.heap import keep_freed_memory
 from infra.exchange.market_clock import MarketClock
 from infra.exchange.ports import ApiError
@@ -20,10 +21,10 @@ from infra.exchange.stage import Rules
 from infra.exchange.synthetic_market import synthetic_market
 
 LOOPBACK: Final = "127.0.0.1"
-NEAR_THE_CLOSE: Final = "near the close"
+CLOSE_MS: Final = 5 * MINUTE_MS
+BEFORE_MS: Final = 500
+"""How long before a close, or after it, is near."""
 _MINUTE_S: Final = 60.0
-_CLOSE_MS: Final = 300_000
-_BEFORE_MS: Final = 500
 _ANSWER: Final = {
     "orderId": 8886774, "symbol": "BTCUSDT", "status": "NEW", "clientOrderId": "hs-2wb5gkx1", "price": "60000.10",
     "avgPrice": "0.00", "origQty": "0.010", "executedQty": "0.000", "cumQty": "0.000", "cumQuote": "0.00000",
@@ -54,13 +55,13 @@ class Booked(NamedTuple):
 class Simulator:
     """The simulated exchange.
 
-    `told(NEAR_THE_CLOSE)` lets its market leap to shortly before the next 5m candle closes, `told(None)` gives what was
-    `Booked`. The market begins just after a close.
+    `told(ms)` lets its market leap forward and gives its time, `told(None)` gives what was `Booked`. The market begins
+    in the last minute before a 5m candle closes.
     """
 
     def __init__(self, symbols: int, rules: Rules, speed: float = 1.0) -> None:
         keep_freed_memory()
-        now_ms = time.time_ns() // 1_000_000 // _CLOSE_MS * _CLOSE_MS + _BEFORE_MS
+        now_ms = time.time_ns() // 1_000_000 // CLOSE_MS * CLOSE_MS - MINUTE_MS + BEFORE_MS
         self._server = ExchangeServer(synthetic_market(1, symbols, now_ms), MarketClock(now_ms, speed), rules)
         self._calls: list[tuple[float, str, int]] = []
         self._refused = 0
@@ -72,12 +73,11 @@ class Simulator:
         announced = await self._server.start(LOOPBACK, 0)
         return Served(announced.rest, announced.ws, [(key.key, key.secret) for key in self._server.stage.keys])
 
-    async def told(self, wish: str | None) -> Booked | None:
+    async def told(self, wish: int | None) -> Booked | int:
         """Let the market leap, or say what was booked."""
-        clock = self._server.stage.clock
-        if wish == NEAR_THE_CLOSE:
-            clock.advance(max(0, _CLOSE_MS - _BEFORE_MS - clock.now_ms() % _CLOSE_MS))
-            return None
+        if wish is not None:
+            self._server.stage.clock.advance(wish)
+            return self._server.stage.clock.now_ms()
         calls, refused = self._calls, self._refused
         self._calls, self._refused = [], 0
         candles = sum(path.endswith("/klines") for _, path, _ in calls)

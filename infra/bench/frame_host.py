@@ -116,7 +116,8 @@ async def _sent(client: ServerConnection, chunks: Sequence[bytes], pace: float) 
         due = began + at * SLOT_MS / 1_000.0 / pace if pace else 0.0
         while transport.get_write_buffer_size() > _BUFFER_MAX or loop.time() < due:
             await asyncio.sleep(max(0.001, due - loop.time()))
-        transport.write(chunk)
+        if chunk:  # who has everything may have hung up already
+            transport.write(chunk)
 
 
 def _stream_of(raw: bytes) -> str:

@@ -61,10 +61,13 @@ class Running:
 def bench_memory(context: BenchContext) -> list[Measure]:
     """Measure the system's process in steady state."""
     symbols = context.size(SYMBOLS, 4)
-    with exchange_at(0, symbols) as exchange, database(context) as url:
-        with Neighbour(Running, exchange.said, url, symbols) as system:
-            bare: float = system.said
-            steady: float = system.ask(context.size(20, 1))
+    with (
+        exchange_at(0, symbols) as exchange,
+        database(context) as url,
+        Neighbour(Running, exchange.said, url, symbols) as system,
+    ):
+        bare: float = system.said
+        steady: float = system.ask(context.size(20, 1))
     return [beside("memory", steady, UNIT, BARE, bare)]
 
 

@@ -23,9 +23,11 @@ from psycopg.sql import SQL, Identifier
 
 from domain.base import Event
 from domain.catalog import TOPICS
-from domain.symbol_events import SymbolAnalyzed
+from domain.errors import InvalidInput
+from domain.flow import MINUTE_MS
+from domain.symbol_events import CandleClosed, SymbolAnalyzed
 from infra.bench.context import BenchContext
-from infra.bench.exchange_side import NEAR_THE_CLOSE, Booked, Served, Simulator
+from infra.bench.exchange_side import BEFORE_MS, CLOSE_MS, Booked, Served, Simulator
 from infra.bench.measure import Measure, beside
 from infra.bench.neighbour import Neighbour
 from infra.cli.system import System, opened
@@ -40,6 +42,8 @@ SHARE_MAX: Final = 0.9
 UNIT: Final = "s, lower is better"
 BOUND: Final = "the weight that was asked for, at the limit of 2,400 a minute"
 _PATIENCE_S: Final = 120.0
+_LEAP_MS: Final = 20_000
+_LEAP_PAUSE_S: Final = 0.3
 _LATENCIES: Final = {"": 100, ":slow": 2_600}
 """Milliseconds an answer. The old system took 621 s at 2.6 s a call."""
 
@@ -53,8 +57,8 @@ def bench_warm_start(context: BenchContext) -> list[Measure]:
     """Measure a start after a short absence. Its calls are few, so the bound is that of the cold start before it."""
     symbols = _symbols(context)
     with exchange_at(_latency(_LATENCIES[""], context), symbols) as exchange, database(context) as url:
-        _, cold = _started(exchange, url, symbols)
-        seconds, warm = _started(exchange, url, symbols)
+        _, cold, analysed = _started(exchange, url, symbols, stay=True)
+        seconds, warm, _ = _started(exchange, url, analysed)
     _require(warm.candle_calls == 0, f"a warm start asked {warm.candle_calls} times for candles")
     _require_within_limits(warm)
     return [beside("warm_start", seconds, UNIT, f"a cold start: {BOUND}", _bound_s(cold))]
@@ -63,7 +67,7 @@ def bench_warm_start(context: BenchContext) -> list[Measure]:
 def _cold(name: str, latency_ms: int, context: BenchContext) -> Measure:
     symbols = _symbols(context)
     with exchange_at(latency_ms, symbols) as exchange, database(context) as url:
-        seconds, booked = _started(exchange, url, symbols)
+        seconds, booked, _ = _started(exchange, url, symbols)
     _require_within_limits(booked)
     context.say(
         f"{name}: {booked.weight} weight, {booked.busiest_minute} in the busiest minute, {latency_ms} ms a call."
@@ -117,41 +121,65 @@ def settings_over(served: Served) -> Settings:
     return replace(defaults, binance=replace(defaults.binance, rest_url=served.rest, stream_url=served.ws))
 
 
-def place_over(symbols: int) -> Place:
+def place_over(symbols: int | tuple[str, ...]) -> Place:
     """Say that prices come from outside and orders stay on paper."""
     return Place(BINANCE, "paper over the simulator", "simulator", "exchange", symbols)
 
 
-def _started(exchange: Neighbour, url: str, symbols: int) -> tuple[float, Booked]:
-    """Start the system, wait until every symbol was analysed, stop it.
+def _started(
+    exchange: Neighbour, url: str, wanted: int | tuple[str, ...], *, stay: bool = False
+) -> tuple[float, Booked, tuple[str, ...]]:
+    """Start the system, wait until every symbol was analysed, stop it; `stay`: four minutes of the market later.
 
-    Give the seconds until then, and what was asked for until the histories were there.
+    Give the seconds until then, what was asked for until the histories were there, and the symbols.
     """
+    symbols = wanted if isinstance(wanted, int) else len(wanted)
     served: Served = exchange.said
     exchange.ask(None)
+    close_ms = (exchange.ask(0) // CLOSE_MS + 1) * CLOSE_MS
     began = time.perf_counter()
-    with opened(url, settings_over(served), place_over(symbols)) as system:
-        first_seq = _wait_until_warm(system, url)
+    first_seq = _head(url)
+    with opened(url, settings_over(served), place_over(wanted)) as system:
+        _wait_until_warm(system)
         booked: Booked = exchange.ask(None)
-        exchange.ask(NEAR_THE_CLOSE)
-        _wait_for(url, first_seq, symbols, SymbolAnalyzed)
+        exchange.ask(max(0, close_ms - BEFORE_MS - exchange.ask(0)))
+        analysed = _wait_for(url, first_seq, symbols, SymbolAnalyzed)
         seconds = time.perf_counter() - began
+        if stay:
+            _let_pass(exchange, url, symbols, close_ms + 4 * MINUTE_MS + BEFORE_MS)
         system.stop("measured")
-    return seconds, booked
+    return seconds, booked, analysed
 
 
-def _wait_until_warm(system: System, url: str) -> int:
-    """Wait for the histories; give the end of what is stored then."""
+def _let_pass(exchange: Neighbour, url: str, symbols: int, until_ms: int) -> None:
+    """Let market time pass in leaps that the system can follow, and wait until it has followed."""
+    last_seq = _head(url)
+    while (left_ms := until_ms - exchange.ask(0)) > 0:
+        last_seq = _head(url)
+        exchange.ask(min(left_ms, _LEAP_MS))
+        time.sleep(_LEAP_PAUSE_S)
+    _wait_for(url, last_seq, symbols, CandleClosed)
+
+
+def _head(url: str) -> int:
+    """Give the end of what is stored; 0 before the first start."""
+    try:
+        with reading(url, "live") as (_, _, reader):
+            return reader.head().seq
+    except InvalidInput:
+        return 0
+
+
+def _wait_until_warm(system: System) -> None:
+    """Wait for the histories."""
     deadline = time.monotonic() + _PATIENCE_S
     while not system.warm and not system.ended and time.monotonic() < deadline:
         time.sleep(0.01)
     _require(system.warm and not system.not_loaded, f"not everything could be loaded: {system.not_loaded[:3]}")
-    with reading(url, "live") as (_, _, reader):
-        return reader.head().seq
 
 
-def _wait_for(url: str, after_seq: int, symbols: int, what: type[Event]) -> None:
-    """Wait until such an event of every symbol is stored."""
+def _wait_for(url: str, after_seq: int, symbols: int, what: type[Event]) -> tuple[str, ...]:
+    """Wait until such an event of every symbol is stored; give the symbols."""
     deadline = time.monotonic() + _PATIENCE_S
     found: set[str] = set()
     with reading(url, "live") as (_, _, reader):
@@ -161,3 +189,4 @@ def _wait_for(url: str, after_seq: int, symbols: int, what: type[Event]) -> None
             after_seq = until_seq
             _require(time.monotonic() < deadline, f"only {len(found)} symbols had a {what.__name__} in time")
             time.sleep(0.02)
+    return tuple(sorted(stream.partition(":")[2] for stream in found))

@@ -51,6 +51,7 @@ BAN_MAX_MS: Final = 3 * 86_400_000
 STOP_MS: Final = 60_000
 LOOK_MS: Final = 100
 SAMPLES: Final = 3
+_LIMITED: Final = frozenset({418, 429})
 
 
 def governor_of(settings: BinanceSettings) -> Governor:
@@ -203,7 +204,8 @@ class Calls:
             return answer, sent_ms
         expires_ms = sent_ms + self.settings.recv_window_ms
         error = faults.fault(answer, endpoint.name, changes=endpoint.changes, expires_ms=expires_ms)
-        self._judge(failed=isinstance(error, Unavailable | OutcomeUnknown))
+        if answer.status not in _LIMITED:  # that is no failure of the exchange's, and the gate sees to it
+            self._judge(failed=isinstance(error, Unavailable | OutcomeUnknown))
         raise error
 
     async def _exchange(self, endpoint: Endpoint, params: Params, priority: Priority) -> tuple[Answer, int]:

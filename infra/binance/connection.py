@@ -112,13 +112,20 @@ class Connection:
                 continue
             stream, message = frame.stream, frame.message
             now_ms = statistics.last_message_ms = now()
-            for item in message if isinstance(message, tuple) else (message,):
-                if isinstance(item, _ANSWERS):
-                    self._answered(item)
-                elif (left := accept(stream, item, now_ms)) is not None:
-                    await self._wait_for_room(*left)
+            if isinstance(message, tuple):
+                await self._take_all(stream, message, now_ms)
+            elif isinstance(message, _ANSWERS):
+                self._answered(message)
+            elif (left := accept(stream, message, now_ms)) is not None:
+                await self._wait_for_room(*left)
             if stream not in seen:
                 self._notice(stream)
+
+    async def _take_all(self, stream: str, messages: tuple[Message, ...], now_ms: int) -> None:
+        """Take what one frame of an array stream holds."""
+        for message in messages:
+            if (left := self._intake.accept(stream, message, now_ms)) is not None:
+                await self._wait_for_room(*left)
 
     async def _wait_for_room(self, delivery: Delivery, key: Hashable) -> None:
         """Hand over what must not drop; the time that it takes is not the exchange's silence."""

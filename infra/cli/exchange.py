@@ -31,6 +31,7 @@ Latency = Annotated[int, typer.Option("--latency-ms", help="How much later every
 Faults = Annotated[Path | None, typer.Option("--faults", help="A TOML or JSON file of faults.")]
 NoLimits = Annotated[bool, typer.Option("--no-limits", help="Count requests and orders, but refuse none.")]
 Balance = Annotated[int, typer.Option("--balance", help="What every account begins with (USDT).", min=0)]
+Life = Annotated[float, typer.Option("--connection-life", help="Close WebSocket connections after S seconds.", min=1.0)]
 ParentFd = Annotated[int | None, typer.Option("--parent-fd", help="End when this file descriptor closes.", hidden=True)]
 
 
@@ -50,6 +51,7 @@ def exchange_command(
     host: Host = _LOOPBACK,
     no_limits: NoLimits = False,
     balance: Balance = 10_000,
+    connection_life: Life = 86_400.0,
     parent_fd: ParentFd = None,
     as_json: options.Json = False,
 ) -> int:
@@ -58,6 +60,7 @@ def exchange_command(
     Example: run.py exchange --port 9000 --speed 60 --symbols 50
     """
     del as_json  # the output is JSON either way
+    from infra.exchange.client import ConnectionRules
     from infra.exchange.faults import Faults as AllFaults
     from infra.exchange.faults import read_faults
     from infra.exchange.heap import keep_freed_memory
@@ -67,7 +70,14 @@ def exchange_command(
 
     trouble = AllFaults() if faults is None else read_faults(faults)
     keep_freed_memory()
-    rules = Rules(seed=seed, limits=not no_limits, latency_ms=latency_ms, balance=Decimal(balance), faults=trouble)
+    rules = Rules(
+        seed=seed,
+        limits=not no_limits,
+        latency_ms=latency_ms,
+        balance=Decimal(balance),
+        connections=ConnectionRules(life_s=connection_life),
+        faults=trouble,
+    )
     market, start_ms = _market(data, symbols, seed)
     server = ExchangeServer(market, MarketClock(start_ms, speed), rules)
     asyncio.run(_serve(server, host, port, parent_fd))

@@ -21,8 +21,13 @@ UPRIGHT_MAX: Final = 4
 WIDE: Final = 240
 """How wide a table may be where nobody looks at it: in a file or a pipe."""
 
-# Neither markup nor emoji: what is printed holds users' words, and a stray `[/x]` of theirs must not end a command.
-out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
+
+def _console(width: int | None) -> Console:
+    # Neither markup nor emoji: what is printed holds users' words, and a stray `[/x]` of theirs must not end a command.
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+out = _console(None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
@@ -46,7 +51,11 @@ def print_facts(value: msgspec.Struct | Mapping[str, object], title: str, *, as_
 
 
 def print_rows(rows: Sequence[Mapping[str, object]], title: str, *, as_json: bool, empty: str = "nothing yet") -> None:
-    """Print rows: JSON, or a table; a few rows that are too wide for the screen stand on their heads."""
+    """Print rows: JSON, or a table.
+
+    Where a table is too wide for the screen, a few rows stand on their heads, and of many rows what is the same in all
+    of them is said once. A file or a pipe gets the whole width.
+    """
     if as_json:
         print_json(rows)
         return
@@ -54,11 +63,13 @@ def print_rows(rows: Sequence[Mapping[str, object]], title: str, *, as_json: boo
         out.print(f"{title}: {empty}")
         return
     cells = [[_cell(name, value) for name, value in row.items()] for row in rows]
-    names = list(rows[0])
-    widths = [max(len(text) for text in column) for column in zip(names, *cells, strict=True)]
-    if sum(widths) + 2 * len(widths) > out.width and len(rows) <= UPRIGHT_MAX:
-        names, cells = ["", *(line[0] for line in cells)], [list(line) for line in zip(names, *cells, strict=True)][1:]
-        names[0] = next(iter(rows[0]))
+    names, common = list(rows[0]), ""
+    if _width(names, cells) > out.width:
+        if len(rows) <= UPRIGHT_MAX:
+            columns = [list(line) for line in zip(names, *cells, strict=True)]
+            names, cells = columns[0], columns[1:]
+        else:
+            names, cells, common = _without_common(names, cells)
     numeric = {name for name, value in rows[0].items() if isinstance(value, int | float | Decimal)}
     out.print(title, style="italic")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -66,7 +77,25 @@ def print_rows(rows: Sequence[Mapping[str, object]], title: str, *, as_json: boo
         table.add_column(name, justify="right" if name in numeric else "left", no_wrap=True)
     for line in cells:
         table.add_row(*line)
-    out.print(table)
+    screen = out if out.is_terminal else _console(max(out.width, _width(names, cells)))
+    screen.print(table)
+    if common:
+        out.print(f"in every row: {common}", soft_wrap=True)
+
+
+def _width(names: list[str], cells: list[list[str]]) -> int:
+    return sum(2 + max(map(len, column)) for column in zip(names, *cells, strict=True))
+
+
+def _without_common(names: list[str], cells: list[list[str]]) -> tuple[list[str], list[list[str]], str]:
+    """Give names and cells without the columns whose cells are all alike, and what those say."""
+    columns = list(zip(names, *cells, strict=True))
+    varied = [column for column in columns if len(set(column[1:])) > 1]
+    if not varied:
+        return names, cells, ""
+    common = ", ".join(f"{name} {first or '-'}" for name, first, *rest in columns if not {*rest} - {first})
+    kept = [list(line) for line in zip(*varied, strict=True)]
+    return kept[0], kept[1:], common
 
 
 def _cell(name: str, value: object) -> str:
@@ -115,6 +144,8 @@ def shown(value: object) -> str:
             return f"{value:,}"
         case Decimal():
             return f"{value:,f}"
+        case list() | tuple() if all(isinstance(item, str) for item in cast("Sequence[object]", value)):
+            return ", ".join(cast("Sequence[str]", value)) or "-"
         case list() | tuple() | dict():
             return msgspec.json.encode(cast("Any", value)).decode()
         case _:

@@ -35,10 +35,14 @@ def scan_command(
     data: Data = None,
     strategy: Strategy = None,
     given: options.Set = None,
+    store: options.Store = None,
+    home: options.Home = None,
     config: options.ConfigFile = None,
     as_json: options.Json = False,
 ) -> int:
     """Analyse every symbol once, at its newest close, and say what stands out and what kept the others back.
+
+    It stores nothing: --store and --home are taken as by every other command, and change nothing.
 
     Example: run.py scan --data ../shared/data/market --min-score 70
     """
@@ -50,8 +54,8 @@ def scan_command(
     resolved = options.resolve(
         config,
         given,
-        None,
-        None,
+        store,
+        home,
         options.override("market.symbols", count if data is None else None),
         options.override("scoring.min_score", min_score),
         options.override("strategy.name", strategy),

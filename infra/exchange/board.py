@@ -31,6 +31,7 @@ class Board:
         self._lot_scale = [10.0**digits for digits in self._lot_digits]
         self._overlaid: dict[str, tuple[Callable[[], Sides], Callable[[], Top]]] = {}
         self._seen: dict[str, tuple[int, Sides]] = {}
+        self._onlookers: dict[str, list[Callable[[Sides], None]]] = {}
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,6 +102,17 @@ class Board:
         else:
             self._overlaid[symbol] = (sides, top)
 
+    def watch(self, symbol: str, onlooker: Callable[[Sides], None]) -> None:
+        """Call `onlooker` with every book that is shown to anybody: it may be one that no push has told of."""
+        self._onlookers.setdefault(symbol, []).append(onlooker)
+
+    def unwatch(self, symbol: str, onlooker: Callable[[Sides], None]) -> None:
+        """Call it no longer."""
+        onlookers = self._onlookers.get(symbol, [])
+        onlookers.remove(onlooker)
+        if not onlookers:
+            self._onlookers.pop(symbol, None)
+
     def sides(self, symbol: str) -> Sides:
         """Give the book as of the last step: ticks → lots, best first. It stays the same until the next step."""
         seen = self._seen.get(symbol)
@@ -108,6 +120,8 @@ class Board:
             overlaid = self._overlaid.get(symbol)
             sides = overlaid[0]() if overlaid is not None else self.market.sides(symbol, self.now_ms)
             seen = self._seen[symbol] = (self.now_ms, sides)
+            for onlooker in self._onlookers.get(symbol, ()):
+                onlooker(sides)
         return seen[1]
 
     def top(self, symbol: str) -> Top:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from infra.exchange.anonymous_book import Top
-from infra.exchange.board import Board
+from infra.exchange.board import Board, Sides
 from infra.exchange.feed import Feed, FeedRoom
 from infra.exchange.stream_names import Stream
 
@@ -76,24 +76,39 @@ class _Depth(Feed):
 
 
 class DiffDepth(_Depth):
-    """The changes of the whole book; 0 removes a level. Every change is needed, so none may be left out."""
+    """The changes of the whole book; 0 removes a level. Every change is needed, so none may be left out.
+
+    A level that came and went between two pushes is told of too if a snapshot showed it meanwhile: who loaded that
+    snapshot would keep it for ever.
+    """
 
     must = True
 
     def __init__(self, room: FeedRoom, stream: Stream) -> None:
         super().__init__(room, stream)
         self._shown = room.board.sides(stream.symbol)
+        self._touched: Sides = ({}, {})
+        room.board.watch(stream.symbol, self._glimpse)
+
+    def _glimpse(self, sides: Sides) -> None:
+        """Note where a book that somebody sees differs from what was told last."""
+        for touched, told, seen in zip(self._touched, self._shown, sides, strict=True):
+            touched.update(changes(told, seen))
 
     def frames(self, now_ms: int) -> Sequence[bytes]:
-        """Push what changed."""
-        sides = self._board.sides(self._symbol)
-        if sides is self._shown:
-            return ()
-        bids, asks = (changes(old, new) for old, new in zip(self._shown, sides, strict=True))
-        self._shown = sides
+        """Push what changed, and what had changed meanwhile: the sizes of now, 0 for what is gone."""
+        self._shown = sides = self._board.sides(self._symbol)  # which is a glimpse, if it is the first of this step
+        touched, self._touched = self._touched, ({}, {})
+        bids, asks = (
+            {price: now.get(price, 0) for price in levels} for levels, now in zip(touched, sides, strict=True)
+        )
         if not bids and not asks:
             return ()
         return (self._written(now_ms, self._levels(bids), self._levels(asks)),)
+
+    def end(self) -> None:
+        """Look no longer."""
+        self._board.unwatch(self._symbol, self._glimpse)
 
 
 class PartialDepth(_Depth):

@@ -53,3 +53,6 @@ class Feed:
         """Give the pushes that close something by now, oldest first."""
         del now_ms
         return ()
+
+    def end(self) -> None:
+        """Let go of what the feed holds: nobody listens any more."""

@@ -76,13 +76,17 @@ class Floor:
                 self._wake(symbol, now_ms)
 
     def publish(self) -> None:
-        """Tell what happened since the last time."""
+        """Tell what a call brought about. The tape tells of its trades in the next step, after what was told so far."""
+        self._publish(lambda _fact: self._board.now_ms + 1)
+
+    def _publish(self, told_ms: Callable[[Traded], int]) -> None:
+        """Tell what happened since the last time; `told_ms`: at which time the tape tells of a trade."""
         facts = self.exchange.drain()
         if not facts:
             return
         for fact in facts:
             if isinstance(fact, Traded):
-                self._traded(fact)
+                self._traded(fact, told_ms(fact))
             elif isinstance(fact, Liquidated):
                 self._liquidated(fact)
         self.on_facts(facts)
@@ -97,7 +101,7 @@ class Floor:
         self.exchange.advance(now_ms)
         if self._steps % _SLEEP_EVERY_STEPS == 0:
             self._let_sleep()
-        self.publish()
+        self._publish(lambda fact: min(fact.time_ms, now_ms))
 
     def _move(self, symbol: str, one: _Awake, now_ms: int) -> None:
         """Go on in pieces that end with a minute: then the mark is known exactly, and funding may be due."""
@@ -136,6 +140,7 @@ class Floor:
         least = market.listings[market.row[symbol]].step
         price = Decimal(ticks).scaleb(-contract.digits)
         exchange.on_print(Print(symbol, last_ms, price, least, not bought))
+        exchange.contract(symbol).next_trade_id = self._tape.next_ids(symbol, now_ms).trade
         one.shown_last_ms, one.booked_ms = last_ms, now_ms
         self._board.overlay(symbol, lambda: self._sides(symbol), lambda: self._top(symbol))
 
@@ -163,11 +168,11 @@ class Floor:
     def _units(self, row: int, level: Level | None) -> tuple[int, int]:
         return (0, 0) if level is None else next(iter(self._board.in_units(row, (level,)).items()))
 
-    def _traded(self, fact: Traded) -> None:
+    def _traded(self, fact: Traded, told_ms: int) -> None:
         row = self._board.row[fact.symbol]
         ticks, lots = self._units(row, (fact.price, fact.quantity))
-        at_ms = max(fact.time_ms, self._board.now_ms + 1)
-        self._tape.remember(fact.symbol, at_ms, ticks, lots, bought=fact.taker_side is OrderSide.BUY)
+        bought = fact.taker_side is OrderSide.BUY
+        self._tape.remember(fact.symbol, fact.trade_id, told_ms, (ticks, lots), bought=bought)
 
     def _liquidated(self, fact: Liquidated) -> None:
         order = fact.order

@@ -105,6 +105,7 @@ class Hub:
 
     def _shut(self, channel: _Channel) -> None:
         del self._channels[channel.stream.name]
+        channel.feed.end()
         self._slots[max(1, channel.stream.every_ms // STEP_MS)][channel.phase].remove(channel)
         if channel.feed.closes:
             self._closing.remove(channel)

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from infra.exchange.trade_counts import TradeCounts
 from infra.market.activity import Activity, Traded
 from infra.market.bars import Bars, Counts, joined
 from infra.market.contracts import Contract
@@ -23,8 +24,6 @@ from infra.market.universe import MARKET_BPS
 
 COARSER = 6
 """A node a minute: 2^6 seconds, nearly."""
-TRADES_MIN, TRADES_MAX = 12, 240
-"""How many prints a minute has: never more than 10 s without one, never more than 4 a second."""
 _FOR_UPPER, _FOR_LOWER = 200, 201
 _WICK = 0.55
 _WINDOW_MINUTES = 512 * 60
@@ -54,6 +53,7 @@ class MinuteBars:
         self._own = PricePaths(keys, own, COARSER)
         usual = self._beta * _per_minute(MARKET_BPS)
         self._usual_move = np.sqrt(usual * usual + own * own)
+        self._trades = TradeCounts(keys, self.contracts)
         self.activity = Activity(keys, column(lambda c: 1_000.0 * c.turnover), column(lambda c: c.price))
 
     def bars(self, first: int, market: Floats) -> Bars:
@@ -68,7 +68,13 @@ class MinuteBars:
         tops, bottoms = self._ticks(high), self._ticks(low)
         moves = (closing - opening) / self._usual_move
         traded = self.activity.traded(minutes, moves, (tops + bottoms) * 0.5 / self._ticks_in_usdt, self._lot)
-        return Bars(ticks[:, :-1], tops, bottoms, ticks[:, 1:], _bounded(traded))
+        return Bars(
+            ticks[:, :-1], tops, bottoms, ticks[:, 1:], _bounded(traded, self._trades.totals(first, first + count))
+        )
+
+    def trades_before(self, minute: int) -> Counts:
+        """Give the trades of each contract before a minute."""
+        return self._trades.totals(minute, minute)[:, 0]
 
     def _ticks(self, path: Floats) -> Counts:
         return np.maximum(np.rint(self._start_ticks * exponential(path)), 1.0).astype(np.int64)
@@ -78,9 +84,9 @@ class MinuteBars:
         return self._usual_move * _WICK * draw * (0.3 + draw * draw)
 
 
-def _bounded(traded: Traded) -> Traded:
-    """Keep the number of trades within what is printed one by one, and the lots enough for them."""
-    trades = np.clip(traded.trades, TRADES_MIN, TRADES_MAX)
+def _bounded(traded: Traded, totals: Counts) -> Traded:
+    """Let there be as many trades as their ids count, and lots enough for them."""
+    trades = np.diff(totals, axis=1)
     lots = np.maximum(traded.lots, 2 * trades)
     taker_lots = np.clip(traded.taker_lots, trades // 8, lots - trades // 8)
     return Traded(lots, np.maximum(traded.quote, 1), taker_lots, traded.taker_quote, trades)

@@ -30,7 +30,7 @@ class OrderRoutes:
 
     def routes(self) -> list[Route]:
         """List the endpoints with their weights (specs/binance.md §3)."""
-        signed, one = Security.SIGNED, weighing(1)
+        signed, one, batch = Security.SIGNED, weighing(1), weighing(BATCH_MAX)
         path = "/fapi/v1/"
         return [
             Route("POST", path + "order", signed, weighing(0), self.place, one),
@@ -38,8 +38,8 @@ class OrderRoutes:
             Route("PUT", path + "order", signed, weighing(0), self.amend, one),
             Route("GET", path + "order", signed, one, self.query),
             Route("DELETE", path + "order", signed, one, self.cancel),
-            Route("POST", path + "batchOrders", signed, weighing(5), self.place_batch, batch_size),
-            Route("PUT", path + "batchOrders", signed, weighing(5), self.amend_batch, batch_size),
+            Route("POST", path + "batchOrders", signed, batch, self.place_batch, batch),
+            Route("PUT", path + "batchOrders", signed, batch, self.amend_batch, batch),
             Route("DELETE", path + "batchOrders", signed, one, self.cancel_batch),
             Route("DELETE", path + "allOpenOrders", signed, one, self.cancel_all),
             Route("GET", path + "openOrders", signed, by_symbol(1, 40), self.open_orders),
@@ -270,14 +270,6 @@ def _list_of(parameters: Mapping[str, str], name: str) -> list[object]:
 def _texts(item: Mapping[str, object]) -> dict[str, str]:
     """Turn the values of a JSON object into what a query string would have held."""
     return {name: str(value) for name, value in item.items() if value is not None}
-
-
-def batch_size(parameters: Mapping[str, str]) -> int:
-    """Say how many orders a batch counts as."""
-    try:
-        return max(1, len(_list_of(parameters, "batchOrders")))
-    except ApiError:
-        return 1
 
 
 def attempted(handle: Callable[[Call, Sent], Row], call: Call, sent: Sent) -> Row:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from domain.market import MINUTE_MS
 from infra.exchange.board import Board
 from infra.exchange.feed import Feed, FeedRoom, Liquidation
 from infra.exchange.stream_names import Kind, Stream
-from infra.exchange.walk import TRADE_IDS_A_MINUTE
+from infra.exchange.walk import Walk
 
 
 class MarkPrice(Feed):
@@ -95,8 +95,8 @@ def ticker(room: FeedRoom, symbol: str, now_ms: int, *, mini: bool) -> str:
     return (
         f'{{"e":"24hrTicker","E":{now_ms},"s":"{symbol}","p":"{price(row, day.close - day.open)}",'
         f'"P":"{(day.close / day.open - 1.0) * 100.0:.3f}","w":"{room.day.average(row, day)}",{close},"Q":"{last}",'
-        f'{prices},{volumes},"O":{day.open_ms},"C":{now_ms},"F":{day.open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE},'
-        f'"L":{room.day.last_id(now_ms, day)},"n":{day.trades},"st":1}}'
+        f'{prices},{volumes},"O":{day.open_ms},"C":{now_ms},"F":{room.day.first_id(symbol, day)},'
+        f'"L":{room.day.last_id(symbol)},"n":{day.trades},"st":1}}'
     )
 
 
@@ -108,14 +108,42 @@ class ForceOrders(Feed):
     def __init__(self, room: FeedRoom, stream: Stream) -> None:
         self._room, self._symbol = room, stream.symbol
         self._seen = room.liquidated
+        self._seen_ms = room.board.now_ms
 
     def frames(self, now_ms: int) -> Sequence[bytes]:
         """Push what was liquidated since."""
-        del now_ms  # a liquidation says itself when it was
         room, largest = self._room, dict[str, Liquidation]()
         for found in list(room.liquidations)[-(room.liquidated - self._seen) :] if room.liquidated > self._seen else ():
             before = largest.get(found.symbol)
             if self._symbol in {"", found.symbol} and (before is None or found.notional > before.notional):
                 largest[found.symbol] = found
         self._seen = room.liquidated
+        for found in self._anonymous(now_ms):
+            largest.setdefault(found.symbol, found)
         return [found.payload for found in largest.values()]
+
+    def _anonymous(self, now_ms: int) -> Iterator[Liquidation]:
+        """Give the liquidations among the anonymous trades since the last push: those that the market was made with."""
+        market, after_ms = self._room.board.market, self._seen_ms
+        self._seen_ms = now_ms
+        for symbol in (self._symbol,) if self._symbol else self._room.board.listed():
+            for walk, first, end in market.walked(symbol, after_ms, now_ms):
+                place = liquidated(walk)
+                if first <= place < end:
+                    yield Liquidation(symbol, 0.0, force_order(self._room.board, symbol, walk, place))
+
+
+def liquidated(walk: Walk) -> int:
+    """Say which print of a minute closes a position by force, -1 for none: one in about five minutes, by its ids."""
+    drawn = walk.first_id * 0x9E3779B97F4A7C15 % 2**64 >> 20
+    return drawn // 5 % walk.count if walk.count and drawn % 5 == 0 else -1
+
+
+def force_order(board: Board, symbol: str, walk: Walk, place: int) -> bytes:
+    """Write the forceOrder of an anonymous trade: who was forced is its taker."""
+    row, at_ms, side = board.row[symbol], int(walk.times[place]), "BUY" if walk.buys[place] else "SELL"
+    price, quantity = board.price(row, int(walk.prices[place])), board.quantity(row, int(walk.lots[place]))
+    return (
+        f'{{"e":"forceOrder","E":{at_ms},"o":{{"s":"{symbol}","S":"{side}","o":"LIMIT","f":"IOC","q":"{quantity}",'
+        f'"p":"{price}","ap":"{price}","X":"FILLED","l":"{quantity}","z":"{quantity}","T":{at_ms}}}}}'
+    ).encode()

@@ -103,7 +103,7 @@ def _wanted(
     board: Board, tape: Tape, symbol: str, count: int, from_id: int | None, start: int | None, end: int | None
 ) -> list[Trade]:
     if from_id is not None:
-        return tape.from_id(symbol, from_id, count, board.now_ms)
+        return tape.from_id(symbol, from_id, count, board.now_ms, prints=True)
     if start is None:
         return tape.latest(symbol, count, board.now_ms if end is None else min(end, board.now_ms))
     until = min(board.now_ms, start + _HOUR_MS if end is None else end)
@@ -113,7 +113,7 @@ def _wanted(
 def _agg_trade(board: Board, row: int, trade: Trade) -> dict[str, object]:
     quantity = board.quantity(row, trade.lots)
     return {
-        "a": trade.id,
+        "a": trade.print_id,
         "p": board.price(row, trade.ticks),
         "q": quantity,
         "nq": quantity,
@@ -180,9 +180,13 @@ def _funding_rate(board: Board, call: Call) -> object:
     start, end = asked.times(call)
     until = board.now_ms if end is None else min(end, board.now_ms)
     symbols = [symbol] if symbol else list(board.market.symbols)
-    rows = [row for one in symbols for row in _fundings(board, one, count, start, until)]
-    rows.sort(key=lambda row: row[0])
-    chosen = rows[:count] if start is not None else rows[-count:]
+    due = [(at, one) for one in symbols for at in _funding_times(board, one, count, start, until)]
+    due.sort(key=lambda row: row[0])
+    chosen = due[:count] if start is not None else due[-count:]
+    times: dict[str, list[int]] = {}
+    for at, one in chosen:
+        times.setdefault(one, []).append(at)
+    paid = {(at, one): (rate, mark) for one in times for at, rate, mark in board.market.fundings(one, times[one])}
     return [
         {
             "symbol": one,
@@ -191,21 +195,19 @@ def _funding_rate(board: Board, call: Call) -> object:
             "markPrice": f"{mark:.8f}",
             "rateType": "Regular",
         }
-        for at, one, rate, mark in chosen
+        for at, one in chosen
+        for rate, mark in (paid[at, one],)
     ]
 
 
-def _fundings(
-    board: Board, symbol: str, count: int, start: int | None, until: int
-) -> list[tuple[int, str, float, float]]:
-    """Give the funding times of a contract that are asked for, with rate and mark."""
+def _funding_times(board: Board, symbol: str, count: int, start: int | None, until: int) -> range:
+    """Give the funding times of a contract that are asked for: what was paid is worked out for the chosen ones only."""
     listing = board.market.listings[board.row[symbol]]
     step = listing.funding_interval_hours * _HOUR_MS
     last = until // step * step
     first = last - (count - 1) * step if start is None else -(-start // step) * step
     first = max(first, -(-listing.onboard_ms // step) * step)
-    times = list(range(first, min(last, first + (count - 1) * step) + 1, step))
-    return [(at, symbol, rate, mark) for at, rate, mark in board.market.fundings(symbol, times)]
+    return range(first, min(last, first + (count - 1) * step) + 1, step)
 
 
 def _funding_info(board: Board) -> object:

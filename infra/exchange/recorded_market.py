@@ -16,9 +16,10 @@ from domain.errors import InvalidInput
 from domain.market import MINUTE_MS
 from infra.exchange.bar import DAY_MS, Bar, grouped, rows_of
 from infra.exchange.listings import listing
-from infra.exchange.minute_bars import TRADES_MIN
 from infra.exchange.ports import Listing
-from infra.exchange.walked_market import HOUR_MINUTES, WalkedMarket
+from infra.exchange.trade_counts import TRADES_MIN
+from infra.exchange.walk import PRINTS_MAX
+from infra.exchange.walked_market import HOUR_MINUTES, Issued, WalkedMarket
 from infra.market.activity import Activity, Traded
 from infra.market.bars import Bars, Counts
 from infra.market.beside import Beside
@@ -85,6 +86,7 @@ class RecordedMinutes:
         self.contracts = tuple(_contract(one) for one in series)
         self.listings: tuple[Listing, ...] = tuple(listing(contract, self.start_ms) for contract in self.contracts)
         self._bars = [_minutes(c, s, self.start_ms, self.end_ms) for c, s in zip(self.contracts, series, strict=True)]
+        self._issued = [_issued(bars) for bars in self._bars]
         self._activities = [RecordedActivity(seed, c, Beside.load(catalogue, c.symbol)) for c in self.contracts]
         self.activity: Activity = _Together(self._activities)
 
@@ -112,6 +114,12 @@ class RecordedMinutes:
         """Give the 1h candles of [first, end)."""
         minutes = self.bars(row, first * HOUR_MINUTES, end * HOUR_MINUTES)
         return grouped(minutes, range(0, (end - first) * HOUR_MINUTES, HOUR_MINUTES))
+
+    def issued(self, row: int, minute: int) -> Issued:
+        """Give the ids that a minute begins with: they count from the begin of the recording."""
+        trades, prints = self._issued[row]
+        place = min(max(0, minute - self._first), len(trades) - 1)
+        return Issued(int(trades[place]), int(prints[place]))
 
     def activity_of(self, row: int) -> Activity:
         """Give what goes on beside the price of one contract."""
@@ -199,8 +207,22 @@ def _traded(contract: Contract, part: Series, source: Indices, lots: Counts) -> 
     share = np.divide(taker_lots, lots, out=np.zeros(len(lots)), where=lots > 0)
     taker_quote = _known(part, "taker_buy_quote_volume", source, quote * share)
     none = lots == 0
-    found = (lots, _whole(quote, 100.0), taker_lots, _whole(taker_quote, 100.0), np.maximum(_whole(trades, 1.0), 1))
+    counted = np.maximum(_whole(trades, 1.0), _sides(lots, taker_lots))
+    found = (lots, _whole(quote, 100.0), taker_lots, _whole(taker_quote, 100.0), counted)
     return Traded(*(np.where(none, 0, column)[None, :] for column in found))
+
+
+def _sides(lots: Counts, taker_lots: Counts) -> Counts:
+    """Count the taker sides of each minute: there was a trade of each at least."""
+    return (taker_lots > 0).astype(np.int64) + (taker_lots < lots)
+
+
+def _issued(bars: Bars) -> tuple[Counts, Counts]:
+    """Count the trades and the prints (`Walk`) before each minute, and before the end."""
+    traded = bars.traded
+    prints = np.minimum(np.minimum(traded.trades, PRINTS_MAX), traded.lots)
+    trades, shown = (np.append(0, np.cumsum(column[0])) + 1 for column in (traded.trades, prints))
+    return trades, shown
 
 
 def _known(part: Series, name: str, source: Indices, otherwise: Floats) -> Floats:

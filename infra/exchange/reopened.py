@@ -50,8 +50,6 @@ def reopen(exchange: Exchange, account: str, state: Reopened, now_ms: int) -> tu
     So a stop whose price was passed meanwhile is taken, and triggers at the first price.
     """
     world = exchange.world
-    for number, contract in enumerate(world.contracts.values()):
-        contract.next_trade_id = max(contract.next_trade_id, now_ms * 1_000 + number)
     world.next_order_id = max(world.next_order_id, now_ms * 1_000)
     world.next_algo_id = max(world.next_algo_id, now_ms * 1_000)
     owner = exchange.open_account(account, ZERO, now_ms)

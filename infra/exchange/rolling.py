@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import cycle
 
 from domain.market import MINUTE_MS
 from infra.exchange.bar import Bar
 from infra.exchange.board import Board
-from infra.exchange.walk import TRADE_IDS_A_MINUTE
+from infra.exchange.tape import Tape
 
 _KEPT = 1_024
 
@@ -15,8 +16,10 @@ _KEPT = 1_024
 class RollingDay:
     """Rolling days as of the board's last step: 1,439 closed minutes, read once a minute, and the running one."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, tape: Tape) -> None:
         self._board = board
+        self._tape = tape
+        self._ahead = cycle(board.market.symbols)
         self._closed = lru_cache(_KEPT)(board.market.day_until)
 
     def of(self, symbol: str) -> Bar:
@@ -25,6 +28,11 @@ class RollingDay:
         closed = self._closed(symbol, board.now_ms // MINUTE_MS)
         running = board.market.running(symbol, board.now_ms)
         return running if closed is None else closed.then(running)
+
+    def read_ahead(self, _now_ms: int) -> None:
+        """Read the day of the next two contracts: all at once, when somebody asks, would hold the market up."""
+        for symbol in (next(self._ahead), next(self._ahead)):
+            self._closed(symbol, self._board.now_ms // MINUTE_MS)
 
     def rest(self, symbol: str) -> dict[str, object]:
         """Give the body of GET ticker/24hr."""
@@ -47,8 +55,8 @@ class RollingDay:
             "quoteVolume": f"{day.quote / 100.0:.2f}",
             "openTime": day.open_ms,
             "closeTime": board.now_ms,
-            "firstId": day.open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE,
-            "lastId": self.last_id(board.now_ms, day),
+            "firstId": self.first_id(symbol, day),
+            "lastId": self.last_id(symbol),
             "count": day.trades,
         }
 
@@ -59,7 +67,10 @@ class RollingDay:
         digits = self._board.market.contracts[row].digits
         return f"{day.quote / 100.0 / float(self._board.quantity(row, day.lots)):.{digits}f}"
 
-    @staticmethod
-    def last_id(now_ms: int, day: Bar) -> int:
-        """Give the newest trade id: within the minute's ids, and never before the first one."""
-        return now_ms // MINUTE_MS * TRADE_IDS_A_MINUTE + min(day.trades, TRADE_IDS_A_MINUTE - 1)
+    def first_id(self, symbol: str, day: Bar) -> int:
+        """Give the first trade id of a day."""
+        return self._tape.first_ids(symbol, day.open_ms // MINUTE_MS).trade
+
+    def last_id(self, symbol: str) -> int:
+        """Give the newest trade id."""
+        return self._tape.next_ids(symbol, self._board.now_ms).trade - 1

@@ -55,7 +55,7 @@ class Stage:
         self.limiter = Limiter(clock.wall_s, clock.told_ms, enforced=rules.limits)
         self.board = Board(market, clock.now_ms())
         self.tape = Tape(market)
-        self.day = RollingDay(self.board)
+        self.day = RollingDay(self.board, self.tape)
         self.room = FeedRoom(self.board, self.day, self.tape)
         self.hub = Hub(self.room, rules.connections)
         self.driver = Driver(clock, self.board, self.hub)
@@ -72,7 +72,7 @@ class Stage:
         self.hub.wall_s = self.clock.wall_s
         self.floor.on_facts = self.users.tell
         self.door.before, self.door.after = self.floor.prepare, self.floor.publish
-        self.driver.moved.append(self.floor.moved)
+        self.driver.moved += [self.floor.moved, self.day.read_ahead]
         self.driver.looked_after += [self.users.expire, self._make_trouble]
         for account in dict.fromkeys(key.account for key in self.keys):
             self.exchange.open_account(account, self.rules.balance, self.board.now_ms)

@@ -12,7 +12,7 @@ from infra.exchange.bar import Bar, grouped, rows_of
 from infra.exchange.listings import listing, onboard_times
 from infra.exchange.minute_bars import MarketPath, MinuteBars, bars_between
 from infra.exchange.names import names
-from infra.exchange.walked_market import HOUR_MINUTES, WalkedMarket
+from infra.exchange.walked_market import HOUR_MINUTES, Issued, WalkedMarket
 from infra.market.activity import Activity
 from infra.market.bars import Bars, Counts, joined
 from infra.market.contracts import contracts
@@ -68,6 +68,11 @@ class SyntheticMinutes:
         windows = range(first // _WINDOW_HOURS, (end - 1) // _WINDOW_HOURS + 1)
         parts = [_cut(self._hours(row, w), first - w * _WINDOW_HOURS, end - w * _WINDOW_HOURS) for w in windows]
         return joined(parts) if len(parts) > 1 else parts[0]
+
+    def issued(self, row: int, minute: int) -> Issued:
+        """Say what was traded before a minute: each print is one trade."""
+        trades = int(self._alone[row].trades_before(minute)[0])
+        return Issued(trades, trades)
 
     def activity_of(self, row: int) -> Activity:
         """Give what goes on beside the price of one contract."""

@@ -1,32 +1,58 @@
 """The public tape: anonymous trades, drawn when somebody asks, and clients' trades, which are remembered.
 
-Ids grow with time: a trade's id is its minute times a million, plus its place in the minute.
+Ids have no gaps: a contract's next trade has the next number. Anonymous ones are counted by the market, as a function
+of the time; every trade of clients moves the numbers of all that come after it up by one.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from domain.market import MINUTE_MS
-from infra.exchange.walk import TRADE_IDS_A_MINUTE
-from infra.exchange.walked_market import WalkedMarket
+from infra.exchange.trade_counts import TRADES_MAX
+from infra.exchange.walked_market import Issued, WalkedMarket
 
-CLIENT_TRADES_KEPT = 1_000
-_MONTH_MS = 30 * 1_440 * MINUTE_MS
-_CLIENTS_FROM = TRADE_IDS_A_MINUTE // 2
-"""Clients' trades are numbered from the middle of a minute's ids on: none is an anonymous trade's."""
+CLIENT_TRADES_KEPT = 20_000
+_MONTH_MINUTES = 30 * 1_440
 
 
 class Trade(NamedTuple):
-    """One print. It stands for the trades `id` to `last_id`."""
+    """One print. It stands for the trades `id` to `last_id`, and is number `print_id` of the prints."""
 
     id: int
     last_id: int
+    print_id: int
     time_ms: int
     ticks: int
     lots: int
     bought: bool
+
+
+class _Clients:
+    """The trades of clients in one contract, oldest first, and how many anonymous ones come before each."""
+
+    __slots__ = ("_places", "forgotten", "trades")
+
+    def __init__(self) -> None:
+        self.trades: list[Trade] = []
+        self._places: list[int] = []
+        self.forgotten = 0
+
+    @property
+    def count(self) -> int:
+        return self.forgotten + len(self.trades)
+
+    def add(self, trade: Trade) -> None:
+        self._places.append(trade.id - self.count)
+        self.trades.append(trade)
+        if len(self.trades) > 2 * CLIENT_TRADES_KEPT:
+            self.forgotten += CLIENT_TRADES_KEPT
+            del self.trades[:CLIENT_TRADES_KEPT], self._places[:CLIENT_TRADES_KEPT]
+
+    def before(self, anonymous: int) -> int:
+        """Count those before the anonymous trade of this number. Forgotten ones come before everything."""
+        return self.forgotten + bisect_right(self._places, anonymous)
 
 
 class Tape:
@@ -35,34 +61,52 @@ class Tape:
     def __init__(self, market: WalkedMarket) -> None:
         self._market = market
         self._scale = [1.0 / 10 ** (c.digits + c.lot_digits) for c in market.contracts]
-        self._clients: dict[str, deque[Trade]] = {}
-        self._numbered = 0
+        self._clients: dict[str, _Clients] = {}
 
     def turnover(self, row: int, trade: Trade) -> float:
         """Give what was paid, in USDT."""
         return trade.ticks * trade.lots * self._scale[row]
 
-    def remember(self, symbol: str, time_ms: int, ticks: int, lots: int, *, bought: bool) -> Trade:
-        """Number a trade of clients, and keep it on the tape."""
-        self._numbered = (self._numbered + 1) % _CLIENTS_FROM
-        number = time_ms // MINUTE_MS * TRADE_IDS_A_MINUTE + _CLIENTS_FROM + self._numbered
-        trade = Trade(number, number, time_ms, ticks, lots, bought)
-        self._clients.setdefault(symbol, deque(maxlen=CLIENT_TRADES_KEPT)).append(trade)
-        return trade
+    def remember(self, symbol: str, number: int, time_ms: int, amount: tuple[int, int], *, bought: bool) -> None:
+        """Keep a trade of clients with its number (`next_ids`), its time and its amount: ticks and lots."""
+        clients = self._clients.setdefault(symbol, _Clients())
+        anonymous = number - clients.count
+        minute = time_ms // MINUTE_MS
+        walk = self._market.walk(symbol, minute)
+        while anonymous < walk.first_id:
+            minute -= 1
+            walk = self._market.walk(symbol, minute)
+        print_id = walk.first_print + int(walk.ids.searchsorted(anonymous)) + clients.count
+        time_ms = max(time_ms, clients.trades[-1].time_ms if clients.trades else 0)
+        clients.add(Trade(number, number, print_id, time_ms, *amount, bought))
+
+    def first_ids(self, symbol: str, minute: int) -> Issued:
+        """Give the ids that a minute (after 1970) begins with."""
+        return self._moved(symbol, *self._market.issued(symbol, minute))
+
+    def next_ids(self, symbol: str, now_ms: int) -> Issued:
+        """Give the ids that the next trade after `now_ms` gets."""
+        walk = self._market.walk(symbol, now_ms // MINUTE_MS)
+        count = walk.until(now_ms)
+        trades = walk.first_id + (walk.partial(count).trades if count else 0)
+        return self._moved(symbol, trades, walk.first_print + count)
+
+    def _moved(self, symbol: str, trade: int, print_: int) -> Issued:
+        clients = self._clients.get(symbol)
+        by = clients.before(trade) if clients is not None else 0
+        return Issued(trade + by, print_ + by)
 
     def anonymous(self, symbol: str, after_ms: int, until_ms: int) -> list[Trade]:
         """Give the anonymous trades in (after, until], oldest first."""
         found: list[Trade] = []
+        clients = self._clients.get(symbol)
         for walk, first, end in self._market.walked(symbol, after_ms, until_ms):
-            ids = walk.ids[first : end + 1].tolist()
-            last = walk.ids[0] + walk.bar.trades if end == walk.count else ids[end - first]
-            columns = (walk.times, walk.prices, walk.lots, walk.buys)
-            cut = (column[first:end].tolist() for column in columns)
-            ends = [*ids[1 : end - first], int(last)]
-            found += [
-                Trade(number, max(number, after - 1), *rest)
-                for number, after, *rest in zip(ids[: end - first], ends, *cut, strict=True)
-            ]
+            columns = (walk.ids, walk.spans, walk.times, walk.prices, walk.lots, walk.buys)
+            number = walk.first_print + first
+            for id_, span, *rest in zip(*(c[first:end].tolist() for c in columns), strict=True):
+                by = clients.before(id_) if clients is not None else 0
+                found.append(Trade(id_ + by, id_ + by + span - 1, number + by, *rest))
+                number += 1
         return found
 
     def since(self, symbol: str, after_ms: int, until_ms: int) -> list[Trade]:
@@ -91,12 +135,23 @@ class Tape:
             until = start
         return found[-count:]
 
-    def from_id(self, symbol: str, first: int, count: int, now_ms: int) -> list[Trade]:
-        """Give up to `count` trades by now whose id is at least `first`, of those of the last month."""
-        start = max(first // TRADE_IDS_A_MINUTE * MINUTE_MS, now_ms - _MONTH_MS)
-        return [trade for trade in self.between(symbol, start, now_ms, count * 2 + 500) if trade.id >= first][:count]
+    def from_id(self, symbol: str, first: int, count: int, now_ms: int, *, prints: bool = False) -> list[Trade]:
+        """Give up to `count` trades by now whose id (or print id) is at least `first`, of those of the last month."""
+        place = 1 if prints else 0
+        newest = now_ms // MINUTE_MS
+        low, high = newest - _MONTH_MINUTES, newest
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.first_ids(symbol, middle)[place] <= first else (low, middle - 1)
+        found = self.between(symbol, low * MINUTE_MS, now_ms, count + 2 * TRADES_MAX)
+        return [trade for trade in found if (trade.print_id if prints else trade.last_id) >= first][:count]
 
     def _all(self, symbol: str, after_ms: int, until_ms: int) -> list[Trade]:
         anonymous = self.anonymous(symbol, after_ms, until_ms)
-        clients = [t for t in self._clients.get(symbol, ()) if after_ms < t.time_ms <= until_ms]
-        return sorted((*anonymous, *clients), key=lambda trade: (trade.time_ms, trade.id)) if clients else anonymous
+        clients = self._clients.get(symbol)
+        if clients is None:
+            return anonymous
+        first, end = (
+            bisect_left(clients.trades, at + 1, key=lambda trade: trade.time_ms) for at in (after_ms, until_ms)
+        )
+        return sorted((*anonymous, *clients.trades[first:end])) if first < end else anonymous

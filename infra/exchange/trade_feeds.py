@@ -9,9 +9,6 @@ from infra.exchange.bar import Bar, next_open, open_time
 from infra.exchange.feed import Feed, FeedRoom
 from infra.exchange.stream_names import Kind, Stream
 from infra.exchange.tape import Trade
-from infra.exchange.walk import TRADE_IDS_A_MINUTE
-
-_JOINED_MS = 100
 
 
 class KlineFeed(Feed):
@@ -21,7 +18,7 @@ class KlineFeed(Feed):
 
     def __init__(self, room: FeedRoom, stream: Stream) -> None:
         board = room.board
-        self._board, self._market = board, board.market
+        self._board, self._market, self._tape = board, board.market, room.tape
         self._symbol, self._interval = stream.symbol, stream.interval
         self._row = board.row[stream.symbol]
         self._continuous = stream.kind is Kind.CONTINUOUS_KLINE
@@ -63,7 +60,7 @@ class KlineFeed(Feed):
     def _written(self, now_ms: int, bar: Bar, minute: int, *, closed: bool) -> bytes:
         board, row, open_ms = self._board, self._row, self._open_ms
         price, quantity = board.price, board.quantity
-        last_id = minute * TRADE_IDS_A_MINUTE + max(0, min(bar.trades, TRADE_IDS_A_MINUTE) - 1)
+        first_id, last_id = self._ids(bar, minute, now_ms, closed=closed)
         if self._continuous:
             head = f'{{"e":"continuous_kline","E":{now_ms},"ps":"{self._symbol}","ct":"PERPETUAL","k":{{'
             name = ""
@@ -72,16 +69,27 @@ class KlineFeed(Feed):
             name = f'"s":"{self._symbol}",'
         return (
             f'{head}"t":{open_ms},"T":{self.closes_ms - 1},{name}"i":"{self._interval}",'
-            f'"f":{open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE},"L":{last_id},'
+            f'"f":{first_id},"L":{last_id},'
             f'"o":"{price(row, bar.open)}","c":"{price(row, bar.close)}","h":"{price(row, bar.high)}",'
             f'"l":"{price(row, bar.low)}","v":"{quantity(row, bar.lots)}","n":{bar.trades},'
             f'"x":{"true" if closed else "false"},"q":"{bar.quote / 100.0:.5f}","V":"{quantity(row, bar.taker_lots)}",'
             f'"Q":"{bar.taker_quote / 100.0:.5f}","B":"0"}}}}'
         ).encode()
 
+    def _ids(self, bar: Bar, minute: int, now_ms: int, *, closed: bool) -> tuple[int, int]:
+        """Give the first and the last trade id of a candle; -1 where nothing was traded."""
+        if not bar.trades:
+            return -1, -1
+        tape, symbol = self._tape, self._symbol
+        after = tape.first_ids(symbol, minute + 1) if closed else tape.next_ids(symbol, now_ms)
+        return tape.first_ids(symbol, self._open_ms // MINUTE_MS).trade, after.trade - 1
+
 
 class TradeFeed(Feed):
-    """Trades, one by one or joined as aggTrade does: same price, same side, within 100 ms."""
+    """Trades, one by one or as aggTrade tells them.
+
+    That joins what one price and taker side have within 100 ms: anonymous prints are further apart than that.
+    """
 
     must = True
 
@@ -89,15 +97,15 @@ class TradeFeed(Feed):
         self._board, self._tape = room.board, room.tape
         self._symbol = stream.symbol
         self._row = room.board.row[stream.symbol]
-        self._joined = stream.kind is Kind.AGG_TRADE
+        self._aggregated = stream.kind is Kind.AGG_TRADE
         self._seen_ms = room.board.now_ms
 
     def frames(self, now_ms: int) -> Sequence[bytes]:
         """Push the trades since the last push."""
         trades = self._tape.since(self._symbol, self._seen_ms, now_ms)
         self._seen_ms = now_ms
-        if self._joined:
-            return [self._aggregate(now_ms, trade) for trade in joined(trades)]
+        if self._aggregated:
+            return [self._aggregate(now_ms, trade) for trade in trades]
         return [self._single(now_ms, trade) for trade in trades]
 
     def _single(self, now_ms: int, trade: Trade) -> bytes:
@@ -112,24 +120,8 @@ class TradeFeed(Feed):
         board, row = self._board, self._row
         quantity = board.quantity(row, trade.lots)
         return (
-            f'{{"e":"aggTrade","E":{now_ms},"a":{trade.id},"s":"{self._symbol}","p":"{board.price(row, trade.ticks)}",'
-            f'"q":"{quantity}","nq":"{quantity}","f":{trade.id},"l":{trade.last_id},"T":{trade.time_ms},'
+            f'{{"e":"aggTrade","E":{now_ms},"a":{trade.print_id},"s":"{self._symbol}",'
+            f'"p":"{board.price(row, trade.ticks)}","q":"{quantity}","nq":"{quantity}",'
+            f'"f":{trade.id},"l":{trade.last_id},"T":{trade.time_ms},'
             f'"m":{"false" if trade.bought else "true"},"st":1}}'
         ).encode()
-
-
-def joined(trades: Sequence[Trade]) -> list[Trade]:
-    """Join trades of one price and taker side within 100 ms, as aggTrade does."""
-    found: list[Trade] = []
-    for trade in trades:
-        last = found[-1] if found else None
-        if (
-            last is not None
-            and (last.ticks, last.bought) == (trade.ticks, trade.bought)
-            and trade.time_ms - last.time_ms < _JOINED_MS
-            and last.last_id + 1 == trade.id
-        ):
-            found[-1] = last._replace(last_id=trade.last_id, lots=last.lots + trade.lots)
-        else:
-            found.append(trade)
-    return found

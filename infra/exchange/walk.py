@@ -18,8 +18,6 @@ from domain.market import MINUTE_MS
 from infra.exchange.bar import Bar
 from infra.market.noise import Floats, Indices, Keys, derived, uniform
 
-TRADE_IDS_A_MINUTE = 1_000_000
-"""Trade ids grow with time: minute after 1970 times this, plus the place in the minute."""
 PRINTS_MAX = 240
 _FOR_TIME, _FOR_PRICE, _FOR_SIZE, _FOR_SIDE, _FOR_SHAPE = range(300, 305)
 _NOISE = 0.25
@@ -28,14 +26,17 @@ _NOISE = 0.25
 class Walk:
     """The prints of one minute, as columns. `times` are ms UTC and grow, prices are in ticks, sizes in lots."""
 
-    def __init__(self, key: Keys, bar: Bar) -> None:
-        """Draw the prints; none for a candle without a volume. `key` has the shape (1, 1) and names the contract."""
+    def __init__(self, key: Keys, bar: Bar, issued: tuple[int, int] = (0, 0)) -> None:
+        """Draw the prints; none for a candle without a volume.
+
+        `key` has the shape (1, 1) and names the contract; `issued` are the first ids of a trade and of a print.
+        """
         self.bar = bar
         sides = (bar.taker_lots > 0) + (bar.taker_lots < bar.lots)
         self.count = count = min(max(bar.trades, sides), PRINTS_MAX, bar.lots)
         places = np.arange(bar.open_ms // MINUTE_MS * PRINTS_MAX, bar.open_ms // MINUTE_MS * PRINTS_MAX + count)
         draws = {purpose: uniform(derived(key, purpose), places)[0] for purpose in range(_FOR_TIME, _FOR_SHAPE + 1)}
-        slots = (np.arange(count) + 0.05 + 0.9 * draws[_FOR_TIME]) * (MINUTE_MS / max(1, count))
+        slots = (np.arange(count) + 0.3 + 0.4 * draws[_FOR_TIME]) * (MINUTE_MS / max(1, count))
         self.times: Indices = bar.open_ms + slots.astype(np.int64)
         self.prices: Indices = _prices(bar, draws[_FOR_PRICE], draws[_FOR_SHAPE])
         buys = _buys(bar, self.prices, draws[_FOR_SIDE])
@@ -44,7 +45,11 @@ class Walk:
         weights = 0.2 + draws[_FOR_SIZE] ** 4 * 5.0
         self.lots[buys] = split(bar.taker_lots, weights[buys])
         self.lots[~buys] = split(bar.lots - bar.taker_lots, weights[~buys])
-        self.ids: Indices = _ids(bar, count)
+        self.first_id, self.first_print = issued
+        places = np.arange(count + 1, dtype=np.int64)
+        starts = places * max(bar.trades, count) // max(1, count)
+        self.ids: Indices = self.first_id + starts[:-1]
+        self.spans: Indices = np.diff(starts)
         self._fold()
 
     def _fold(self) -> None:
@@ -60,7 +65,7 @@ class Walk:
         self._quotes = _shares(turnover, self.bar.quote)
         self._taker_quotes = _shares(bought, self.bar.taker_quote)
         if self.count:
-            self._trades: list[int] = [*(self.ids[1:] - self.ids[0]).tolist(), self.bar.trades]
+            self._trades: list[int] = [*(self.ids[1:] - self.first_id).tolist(), self.bar.trades]
 
     def until(self, time_ms: int) -> int:
         """Say how many prints there are up to and including `time_ms`."""
@@ -138,12 +143,6 @@ def _buys(bar: Bar, prices: Indices, draw: Floats) -> NDArray[np.bool_]:
         rank = np.sign(np.diff(prices, prepend=prices[:1])) + 1.5 * draw
         buys[np.argsort(-rank, kind="stable")[:wanted]] = True
     return buys
-
-
-def _ids(bar: Bar, count: int) -> Indices:
-    """Give each print the first of its trade ids: where there are more trades than prints, it stands for several."""
-    first = bar.open_ms // MINUTE_MS * TRADE_IDS_A_MINUTE
-    return first + np.arange(count, dtype=np.int64) * max(bar.trades, count) // count
 
 
 def _shares(turnover: Indices, total: int) -> list[int]:

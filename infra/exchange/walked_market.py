@@ -53,6 +53,10 @@ class Minutes(Protocol):
         """Give the 1h candles of [first, end) in one row."""
         ...
 
+    def issued(self, row: int, minute: int) -> Issued:
+        """Give the ids that a minute begins with: the numbers of all trades and prints before it."""
+        ...
+
     def activity_of(self, row: int) -> Activity:
         """Give what goes on beside the price of one contract: `activity` says it of all."""
         ...
@@ -60,6 +64,13 @@ class Minutes(Protocol):
     def ends(self, minute: int) -> tuple[Counts, Counts]:
         """Give opens and closes (ticks) of all contracts in a minute: shape (contracts,)."""
         ...
+
+
+class Issued(NamedTuple):
+    """The next ids: of a trade, and of a print, which may stand for several trades and is what an aggTrade tells."""
+
+    trade: int
+    print: int
 
 
 class Marks(NamedTuple):
@@ -117,7 +128,15 @@ class WalkedMarket:
         return self.bars(symbol, interval, first, newest + 1, now_ms)
 
     def _closed(self, row: int, starts: Sequence[int], end_ms: int, listed_ms: int) -> list[Bar]:
-        """Fold closed candles from minutes, or from hours where their edges are on hours."""
+        """Fold closed candles from minutes, or from hours where their edges are on hours.
+
+        The first one may begin with the listing, within an hour: it is folded alone, so that the rest can be of hours.
+        """
+        if len(starts) > 1 and starts[0] < listed_ms:
+            return [
+                *self._closed(row, starts[:1], starts[1], listed_ms),
+                *self._closed(row, starts[1:], end_ms, listed_ms),
+            ]
         hourly = not any(at % (HOUR_MINUTES * MINUTE_MS) for at in (*starts[:2], end_ms)) and starts[0] >= listed_ms
         hourly = hourly and (len(starts) == 1 or starts[1] - starts[0] >= HOUR_MINUTES * MINUTE_MS)
         unit = HOUR_MINUTES * MINUTE_MS if hourly else MINUTE_MS
@@ -210,7 +229,11 @@ class WalkedMarket:
     # ── prints ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drawn(self, row: int, minute: int) -> Walk:
-        return Walk(self._walk_keys[row], self._minutes.minute(row, minute))
+        return Walk(self._walk_keys[row], self._minutes.minute(row, minute), self._minutes.issued(row, minute))
+
+    def issued(self, symbol: str, minute: int) -> Issued:
+        """Give the ids that a minute begins with."""
+        return self._minutes.issued(self.row[symbol], minute)
 
     def walk(self, symbol: str, minute: int) -> Walk:
         """Give the walk of a minute (after 1970), whole: what lies after now is the asker's to leave out."""
@@ -229,11 +252,11 @@ class WalkedMarket:
         contract = self.contracts[self.row[symbol]]
         return [
             Print(symbol, time_ms, Decimal(ticks).scaleb(-contract.digits), Decimal(lots).scaleb(-contract.lot_digits),
-                  not bought)
+                  not bought, trades)
             for walk, first, end in self.walked(symbol, after_ms, until_ms)
-            for time_ms, ticks, lots, bought in zip(
+            for time_ms, ticks, lots, bought, trades in zip(
                 walk.times[first:end].tolist(), walk.prices[first:end].tolist(), walk.lots[first:end].tolist(),
-                walk.buys[first:end].tolist(), strict=True,
+                walk.buys[first:end].tolist(), walk.spans[first:end].tolist(), strict=True,
             )
         ]  # fmt: skip
 
@@ -319,7 +342,10 @@ class WalkedMarket:
         first, end = min(times_ms) // MINUTE_MS, max(times_ms) // MINUTE_MS + 1
         times = np.asarray(times_ms, np.int64)
         places, past = np.divmod(times, MINUTE_MS)
-        if end - first <= _MINUTES_AT_ONCE:
+        if not (times % (HOUR_MINUTES * MINUTE_MS)).any() and end - first > _DAY_MINUTES:
+            hour, last = first // HOUR_MINUTES, (end - 1) // HOUR_MINUTES
+            opens = closes = self._minutes.hours(row, hour, last + 1).open[0, places // HOUR_MINUTES - hour]
+        elif end - first <= _MINUTES_AT_ONCE:
             bars = self._minutes.bars(row, first, end)
             opens, closes = bars.open[0, places - first], bars.close[0, places - first]
         else:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from domain.factors import MarketContext
 from domain.factors.context import DepthSummary
 from domain.scoring import GateState, ScoringPolicy
-from domain.scoring.gates import GateReport, Measured, data_quality, economics, judge
+from domain.scoring.gates import GateReport, Measured, data_quality, economics, judge, nearest_stop
 from domain.scoring.maturity import CLASSES
 from domain.scoring.prices import Levels
 
@@ -114,6 +114,26 @@ def test_a_stop_must_be_four_round_trips_away() -> None:
     far = replace(GOOD, levels=replace(LEVELS, stop=100 * math.exp(-0.00561)))
     assert "STOP_TOO_CLOSE" in at(0, near, GateState())[1].reasons
     assert "STOP_TOO_CLOSE" not in at(0, far, GateState())[1].reasons
+
+
+@pytest.mark.parametrize("entry", [1e-6, 0.37, 60_000.1])
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("rate", [None, 0.001, -0.001])
+def test_a_stop_at_the_nearest_distance_is_far_enough_for_either_side(
+    entry: float, side: int, rate: float | None
+) -> None:
+    """Funding counts against both sides, so that a mirrored market keeps the mirrored stop."""
+    context = replace(GOOD.context, funding_rate=rate)
+    distance = nearest_stop(context, POLICY)
+    assert distance == nearest_stop(replace(context, funding_rate=-rate if rate else rate), POLICY)
+
+    def told(risk: float) -> tuple[str, ...]:
+        levels = replace(LEVELS, entry=entry, stop=entry * math.exp(-side * risk))
+        seen = replace(GOOD, side=side, context=context, levels=levels)
+        return at(0, seen, GateState())[1].reasons
+
+    assert "STOP_TOO_CLOSE" not in told(distance)
+    assert "STOP_TOO_CLOSE" in told(0.8 * distance)
 
 
 def test_without_a_book_only_the_spread_of_the_quotes_is_judged() -> None:

@@ -15,6 +15,8 @@ from domain.market import Candle
 from domain.smc import OrderBlock, Structure
 from domain.strategies import Pass, Proposal
 from domain.strategies.ict import (
+    REWARD_RISK,
+    RISK_MIN,
     Parts,
     adx_factor,
     block_points,
@@ -41,6 +43,7 @@ def view_of(bars_5m, bars_15m, bars_1h, flow=None, book=None) -> IctView:
 
 RISE = flat_bars([0.001 * i for i in range(90)], reach=0.0005)
 FALL = mirrored(RISE)
+CALM = flat_bars([0.0002 * i for i in range(90)], reach=0.0001)
 EVEN = flat_bars([0.0005 * (i % 2) for i in range(90)], reach=0.0005)
 
 
@@ -167,6 +170,16 @@ def test_a_rising_market_is_bought_two_ranges_above_the_stop_and_three_below_the
     assert said.confidence == pytest.approx(points * adx_factor(facts["adx_5m"]) / 100)
 
 
+@pytest.mark.parametrize("bars", [CALM, mirrored(CALM)])
+@pytest.mark.parametrize(("asked", "kept"), [(0.0, RISK_MIN), (0.0123, 0.0123)])
+def test_a_stop_is_never_nearer_than_costs_allow_and_the_target_keeps_its_ratio(bars, asked, kept):
+    said = propose(view_of(bars, bars, bars), risk_min=asked)
+    assert isinstance(said, Proposal)
+    risk = abs(math.log(said.entry / said.stop))
+    assert risk == pytest.approx(kept, rel=1e-12)
+    assert abs(math.log(said.target / said.entry)) == pytest.approx(REWARD_RISK * risk, rel=1e-12)
+
+
 def test_a_falling_market_is_sold_short():
     said = propose(view_of(FALL, FALL, FALL))
     assert isinstance(said, Proposal)
@@ -182,7 +195,7 @@ def test_before_every_frame_is_warm_it_passes():
 def test_where_no_rule_holds_there_is_no_direction():
     said = propose(view_of(RISE, RISE, FALL))
     assert isinstance(said, Pass)
-    assert said.reason == "NO_DIRECTION"
+    assert said.reason == "NO_RULE"
     assert dict(said.facts)["trend_1h"] == -1.0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,13 +15,13 @@ from walks import HOUR, fed, mirrored, some_context, view_of, walk
 
 from domain.factors import DIRECTIONAL, FactorState, MarketContext, depth_summary
 from domain.market import Candle
-from domain.scoring import REASONS, GateState, ScoringPolicy, assess
+from domain.scoring import ANSWERS, REASONS, GateState, ScoringPolicy, assess
 from domain.scoring.direction import direction_of
 from domain.scoring.maturity import CLASSES, maturity_of
 from domain.scoring.probability import modulation_of
 from domain.scoring.publication import PublicationState, advance
 from domain.strategies import Pass
-from domain.strategies.factors import proposal_of
+from domain.strategies.factors import own_proposal, proposal_of
 from domain.strength import strength_of
 from domain.weights import weights_of
 
@@ -242,6 +244,17 @@ def test_every_reason_is_reachable_and_documented() -> None:
     assert all(meaning for meaning in REASONS.values())
 
 
+def test_every_answer_of_a_strategy_or_a_symbol_is_documented_under_a_code_of_its_own() -> None:
+    domain = Path(__file__).parents[2] / "domain"
+    sources = (*sorted((domain / "strategies").glob("*.py")), domain / "analysis.py", domain / "symbol_signals.py")
+    texts = [source.read_text() for source in sources]
+    passed = {code for text in texts for code in re.findall(r'Pass\("([A-Z0-9_]+)"', text)}
+    assert {"NO_RULE", "NO_TREND", "NEEDS_5M_CANDLES", "PROPOSAL_NOT_FINITE"} <= passed
+    assert passed <= {*ANSWERS, *REASONS}
+    assert not set(ANSWERS) & set(REASONS)
+    assert all(any(f'"{code}"' in text for text in texts) for code in ANSWERS)
+
+
 def test_all_reasons_are_given_at_once() -> None:
     context = replace(GOOD, data_quality=0.5, depth=TILTED, funding_rate=0.2)
     verdict, _ = judged(every(15.0, F=-90.0), context)
@@ -266,6 +279,17 @@ def test_a_prime_verdict_becomes_a_proposal_with_the_resting_target() -> None:
     assert proposal.target < proposal.entry < proposal.stop
     assert (proposal.win, proposal.confidence) == (verdict.probability.p_short, verdict.confidence)
     assert "T_SUPPORTS" in proposal.reasons
+
+
+def test_what_factors_bring_to_hybrid_does_not_depend_on_the_score_that_a_user_asks_for() -> None:
+    """A higher `min_score` would else silence what contradicts the rules, and add a signal."""
+    for level in (60.0, 90.0):
+        asked = [judged(every(level), policy=ScoringPolicy(min_score=score))[0] for score in (0.0, 50.0, 99.9)]
+        brought = [own_proposal(verdict, 80.0) for verdict in asked]
+        assert brought[0] == brought[1] == brought[2]
+        strong = asked[0].strength.value >= 80.0
+        assert isinstance(brought[0], Pass) is not strong
+    assert own_proposal(judged(every(90.0), replace(GOOD, data_quality=0.5))[0], 80.0) == Pass("DATA_QUALITY_LOW")
 
 
 def test_the_publication_reasons_are_documented() -> None:

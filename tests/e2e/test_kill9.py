@@ -22,7 +22,7 @@ from recorded_run import (
     live,
 )
 
-from actors.ports import Frame
+from actors.ports import Frame, Head
 from domain.base import Recorded
 from domain.catalog import decode_effects, decode_input
 from domain.deal import ExitReason, Plan
@@ -36,7 +36,8 @@ from infra.postgres.fault import STEPS
 
 pytestmark = pytest.mark.slow
 
-RANDOM_KILLS = 10
+KILLS_AT_START, KILLS_IN_RUN = 3, 7
+RANDOM_KILLS = KILLS_AT_START + KILLS_IN_RUN
 TIME_STOP_MINUTES = 40
 SYSTEM = (
     "--symbols", "6", "--speed", "3000", "--seed", "7", "--no-dashboard", "--json",
@@ -62,6 +63,8 @@ class KilledRun:
         settings = ("--home", self.home, "--set", f"database.commit_interval_ms={interval_ms}")
         with running(*SYSTEM, *settings, HINDSIGHT_FAULT=fault) as system:
             end(system)
+        if self._head == Head() == head(self.url):
+            return  # killed before anything was durable: there is nothing to look at yet
         before, self._head = self._head, assert_whole(self.url, self._head)
         assert_replays(self.url, before.input_seq + 1)
         self.ends.append(self._head.seq)
@@ -83,10 +86,12 @@ class KilledRun:
             return list(reader.frames(0))
 
 
-def at_random(moment_s: float) -> Callable[[Running], None]:
-    """Kill the system so long after its start: while it starts, or in mid-run."""
+def at_random(moment_s: float, *, started: bool) -> Callable[[Running], None]:
+    """Kill the system so long after it was called, or after it has `started`: how long that takes is the machine's."""
 
     def kill(system: Running) -> None:
+        if started:
+            system.until(system.started)
         assert system.lives_for(moment_s), system.ended()
         system.kill9()
 
@@ -112,7 +117,8 @@ def killed(home: Path) -> Iterator[KilledRun]:
     print(f"seed {SEED}")
     sessions: list[tuple[Callable[[Running], None], str]] = [
         *((at_a_fault_point, f"{step}:{chance.randint(2, 12)}") for step in STEPS),
-        *((at_random(chance.uniform(0.3, 3.0)), "") for _ in range(RANDOM_KILLS)),
+        *((at_random(chance.uniform(0.3, 3.0), started=False), "") for _ in range(KILLS_AT_START)),
+        *((at_random(chance.uniform(0.0, 2.0), started=True), "") for _ in range(KILLS_IN_RUN)),
         *[(politely, "")] * 2,
     ]
     chance.shuffle(sessions)

@@ -18,25 +18,25 @@ PATIENT = settings(deadline=None)  # the machine may be busy
 
 @pytest.fixture(scope="module")
 def journal() -> MemoryJournal:
-    """Eight events: two by the start, one contract, and one candle and its analysis at the end of two minutes."""
+    """Nine events: two by the start, three of one contract, and a candle and its analysis at the end of two minutes."""
     world = World()
     world.quote(START_MS + 500, BTCUSDT=100.0)
     for minute in (0, 1):
         world.close(minute, BTCUSDT=100.0)
     world.journal.commit()
-    assert [r.input_seq for r in world.journal.events(0)] == [1, 1, 2, 4, 4, 5, 5]
+    assert [r.input_seq for r in world.journal.events(0)] == [1, 1, 2, 2, 2, 4, 4, 5, 5]
     return world.journal
 
 
 @pytest.mark.parametrize(
     ("text", "seq"),
     [
-        ("seq:0", 0), ("seq:1", 1), ("seq:7", 7),
-        ("input:0", 0), ("input:1", 2), ("input:2", 3), ("input:3", 3), ("input:4", 5), ("input:5", 7),
-        (f"{START_MS - 1}", 0), (f"{START_MS}", 3), (f"{open_ms(1) - 1}", 3), (f"{open_ms(1)}", 5), (f"{10**15}", 7),
-        ("2023-11-14T22:15:00Z", 3), ("2023-11-14T22:15:59.999Z", 3), ("2023-11-14T22:16:00Z", 5),
-        ("2023-11-14 22:16:00", 5), ("2023-11-14T23:16:00+01:00", 5), ("2023-11-14", 0), ("2023-11-15", 7),
-        (" 2023-11-15 ", 7),
+        ("seq:0", 0), ("seq:1", 1), ("seq:9", 9),
+        ("input:0", 0), ("input:1", 2), ("input:2", 5), ("input:3", 5), ("input:4", 7), ("input:5", 9),
+        (f"{START_MS - 1}", 0), (f"{START_MS}", 5), (f"{open_ms(1) - 1}", 5), (f"{open_ms(1)}", 7), (f"{10**15}", 9),
+        ("2023-11-14T22:15:00Z", 5), ("2023-11-14T22:15:59.999Z", 5), ("2023-11-14T22:16:00Z", 7),
+        ("2023-11-14 22:16:00", 7), ("2023-11-14T23:16:00+01:00", 7), ("2023-11-14", 0), ("2023-11-15", 9),
+        (" 2023-11-15 ", 9),
     ],
 )  # fmt: skip
 def test_a_moment_is_the_last_event_at_or_before_it(journal: MemoryJournal, text: str, seq: int) -> None:
@@ -45,7 +45,7 @@ def test_a_moment_is_the_last_event_at_or_before_it(journal: MemoryJournal, text
 
 @pytest.mark.parametrize(
     ("text", "input_seq"),
-    [("input:0", 0), ("input:3", 3), ("seq:0", 0), ("seq:3", 2), ("seq:4", 4), (f"{open_ms(1)}", 4), ("2023-11-14", 0)],
+    [("input:0", 0), ("input:3", 3), ("seq:0", 0), ("seq:5", 2), ("seq:6", 4), (f"{open_ms(1)}", 4), ("2023-11-14", 0)],
 )
 def test_a_moment_is_an_input_too(journal: MemoryJournal, text: str, input_seq: int) -> None:
     assert moments.input_at(journal, text, "--from") == input_seq
@@ -67,7 +67,7 @@ def test_what_is_no_moment_is_refused_with_what_was_expected(journal: MemoryJour
         assert refused.value.found == repr(text[:36])
 
 
-@pytest.mark.parametrize(("text", "end"), [("seq:8", 7), ("input:6", 5)])
+@pytest.mark.parametrize(("text", "end"), [("seq:10", 9), ("input:6", 5)])
 def test_a_moment_after_the_end_is_refused_with_the_end(journal: MemoryJournal, text: str, end: int) -> None:
     with pytest.raises(InvalidInput, match=f"a moment in this run, which ends at {end}, found '{text}'"):
         moments.seq_at(journal, text, "--at")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from domain.book import SHOWN_LEVELS
 from infra.binance.order_book import LEVELS_MAX, BookTop, LocalBook, Outcome
 from infra.binance.wire import decode
 from infra.binance.wire.control_frames import BookSnapshot
@@ -122,7 +123,9 @@ def test_the_summary_sweeps_the_book() -> None:
     assert summary.spread_bps == pytest.approx(2.0, abs=1e-6)
     assert summary.buy_impact_bps == pytest.approx(4.759, abs=5e-4)
     assert summary.sell_impact_bps == pytest.approx(4.251, abs=5e-4)
-    bids_notional, asks_notional = (sum(price * quantity for price, quantity in side) for side in (bids, asks))
+    bids_notional, asks_notional = (
+        sum(price * quantity for price, quantity in side[:SHOWN_LEVELS]) for side in (bids, asks)
+    )
     assert summary.imbalance == pytest.approx((bids_notional - asks_notional) / (bids_notional + asks_notional))
 
 

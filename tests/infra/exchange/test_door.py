@@ -192,6 +192,17 @@ def test_orders_are_counted_by_account_and_refused_over_the_limit() -> None:
     assert (answers[-1].status, answers[-1].body["code"]) == (429, -1015)  # type: ignore[index]
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_batch_counts_five_orders_in_ten_seconds_and_one_in_a_minute(count: int) -> None:
+    rig = Rig()
+    orders = [{"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.001"}] * count
+    query = urlencode({"batchOrders": json.dumps(orders), "timestamp": START_MS})
+    signed = f"{query}&signature={hmac_sha256(rig.key.secret, query.encode())}"
+    asked = Asked("POST", "/fapi/v1/batchOrders", signed, b"", "", rig.key.key, "127.0.0.1")
+    headers = rig.stage.door.answer(asked).headers
+    assert (headers["x-mbx-order-count-10s"], headers["x-mbx-order-count-1m"]) == ("5", "1")
+
+
 # ── public endpoints ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

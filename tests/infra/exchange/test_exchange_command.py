@@ -167,3 +167,15 @@ def test_a_port_in_use_is_one_sentence() -> None:
         )  # fmt: skip
         assert ended.returncode == 2
         assert f"127.0.0.1:{port} in use" in ended.stderr
+
+
+def test_connections_end_after_the_life_that_was_chosen() -> None:
+    async def told(place: Place) -> int | None:
+        url = f"{place.ws}/public/ws/btcusdt@depth"
+        async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket, asyncio.timeout(10):
+            async for _ in socket:
+                pass
+            return socket.close_code
+
+    with exchange("--connection-life", "1") as place:
+        assert asyncio.run(told(place)) == 1008

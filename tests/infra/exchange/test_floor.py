@@ -121,9 +121,9 @@ def test_a_position_without_margin_left_is_liquidated_and_everybody_is_told() ->
         if not rig.stage.exchange.contract("BTCUSDT").holders:
             break
     rig.pass_(2)
-    frames = public.texts()
-    assert {frame["stream"] for frame in frames} == {"!forceOrder@arr", "btcusdt@forceOrder"}
-    assert frames[0]["data"]["o"]["S"] == "SELL"
+    own = [frame for frame in public.texts() if frame["data"]["o"]["q"] == quantity]  # the market has others too
+    assert {frame["stream"] for frame in own} == {"!forceOrder@arr", "btcusdt@forceOrder"}
+    assert {(frame["data"]["o"]["s"], frame["data"]["o"]["S"]) for frame in own} == {("BTCUSDT", "SELL")}
 
 
 def test_contracts_that_nobody_has_anything_in_sleep_again() -> None:

@@ -333,3 +333,26 @@ def test_a_market_that_was_held_up_closes_every_candle_all_the_same() -> None:
         opened = [k["t"] for k in frames if k["x"] and k["i"] == interval]
         assert opened == list(range(opened[0], opened[0] + len(opened) * length_ms, length_ms))
         assert len(opened) * length_ms >= 5 * 3_600_000 - length_ms
+
+
+def test_days_are_read_before_somebody_asks_for_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    rig.pass_(0.05 * len(rig.stage.market.symbols))
+
+    def late(_row: int, _first: int) -> None:
+        pytest.fail("a day was read while somebody waits")
+
+    monkeypatch.setattr(rig.stage.market, "_two_days", late)
+    assert rig.ask("GET", "/fapi/v1/ticker/24hr")[0] == 200
+
+
+def test_a_market_without_clients_has_liquidations_that_are_trades_of_it() -> None:
+    rig = Rig(speed=600.0)
+    _, socket = rig.listen(MARKET, "!forceOrder@arr")
+    _, tape = rig.listen(PUBLIC, "ethusdt@trade")
+    rig.pass_(4)
+    orders = [frame["o"] for frame in socket.texts()]
+    told = {(t["T"], t["p"], t["q"], "SELL" if t["m"] else "BUY") for t in tape.texts()}
+    own = [(o["T"], o["p"], o["q"], o["S"]) for o in orders if o["s"] == "ETHUSDT"]
+    assert 1 <= len(own) <= 30
+    assert set(own) <= told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from domain.errors import InvalidInput
 from infra.exchange.bar import DAY_MS, SPANS_MS, earlier_open, next_open, open_time
 from infra.exchange.synthetic_market import synthetic_market
 from infra.exchange.walked_market import WalkedMarket
+from tests.infra.exchange.staging import Rig
 
 NOW_MS = 1_780_000_012_345
 MARKET = synthetic_market(1, 300, NOW_MS)
@@ -38,7 +40,7 @@ def told(market: WalkedMarket) -> bytes:
 def test_the_market_of_a_seed_is_the_same_everywhere_and_for_ever() -> None:
     few = synthetic_market(1, ("DOGEUSDT", "ETHUSDT", "BTCUSDT"), NOW_MS)
     assert told(few) == told(MARKET)
-    assert hashlib.sha256(told(few)).hexdigest() == "477c4a24ca93418832e081fb19a0615e7fd7b7e978ae89f32aeb07e98cfa1e4e"
+    assert hashlib.sha256(told(few)).hexdigest() == "428fba6d4e7455ec6e45e9e49bee5b019d5633f4ef85f2f8ea1deab7062373e1"
 
 
 @settings(max_examples=15, deadline=None)
@@ -153,3 +155,25 @@ def test_a_rolling_day_is_the_sum_of_its_minutes(symbol: str, at_ms: int) -> Non
 def test_a_contract_listed_this_minute_has_no_day_yet() -> None:
     newest = MARKET.listings[-1]
     assert MARKET.day_until(newest.symbol, newest.onboard_ms // 60_000) is None
+
+
+def test_marks_of_whole_hours_are_the_same_alone_and_among_many() -> None:
+    hour_ms = 3_600_000
+    last = NOW_MS // hour_ms * hour_ms
+    times = [last - 40 * 8 * hour_ms, last - 8 * hour_ms, last]
+    assert MARKET.marks_of("ETHUSDT", times) == [MARKET.marks_of("ETHUSDT", [at])[0] for at in times]
+
+
+def test_the_fundings_of_all_contracts_read_no_more_than_they_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(symbols=MARKET.symbols[:40])
+    asked: list[int] = []
+    read = rig.stage.market.fundings
+
+    def counted(symbol: str, times_ms: Sequence[int]) -> list[tuple[int, float, float]]:
+        asked.extend(times_ms)
+        return read(symbol, times_ms)
+
+    monkeypatch.setattr(rig.stage.market, "fundings", counted)
+    rows = rig.ask("GET", "/fapi/v1/fundingRate", limit=1_000)[1]
+    assert len(rows) == len(asked) == 1_000
+    assert [row["fundingTime"] for row in rows] == sorted(row["fundingTime"] for row in rows)

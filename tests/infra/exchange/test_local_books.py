@@ -1,0 +1,84 @@
+"""Clients' local books: whatever snapshot they take, the changes that follow keep them equal to the server's book."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+
+from infra.binance.order_book import LocalBook, Outcome
+from infra.binance.wire.frames import DepthUpdate
+from infra.exchange.stage import Rules
+from infra.exchange.stream_names import StreamRoute
+from tests.infra.exchange.staging import Rig
+
+SYMBOL = "BTCUSDT"
+Levels = dict[float, float]
+
+
+def levels(rows: list[list[str]]) -> list[tuple[float, float]]:
+    return [(float(price), float(quantity)) for price, quantity in rows]
+
+
+def update(frame: dict[str, Any]) -> DepthUpdate:
+    return msgspec.json.decode(msgspec.json.encode(frame), type=DepthUpdate, strict=False)
+
+
+class Reader:
+    """A client that keeps a book by the documented rule, and by nothing else."""
+
+    def __init__(self, rig: Rig, stream: str) -> None:
+        self.rig = rig
+        self.book = LocalBook(SYMBOL)
+        self.ladder: tuple[Levels, Levels] = ({}, {})
+        self.last_id = 0
+        _, self.socket = rig.listen(StreamRoute.PUBLIC, stream)
+        self.held: list[dict[str, Any]] = []
+
+    def hear(self) -> None:
+        for frame in self.socket.texts():
+            self.held.append(frame)
+            assert self.book.apply(update(frame)) is not Outcome.GAP
+            if self.last_id and frame["u"] >= self.last_id:
+                self.take(frame)
+
+    def take(self, frame: dict[str, Any]) -> None:
+        self.last_id = frame["u"]
+        for side, rows in zip(self.ladder, (frame["b"], frame["a"]), strict=True):
+            for price, quantity in levels(rows):
+                side.pop(price, None) if quantity == 0.0 else side.__setitem__(price, quantity)
+
+    def snapshot(self) -> None:
+        """Begin again, as a client does that lost its book but not its connection."""
+        found = self.rig.ask("GET", "/fapi/v1/depth", symbol=SYMBOL, limit=1_000)[1]
+        bids, asks = levels(found["bids"]), levels(found["asks"])
+        self.book.reset()
+        assert self.book.load(found["lastUpdateId"], bids, asks) is Outcome.APPLIED
+        self.ladder, self.last_id = (dict(bids), dict(asks)), found["lastUpdateId"]
+
+    def shown(self) -> tuple[Levels, Levels]:
+        return self.ladder
+
+
+@pytest.mark.parametrize("speed", [1.0, 60.0])
+@pytest.mark.parametrize("every", ["@100ms", "", "@500ms"])
+def test_a_local_book_is_the_servers_book_whenever_its_snapshot_was_taken(every: str, speed: float) -> None:
+    chance = random.Random(f"{every}{speed}")
+    rig = Rig(Rules(limits=False), speed=speed)
+    reader = Reader(rig, f"btcusdt@depth{every}")
+    compared = 0
+    for _ in range(150):
+        rig.pass_(0.05 * chance.randint(1, 7))
+        reader.hear()
+        if reader.last_id == rig.stage.board.update_id:
+            now = rig.ask("GET", "/fapi/v1/depth", symbol=SYMBOL, limit=1_000)[1]
+            assert reader.shown() == (dict(levels(now["bids"])), dict(levels(now["asks"])))
+            assert reader.book.bids(5) == levels(now["bids"])[:5]
+            assert reader.book.asks(5) == levels(now["asks"])[:5]
+            compared += 1
+        if chance.random() < 0.5:
+            reader.snapshot()
+    assert compared >= 8
+    assert reader.book.gaps == 0
