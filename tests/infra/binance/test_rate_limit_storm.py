@@ -137,7 +137,7 @@ def test_gaps_outlive_refusals_and_a_ban_and_are_filled_in_the_end() -> None:
     begin_ms, order = START_MS - 90 * MINUTE_MS, CandleOrder(MINUTE_MS)
     released: dict[str, list[int]] = {symbol: [] for symbol in SYMBOLS}
 
-    async def deliver(symbol: str, candles: tuple[Candle, ...]) -> None:
+    async def deliver(symbol: str, candles: tuple[Candle, ...], _late: bool) -> None:
         released[symbol] += [one.open_time_ms for one in candles]
 
     async def test(scene: Scene, rest: Rest) -> None:
