@@ -14,7 +14,7 @@ from domain import analysis
 from domain.errors import InvalidInput
 from domain.strategies import Strategy, trend
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 BUILT_IN: dict[str, Strategy] = {**dict.fromkeys(analysis.NAMES, analysis.unasked), "trend": trend.propose}
 _ROOT = Path(__file__).resolve().parent.parent
 
