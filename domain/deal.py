@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from domain.orders import LiveOrder, Role, Stage
-from domain.values import ZERO, Side
+from domain.values import ZERO, Side, decimal_of
 from domain.venue import PlaceOrder
 
 VIRTUAL = "virtual"
@@ -149,6 +149,19 @@ class Deal(msgspec.Struct, frozen=True):
             exit_value=self.exit_value + value,
             fees=self.fees + fee,
         )
+
+    def stretched(self, high: float, low: float) -> tuple[Decimal, Decimal] | None:
+        """Give the highest and lowest price after the price was within [low, high], None if neither is new.
+
+        What was quoted is compared, not its float: 0.1 is more than Decimal("0.1"), and would be news for ever.
+        """
+        highest, lowest = self.highest, self.lowest
+        if highest is None or lowest is None:
+            return decimal_of(high), decimal_of(low)
+        if high < highest and low > lowest:
+            return None
+        reach = max(decimal_of(high), highest), min(decimal_of(low), lowest)
+        return None if reach == (highest, lowest) else reach
 
     def excursions(self) -> tuple[Decimal, Decimal]:
         """Give the largest favourable and adverse price moves while open, as fractions of the entry price, both ≥ 0.

@@ -32,7 +32,7 @@ from domain.position_events import (
     PositionRequested,
     PriceExtremeReached,
 )
-from domain.values import ZERO, decimal_of, money
+from domain.values import ZERO, money
 from domain.venue import CancelOrder, OrderType, VenueAccepted, VenueCanceled, VenueFilled, VenueRejected
 
 EXIT_RETRY_MS = 5_000
@@ -269,11 +269,8 @@ def _liquidated(deal: Deal, answer: venue.VenueLiquidated) -> tuple[PositionEven
 
 
 def _observed(deal: Deal, seen: ObservePrice) -> tuple[PositionEvent, ...]:
-    highest, lowest = deal.highest, deal.lowest
-    if highest is not None and lowest is not None and seen.high <= highest and seen.low >= lowest:
-        return ()
-    high, low = decimal_of(seen.high), decimal_of(seen.low)
-    return (PriceExtremeReached(max(high, highest or high), min(low, lowest or low)),)
+    reach = deal.stretched(seen.high, seen.low)
+    return () if reach is None else (PriceExtremeReached(*reach),)
 
 
 def _cancel_all(deal: Deal) -> tuple[orders.OrderCancelRequested, ...]:

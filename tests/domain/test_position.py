@@ -319,3 +319,10 @@ def test_fills_add_up_to_the_closed_result(parts: list[tuple[str, Decimal]], lea
     closed = scenario.one(PositionClosed)
     booked = sum(event.realised - event.fee for event in history if isinstance(event, OrderFilled))
     assert abs(closed.net - booked) < Decimal("0.00000002")
+
+
+@pytest.mark.parametrize("price", [100.7, 100.9, 99.1, 99.3])
+def test_an_extreme_is_told_once_although_a_float_is_never_quite_its_quote(price: float) -> None:
+    assert opened().when(ObservePrice(price, price)).kinds() == ["PriceExtremeReached"]
+    again = opened().when(ObservePrice(price, price)).when(ObservePrice(price, price))
+    assert again.kinds() == []
