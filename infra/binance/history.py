@@ -1,7 +1,7 @@
 """What a symbol needs from before now, and only that: planned from what history already holds, fetched concurrently.
 
     cold   six intervals and open interest, all as of one moment ──▶ HistoryArrived …, OpenInterestArrived
-    stale  after more than a week: as cold, and what is held is forgotten with the first of the histories
+    stale  after more than two days: as cold, and what is held is forgotten with the first of the histories
     warm   the 1m candles between the last known one and now     ──▶ CandleArrived, late, by time over all symbols
 
 A larger bucket that closes between two histories would be missing for good, hence the one moment. What can't be had is
@@ -35,8 +35,8 @@ CANDLES: Final[Mapping[str, int]] = {"1d": 100, "4h": 200, "1h": 300, "15m": 300
 OPEN_INTEREST_HOURS: Final = 200
 HOUR_MS: Final = INTERVALS_MS["1h"]
 CALL_MAX: Final = 1_500
-GAP_MINUTES_MAX: Final = 7 * 24 * 60
-"""A longer absence is not filled minute by minute: it would leave the larger frames with a hole. Begin anew instead."""
+GAP_MINUTES_MAX: Final = 2 * 24 * 60
+"""A longer absence is not filled minute by minute: reading it would take longer than to begin anew, which is done."""
 PARALLEL: Final = 64
 """Requests at once: at 2.6 s an answer, the thousand calls of 140 symbols still take less than a minute."""
 Deliver = Callable[[Input], Awaitable[object]]
