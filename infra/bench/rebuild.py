@@ -29,7 +29,7 @@ from infra.bench.storing import Storage
 from infra.postgres.following import follower_of
 from infra.postgres.session import connect
 from infra.postgres.tables import Tables
-from infra.priority import step_aside
+from infra.priority import Breather, step_aside
 from projections.pnl import PNL
 
 BASELINE: Final = "a bare read of the same rows"
@@ -99,8 +99,9 @@ def _rebuild_again(url: str, schema: str, begun: Event, stop: Event) -> None:
     step_aside()
     with follower_of(url, schema, (PNL,)) as follower:
         begun.set()
+        breather = Breather()
         while not stop.is_set():
-            follower.rebuild(["pnl"])
+            follower.rebuild(["pnl"], lambda _name, _done, _total: breather.breathe())
 
 
 def _read(connection: Connection[Any], tables: Tables) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,9 +105,14 @@ def rebuild_command(
     """
     resolved = options.resolve(config, None, store, home)
     with options.database(resolved) as url, options.follower(url, run) as (info, follower, reader):
-        _step_aside_for_a_run(url, info.run_id)
+        breathe = _step_aside_for_a_run(url, info.run_id)
         with progress("events", reader.head().seq) as report:
-            results = follower.rebuild(names or (), progress=lambda _name, done, _total: report(done))
+
+            def advanced(_name: str, done: int, _total: int) -> None:
+                report(done)
+                breathe()
+
+            results = follower.rebuild(names or (), progress=advanced)
         rows = [msgspec.to_builtins(result) for result in results]
     if as_json:
         print_json({"projections": rows})
@@ -115,16 +121,18 @@ def rebuild_command(
     return 0
 
 
-def _step_aside_for_a_run(url: str, run_id: str) -> None:
-    """Where a run trades on the store, let its commits come first."""
+def _step_aside_for_a_run(url: str, run_id: str) -> Callable[[], None]:
+    """Where a run trades on the store, let its commits come first; give what is to be done between two batches."""
     from infra.postgres.lease import is_owned
     from infra.postgres.runs import tables_of
     from infra.postgres.session import connect
-    from infra.priority import step_aside
+    from infra.priority import Breather, step_aside
 
     with connect(url, "rebuild") as connection:
-        if is_owned(connection, tables_of(run_id)):
-            step_aside()
+        if not is_owned(connection, tables_of(run_id)):
+            return lambda: None
+    step_aside()
+    return Breather().breathe
 
 
 def report_command(

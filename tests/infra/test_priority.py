@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from infra.priority import Breather
+
 SAID = "import os; from infra.priority import step_aside; step_aside(); print(os.nice(0), os.sched_getscheduler(0))"
 
 
@@ -16,3 +18,17 @@ def test_who_steps_aside_has_only_what_others_leave() -> None:
 
     said = subprocess.run([sys.executable, "-c", SAID], check=True, capture_output=True, text=True).stdout.split()
     assert said == ["19", str(os.SCHED_IDLE)]
+
+
+def test_whoever_breathes_rests_as_long_as_he_worked() -> None:
+    now, rested = [0.0], list[float]()
+
+    def rest(seconds: float) -> None:
+        rested.append(seconds)
+        now[0] += seconds
+
+    breather = Breather(lambda: now[0], rest)
+    for worked in (3.0, 0.5):
+        now[0] += worked
+        breather.breathe()
+    assert rested == [3.0, 0.5]
