@@ -23,7 +23,7 @@ from domain.calibration_tables import SHIPPED
 from domain.config import Config
 from domain.factors import FactorView, MarketContext
 from domain.features import Book, Features, IctView, features
-from domain.market import Candle
+from domain.market import MINUTE_MS, Candle
 from domain.reading import Reading
 from domain.scoring import GateState, PublicationState, ScoringPolicy, Verdict, assess
 from domain.scoring.gates import GateReport, Measured, judge, nearest_stop
@@ -93,20 +93,13 @@ class _Judged(msgspec.Struct, frozen=True):
 
 
 def policy_of(config: Config) -> ScoringPolicy:
-    """Give the thresholds of the scoring chain, with the costs and times that other settings say."""
-    scoring, venue, strategy = config.scoring, config.venue, config.strategy
-    taken = ("profile", "watch_margin", "quality_open", "quality_hold", "stop_costs", "require_depth",
-             "impact_bps_open", "impact_bps_hold", "spread_bps_open", "spread_bps_hold", "imbalance_open",
-             "imbalance_hold", "room_atr_open", "room_atr_hold", "probability_hold", "confirm_bars",
-             "confirm_of")  # fmt: skip
+    """Give by what the scoring chain decides under these settings."""
     return ScoringPolicy(
-        **{name: getattr(scoring, name) for name in taken},
-        min_score=scoring.min_score if scoring.min_score >= 0.0 else None,
-        gate_cooldown_ms=scoring.gate_cooldown_minutes * 60_000,
-        fee_bps=float(venue.taker_fee_bps),
-        slippage_bps=float(venue.slippage_bps),
-        holding_ms=strategy.time_stop_minutes * 60_000,
-        publication_cooldown_ms=strategy.cooldown_minutes * 60_000,
+        thresholds=config.scoring,
+        fee_bps=float(config.venue.taker_fee_bps),
+        slippage_bps=float(config.venue.slippage_bps),
+        holding_ms=config.strategy.time_stop_minutes * MINUTE_MS,
+        publication_cooldown_ms=config.strategy.cooldown_minutes * MINUTE_MS,
     )
 
 
@@ -200,7 +193,7 @@ def _weighed(moment: Moment, ways: Ways, gates: GateState, verdict: Verdict, pro
     short = ("HISTORY_TOO_SHORT",) if "HISTORY_TOO_SHORT" in verdict.reasons else ()
     weak = ("STRENGTH_BELOW_PRIME",) if strength.value < needed else ()
     reasons = (*short, *weak, *report.reasons)
-    watched = strength.value >= needed - policy.watch_margin and not short
+    watched = strength.value >= needed - policy.thresholds.watch_margin and not short
     tier: Tier = "prime" if not reasons else "watch" if watched else "none"
     return _Judged(proposal, side, proposal.win, raw, strength, needed, tier, reasons, levels, report, after)
 

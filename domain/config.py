@@ -40,11 +40,18 @@ class StrategyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScoringConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a verdict demands: the thresholds of `domain/scoring/policy.py`, which says what each means.
+    """What a verdict demands. `_bps` are basis points, `_atr` ATR of 1h, the rest are fractions unless they say so.
 
-    `min_score` is the Prime strength, 0 … 100; below 0 it is the calibrated one. Costs are those of the venue, the
-    expected holding time is the time stop, and the pause between two publications is the strategy's cooldown. `tables`
-    replace the shipped calibration of their strategies; `run.py calibrate` makes them.
+    - `profile`: weights, `balanced` or `v41`. `min_score`: the Prime strength, 0 … 100; below 0 the calibrated one.
+    - `watch_margin`: how far below Prime a strength is still watched.
+    - Data quality opens at `quality_open`, holds to `quality_hold`, and a gate that shut stays so for the cooldown.
+    - The stop must be `stop_costs` round trips away.
+    - Execution: limits to open, and the looser ones to stay open. `require_depth` makes a missing book a refusal.
+    - Publication: `confirm_of` of the last `confirm_bars` closed 15m bars.
+    - `tables` replace the shipped calibration of their strategies; `run.py calibrate` makes them.
+
+    Costs are those of the venue, the expected holding time is the time stop, and the pause between two publications is
+    the strategy's cooldown: see `domain/scoring/policy.py`.
     """
 
     profile: str = "balanced"

@@ -26,7 +26,7 @@ def told(event: SymbolAnalyzed, config: Config) -> Iterator[tuple[str, str]]:
     if found is None:
         return
     policy = policy_of(config)
-    weights: Weights = weights_of(policy.profile, found.chain.regime)  # type: ignore[arg-type]  # a recorded regime
+    weights: Weights = weights_of(policy.thresholds.profile, found.chain.regime)  # type: ignore[arg-type]  # a recorded regime
     yield "scores", _scores(found, weights)
     yield "direction", _direction(found)
     yield "probability", _probability(found)
@@ -93,7 +93,7 @@ def _strength(event: SymbolAnalyzed, found: Assessment) -> str:
 def _gates(found: Assessment, policy: ScoringPolicy) -> str:
     seen, opened = found.gates, dict(zip(GATES, found.gate_state.opened, strict=True))
     says = {
-        "quality": f"{seen.data_quality:.2f} of {policy.quality_open:.2f}",
+        "quality": f"{seen.data_quality:.2f} of {policy.thresholds.quality_open:.2f}",
         "value": _value(seen, policy),
         "execution": _execution(seen, policy),
         "probability": f"P {found.strength.p:.3f} of {seen.p_needed:.2f} ({found.maturity})",
@@ -105,17 +105,17 @@ def _value(seen: Gates, policy: ScoringPolicy) -> str:
     stop = (
         "no stop"
         if seen.risk is None
-        else f"stop {seen.risk:.2%} away, at least {policy.stop_costs * policy.round_trip:.2%}"
+        else f"stop {seen.risk:.2%} away, at least {policy.thresholds.stop_costs * policy.round_trip:.2%}"
     )
     return f"expected {seen.expected_value:+.3%} after costs of {seen.cost:.3%}, {stop}"
 
 
 def _execution(seen: Gates, policy: ScoringPolicy) -> str:
     measures = (
-        ("impact", seen.impact_bps, f"of {policy.impact_bps_open:g} bps"),
-        ("spread", seen.spread_bps, f"of {policy.spread_bps_open:g} bps"),
-        ("imbalance", seen.imbalance, f"within ±{policy.imbalance_open:g}"),
-        ("room", seen.room_atr, f"ATR, at least {policy.room_atr_open:g}"),
+        ("impact", seen.impact_bps, f"of {policy.thresholds.impact_bps_open:g} bps"),
+        ("spread", seen.spread_bps, f"of {policy.thresholds.spread_bps_open:g} bps"),
+        ("imbalance", seen.imbalance, f"within ±{policy.thresholds.imbalance_open:g}"),
+        ("room", seen.room_atr, f"ATR, at least {policy.thresholds.room_atr_open:g}"),
     )
     return ", ".join(
         f"{name} unknown" if value is None else f"{name} {value:.2f} {limit}" for name, value, limit in measures

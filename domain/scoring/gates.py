@@ -106,37 +106,37 @@ def nearest_stop(context: MarketContext, policy: ScoringPolicy) -> float:
     Funding counts as if it had to be paid, so that both sides keep the same distance; a billionth more than what is
     asked, so that turning it into prices and back does not fall short of it.
     """
-    return policy.stop_costs * (policy.round_trip + abs(expected_funding(context, policy))) * (1.0 + 1e-9)
+    return policy.thresholds.stop_costs * (policy.round_trip + abs(expected_funding(context, policy))) * (1.0 + 1e-9)
 
 
 def _quality(seen: Measured, policy: ScoringPolicy, was_open: bool) -> Sequence[str]:
     quality = seen.context.data_quality
-    limit = policy.quality_hold if was_open else policy.quality_open
+    limit = policy.thresholds.quality_hold if was_open else policy.thresholds.quality_open
     return ("DATA_QUALITY_LOW",) if quality is not None and quality < limit else ()
 
 
 def _value(seen: Measured, policy: ScoringPolicy, cost: float, value: float) -> Sequence[str]:
     if seen.levels is None:
         return ("NO_LEVELS",)
-    near = seen.levels.risk < policy.stop_costs * max(policy.round_trip, cost)
+    near = seen.levels.risk < policy.thresholds.stop_costs * max(policy.round_trip, cost)
     return (*(("EV_NOT_POSITIVE",) if value <= 0.0 else ()), *(("STOP_TOO_CLOSE",) if near else ()))
 
 
 def _execution(seen: Measured, policy: ScoringPolicy, was_open: bool) -> Sequence[str]:
-    context, depth = seen.context, seen.context.depth
+    context, depth, limits = seen.context, seen.context.depth, policy.thresholds
     found: list[str] = []
     if depth is None:
-        if policy.require_depth:
+        if limits.require_depth:
             found.append("NO_DEPTH")
     else:
-        if depth.impact_bps > (policy.impact_bps_hold if was_open else policy.impact_bps_open):
+        if depth.impact_bps > (limits.impact_bps_hold if was_open else limits.impact_bps_open):
             found.append("IMPACT_TOO_HIGH")
-        if abs(depth.imbalance) > (policy.imbalance_hold if was_open else policy.imbalance_open):
+        if abs(depth.imbalance) > (limits.imbalance_hold if was_open else limits.imbalance_open):
             found.append("BOOK_IMBALANCED")
     spread = _spread_bps(context)
-    if spread is not None and spread > (policy.spread_bps_hold if was_open else policy.spread_bps_open):
+    if spread is not None and spread > (limits.spread_bps_hold if was_open else limits.spread_bps_open):
         found.append("SPREAD_TOO_WIDE")
-    room = policy.room_atr_hold if was_open else policy.room_atr_open
+    room = limits.room_atr_hold if was_open else limits.room_atr_open
     if seen.levels is not None and seen.levels.room_atr < room:
         found.append("NO_ROOM")
     return found
@@ -152,5 +152,5 @@ def _spread_bps(context: MarketContext) -> float | None:
 
 
 def _probability(seen: Measured, policy: ScoringPolicy, was_open: bool) -> Sequence[str]:
-    limit = seen.maturity.p_min - (policy.probability_hold if was_open else 0.0)
+    limit = seen.maturity.p_min - (policy.thresholds.probability_hold if was_open else 0.0)
     return ("PROBABILITY_TOO_LOW",) if seen.p < limit else ()

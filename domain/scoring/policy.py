@@ -1,47 +1,37 @@
-"""Every threshold of the chain, with its default. `_bps` are basis points, `_atr` ATR of 1h, the rest are fractions."""
+"""What the scoring chain demands: the thresholds of the settings, with the costs and times that other settings say."""
 
 from __future__ import annotations
 
 import msgspec
 
-MINUTE_MS = 60_000
+from domain.config import ScoringConfig
+from domain.market import MINUTE_MS
 
 
-class ScoringPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the chain demands.
+class ScoringPolicy(msgspec.Struct, frozen=True):
+    """By what the chain decides.
 
-    - `profile`: weights, `balanced` or `v41`. `min_score`: the Prime strength; None takes the calibrated one.
-    - `watch_margin`: how far below Prime a strength is still watched.
-    - Data quality opens at `quality_open`, holds to `quality_hold`, and stays shut for `gate_cooldown_ms`.
-    - `fee_bps`, `slippage_bps` are one way; `holding_ms` is how long a position is expected to pay funding;
-      the stop must be `stop_costs` round trips away.
-    - Execution: limits to open, and the looser ones to stay open. `require_depth` makes a missing book a refusal.
-    - Publication: `confirm_of` of the last `confirm_bars` closed 15m bars; `publication_cooldown_ms` between two.
+    - `thresholds`: what stands in the settings under `[scoring]`.
+    - `fee_bps`, `slippage_bps` are one way; `holding_ms` is how long a position is expected to pay funding.
+    - `publication_cooldown_ms`: the least time between two publications.
     """
 
-    profile: str = "balanced"
-    min_score: float | None = None
-    watch_margin: float = 5.0
-    quality_open: float = 0.90
-    quality_hold: float = 0.88
-    gate_cooldown_ms: int = 10 * MINUTE_MS
+    thresholds: ScoringConfig = ScoringConfig()
     fee_bps: float = 5.0
     slippage_bps: float = 2.0
     holding_ms: int = 120 * MINUTE_MS
-    stop_costs: float = 4.0
-    require_depth: bool = False
-    impact_bps_open: float = 7.0
-    impact_bps_hold: float = 8.0
-    spread_bps_open: float = 35.0
-    spread_bps_hold: float = 38.0
-    imbalance_open: float = 0.30
-    imbalance_hold: float = 0.33
-    room_atr_open: float = 0.60
-    room_atr_hold: float = 0.54
-    probability_hold: float = 0.01
-    confirm_bars: int = 3
-    confirm_of: int = 2
     publication_cooldown_ms: int = 120 * MINUTE_MS
+
+    @property
+    def min_score(self) -> float | None:
+        """The Prime strength that was asked for; None takes the calibrated one."""
+        asked = self.thresholds.min_score
+        return asked if asked >= 0.0 else None
+
+    @property
+    def gate_cooldown_ms(self) -> int:
+        """How long a gate that shut stays shut."""
+        return self.thresholds.gate_cooldown_minutes * MINUTE_MS
 
     @property
     def round_trip(self) -> float:

@@ -52,7 +52,7 @@ def advance(
     """Take the verdict of the analysis at `time_ms` (UTC, a close time); give the next state and what to do."""
     if time_ms % QUARTER_MS or (state.heard and time_ms <= state.heard[-1].close_ms):
         return state, Publication(reason="BETWEEN_BARS" if tier == "prime" else "")
-    oldest = time_ms - policy.confirm_bars * QUARTER_MS
+    oldest = time_ms - policy.thresholds.confirm_bars * QUARTER_MS
     kept = tuple(bar for bar in state.heard if bar.close_ms > oldest)
     heard = (*kept, Heard(time_ms, tier, side))
     confirmed_tier, confirmed_side = _confirmed(heard, state, policy)
@@ -76,11 +76,11 @@ def _confirmed(heard: tuple[Heard, ...], state: PublicationState, policy: Scorin
     newest = next((bar.side for bar in reversed(heard) if bar.side), 1)
     for side in (newest, -newest):  # the newest side first: neither side may be favoured
         along = [bar for bar in heard if bar.side == side and bar.tier != "none"]
-        if sum(bar.tier == "prime" for bar in along) >= policy.confirm_of:
+        if sum(bar.tier == "prime" for bar in along) >= policy.thresholds.confirm_of:
             return "prime", side
-        if len(along) >= policy.confirm_of:
+        if len(along) >= policy.thresholds.confirm_of:
             # Prime on one bar and watched on another is watched; a confirmed Prime needs as many bars to be lost.
             return "watch", side
-    if sum(bar.tier == "none" for bar in heard) >= policy.confirm_of:
+    if sum(bar.tier == "none" for bar in heard) >= policy.thresholds.confirm_of:
         return "none", 0
     return state.tier, state.side

@@ -71,7 +71,7 @@ def judge_scores(
     state, context = view.state, view.context
     bars = state.hour
     regime = regime_of(context.market_trend, state.volatility_1h)
-    weights = weights_of(policy.profile, regime)
+    weights = weights_of(policy.thresholds.profile, regime)
     direction = direction_of(scores, weights, bars.seen)
     side = direction.side
     modulation = modulation_of(side, scores["F"].value, coherent, context.market_trend)
@@ -86,7 +86,7 @@ def judge_scores(
     prime_strength = calibration.prime_strength if policy.min_score is None else policy.min_score
     short = bars.seen < maturity.bars_1h_min or state.four_hour.seen < maturity.bars_4h_min
     reasons = _reasons(direction, short, strength.value, prime_strength, modulation, report)
-    tier = _tier(reasons, side, strength.value, prime_strength - policy.watch_margin)
+    tier = _tier(reasons, side, strength.value, prime_strength - policy.thresholds.watch_margin)
     return Verdict(
         scores, regime, weights, direction, confidence, coherent, confirmation, modulation, probability, strength,
         levels, report, maturity, prime_strength, tier, reasons,

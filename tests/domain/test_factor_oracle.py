@@ -12,6 +12,7 @@ import pytest
 from walks import HOUR, fed, joined, reference, some_context, view_of, walk
 
 from domain.calibration_tables import SHIPPED
+from domain.config import ScoringConfig
 from domain.factors import NAMES, FactorState, MarketContext, score_all
 from domain.factors.whole import whole_scores
 from domain.market import Candle
@@ -87,7 +88,7 @@ def test_the_whole_chain_has_a_slow_twin() -> None:
     for sample in interest:
         state.add_open_interest(*sample)
     view = view_of(state, some_context(8, state.hour.last_open_ms))
-    policy, gates, table = ScoringPolicy(min_score=0.0), GateState(), SHIPPED["factors"]
+    policy, gates, table = ScoringPolicy(ScoringConfig(min_score=0.0)), GateState(), SHIPPED["factors"]
     fast, _ = assess(view, policy, gates, table)
     slow, _ = assess_windows(windows, interest, view.context, policy, gates, table, view.time_ms)
     assert slow.probability.p_long == pytest.approx(fast.probability.p_long)

@@ -7,6 +7,7 @@ import math
 import pytest
 from msgspec.structs import replace
 
+from domain.config import ScoringConfig
 from domain.factors import MarketContext
 from domain.factors.context import DepthSummary
 from domain.scoring import GateState, ScoringPolicy
@@ -140,7 +141,7 @@ def test_without_a_book_only_the_spread_of_the_quotes_is_judged() -> None:
     assert at(0, with_context(depth=None), GateState())[1].reasons == ()
     wide = with_context(depth=None, bid=100.0, ask=100.5)
     assert at(0, wide, GateState())[1].reasons == ("SPREAD_TOO_WIDE",)
-    required = replace(POLICY, require_depth=True)
+    required = ScoringPolicy(ScoringConfig(require_depth=True))
     assert judge(GateState(), with_context(depth=None), required, NOW)[1].reasons == ("NO_DEPTH",)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.config import ScoringConfig
 from domain.scoring import PublicationState, ScoringPolicy
 from domain.scoring.publication import QUARTER_MS, Publication, Tier, advance
 
@@ -85,7 +86,7 @@ rows = st.lists(st.sampled_from([("prime", 1), ("prime", -1), ("watch", 1), ("wa
 
 @given(rows, st.sampled_from([(3, 2), (2, 1), (1, 1), (4, 3)]))
 def test_neither_side_is_favoured(heard: list[tuple[Tier, int]], preset: tuple[int, int]) -> None:
-    policy = msgspec.structs.replace(POLICY, confirm_bars=preset[0], confirm_of=preset[1])
+    policy = ScoringPolicy(ScoringConfig(confirm_bars=preset[0], confirm_of=preset[1]))
     mirrored: list[tuple[Tier, int]] = [(tier, -side) for tier, side in heard]
     assert told(heard, policy=policy)[1] == told(mirrored, policy=policy)[1]
 
@@ -98,5 +99,5 @@ def test_a_state_survives_a_checkpoint(heard: list[tuple[Tier, int]]) -> None:
 
 @pytest.mark.parametrize("count", range(1, 4))
 def test_no_publication_without_enough_prime_bars_of_its_side(count: int) -> None:
-    policy = msgspec.structs.replace(POLICY, confirm_of=count)
+    policy = ScoringPolicy(ScoringConfig(confirm_of=count))
     assert published([("prime", 1)] * 5, policy) == [count - 1]

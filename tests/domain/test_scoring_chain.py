@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from scoring_steps import LISTED_LONG_AGO, PLAIN, every, judged, rising, scores, state_of
 from walks import HOUR, fed, mirrored, some_context, view_of, walk
 
+from domain.config import ScoringConfig
 from domain.factors import DIRECTIONAL, FactorState, MarketContext, depth_summary
 from domain.market import Candle
 from domain.scoring import ANSWERS, REASONS, GateState, ScoringPolicy, assess
@@ -103,7 +104,7 @@ def test_a_mirrored_market_gives_a_mirrored_verdict(seed: int) -> None:
     quarters = walk(seed, 4 * 210, interval="15m", sigma=0.004)
     state, mirror = fed(FactorState(), quarters), fed(FactorState(), mirrored(quarters))
     last = state.hour.last_open_ms
-    policy = ScoringPolicy(min_score=0.0)
+    policy = ScoringPolicy(ScoringConfig(min_score=0.0))
     one, _ = assess(view_of(state, some_context(seed, last)), policy, GateState(), PLAIN)
     other, _ = assess(view_of(mirror, some_context(seed, last, 100.0)), policy, GateState(), PLAIN)
     assert one.side == -other.side != 0
@@ -167,7 +168,10 @@ def test_strength_is_made_of_confidence_and_probability() -> None:
 
 
 def test_a_higher_min_score_never_adds_a_signal() -> None:
-    tiers = [judged(every(60.0), policy=ScoringPolicy(min_score=score))[0].tier for score in (10, 70, 80, 85, 101)]
+    tiers = [
+        judged(every(60.0), policy=ScoringPolicy(ScoringConfig(min_score=score)))[0].tier
+        for score in (10, 70, 80, 85, 101)
+    ]
     ranked = ["none", "watch", "prime"]
     assert [ranked.index(tier) for tier in tiers] == sorted([ranked.index(tier) for tier in tiers], reverse=True)
     assert tiers[0] == "prime"
@@ -228,7 +232,7 @@ def test_every_reason_is_reachable_and_documented() -> None:
         "SPREAD_TOO_WIDE": judged(strong, replace(GOOD, depth=WIDE)),
         "BOOK_IMBALANCED": judged(strong, replace(GOOD, depth=TILTED)),
         "NO_ROOM": judged(strong, GOOD, state=no_room()),
-        "NO_DEPTH": judged(strong, GOOD, ScoringPolicy(require_depth=True)),
+        "NO_DEPTH": judged(strong, GOOD, ScoringPolicy(ScoringConfig(require_depth=True))),
         "PROBABILITY_TOO_LOW": judged(every(15.0), GOOD),
         "GATE_COOLDOWN": judged(strong, GOOD, gates=shut),
     }
@@ -284,7 +288,9 @@ def test_a_prime_verdict_becomes_a_proposal_with_the_resting_target() -> None:
 def test_what_factors_bring_to_hybrid_does_not_depend_on_the_score_that_a_user_asks_for() -> None:
     """A higher `min_score` would else silence what contradicts the rules, and add a signal."""
     for level in (60.0, 90.0):
-        asked = [judged(every(level), policy=ScoringPolicy(min_score=score))[0] for score in (0.0, 50.0, 99.9)]
+        asked = [
+            judged(every(level), policy=ScoringPolicy(ScoringConfig(min_score=score)))[0] for score in (0.0, 50.0, 99.9)
+        ]
         brought = [own_proposal(verdict, 80.0) for verdict in asked]
         assert brought[0] == brought[1] == brought[2]
         strong = asked[0].strength.value >= 80.0
