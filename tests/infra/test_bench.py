@@ -14,7 +14,10 @@ import typer
 from typer.testing import CliRunner
 
 from domain.errors import InvalidInput
+from domain.factors import NAMES as NAMES_OF_FACTORS
+from domain.symbol_events import SymbolAnalyzed
 from infra.bench import BENCHMARKS, BenchContext, Measure, Skipped
+from infra.bench.analysis import analyse, five_minutes, warm
 from infra.bench.measure import beside, medians, percentile
 from infra.cli import bench
 
@@ -55,6 +58,12 @@ def test_a_benchmark_puts_its_figures_beside_its_baselines(name: str, context: B
         assert measure.unit
         assert measure.value > 0.0
         assert math.isclose(measure.ratio, measure.value / measure.baseline_value, rel_tol=0.01)
+
+
+def test_no_factor_is_missing_in_the_analyses_that_are_measured() -> None:
+    (analyzed,) = [event for event in analyse([warm()], five_minutes(2)) if isinstance(event, SymbolAnalyzed)]
+    assert analyzed.assessment is not None
+    assert {name for name, score in analyzed.assessment.scores.items() if score is not None} == set(NAMES_OF_FACTORS)
 
 
 @pytest.mark.slow
