@@ -1,8 +1,8 @@
 """`pytest tests/golden --update-golden` adds what is new to the golden files; it never changes what is there.
 
 It appends new names to `names.txt`; writes the next `histories/NNNN.jsonl` if the newest one lacks a kind of input,
-event or effect; seals it; and writes the expected states (`histories/NNNN.expected.json`) anew, whose difference is
-for a reviewer to judge.
+event or effect, or of a struct inside one; seals it; and writes the expected states (`histories/NNNN.expected.json`)
+anew, whose difference is for a reviewer to judge.
 """
 
 from __future__ import annotations

@@ -7,8 +7,20 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from domain.config import SupervisionConfig
-from domain.market import FundingArrived, HistoryArrived, InstrumentArrived, InstrumentLeft, OpenInterestArrived
+from domain.book import DepthSummary
+from domain.calibration import Calibration, HitRate
+from domain.config import Config, SupervisionConfig
+from domain.flow import TradeFlow
+from domain.market import (
+    INTERVALS_MS,
+    Candle,
+    CandleArrived,
+    FundingArrived,
+    HistoryArrived,
+    InstrumentArrived,
+    InstrumentLeft,
+    OpenInterestArrived,
+)
 from domain.market_view import HOUR_MS, ReferenceHoursArrived
 from domain.operations import ClockTicked, Condition, ConditionChanged, OperatorCommand, OperatorKind, SessionEnded
 from domain.orders import OrderRequested
@@ -17,7 +29,7 @@ from domain.venue import AccountReconciled, ForeignPosition, VenueCanceled, Venu
 from infra.memory import MemoryJournal
 from tests.worlds import CONFIG, START_MS, SYMBOL, Told, World, arrived, candle, contract, open_ms, proposal
 
-ETH = "ETHUSDT"
+ETH, SOL = "ETHUSDT", "SOLUSDT"
 SCRIPT = {
     (SYMBOL, 0): proposal(),
     (SYMBOL, 2): "a bug",
@@ -48,6 +60,7 @@ def lived() -> MemoryJournal:
     _reconcile(again)
     again.runner.feed(again.kernel.head.at_ms, SessionEnded("asked to"))
     again.journal.commit()
+    _analyse_in_full(again.journal, config)
     return again.journal
 
 
@@ -108,6 +121,35 @@ def _reconcile(world: World) -> None:
     world.runner.feed(at_ms, AccountReconciled("main", at_ms, wallet, foreign, ("BTCUSDT: 1 there, 2 here",)))
     world.runner.feed(at_ms, AccountReconciled("main", at_ms, wallet))
     world.runner.feed(at_ms, InstrumentLeft(ETH, "STATUS_SETTLING"))
+
+
+def _analyse_in_full(journal: MemoryJournal, config: Config) -> None:
+    """A session of the strategy that looks at everything, over a symbol with a past, a book and trades."""
+    table = Calibration("hybrid", "test", ((0.0, 0.0), (100.0, 1.0)), 60.0, 40, (HitRate(0.5, 20, 0.45),), 0.25)
+    strategy, scoring = replace(config.strategy, name="hybrid"), replace(config.scoring, tables=(table,))
+    hybrid = replace(config, strategy=strategy, scoring=scoring)
+    world = World(config=hybrid, journal=journal, at_ms=open_ms(15))
+    world.runner.feed(open_ms(15), InstrumentArrived(contract(SOL), "test"))
+    for interval in ("1h", "15m", "5m"):
+        step_ms, end_ms = INTERVALS_MS[interval], open_ms(15)
+        opens = range(end_ms - end_ms % step_ms - 60 * step_ms, end_ms - end_ms % step_ms, step_ms)
+        past = tuple(_waved(open_ms_, at) for at, open_ms_ in enumerate(opens))
+        world.runner.feed(end_ms, HistoryArrived(SOL, interval, past))
+    for minute in range(15, 31):
+        world.runner.feed(open_ms(minute + 1), CandleArrived(SOL, _waved(open_ms(minute), minute)))
+    world.runner.feed(world.kernel.head.at_ms, SessionEnded("asked to"))
+    journal.commit()
+
+
+def _waved(opened_ms: int, at: int) -> Candle:
+    """Give a candle of a market that rises in waves, with all that may stand beside one."""
+    close = 100.0 + at * 0.25 + (at % 7) * 0.5
+    return Candle(
+        opened_ms, close - 0.5, close + 1.0, close - 1.25, close, 500.0 + at, (500.0 + at) * close, 90,
+        300.0, 300.0 * close, close, close - 0.25, 0.0001, close - 0.125, close + 0.125, 40_000.0 + at,
+        DepthSummary(2.5, 400_000.0, 350_000.0, 20_000.0, 0.75, 0.5), TradeFlow(900, 800_000, 2_500.0, 9e4, 6e4),
+        12.0, 14.0, 0.0, 1_500.0,
+    )  # fmt: skip
 
 
 def _refuse_and_abandon(world: World) -> None:

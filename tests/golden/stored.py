@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import msgspec
 
 from actors.ports import Frame
 from domain.base import Recorded
@@ -58,6 +60,17 @@ class Stored:
             kinds.extend(type(issued.effect) for issued in decode_effects(frame.effects))
         return {name_of(kind) for kind in kinds}
 
+    def shapes(self) -> set[type]:
+        """Give every kind of struct that occurs, however deep inside."""
+        found: set[type] = set()
+        for recorded in self.recorded():
+            _occurring(recorded.event, found)
+        for frame in self.tape():
+            _occurring(decode_input(frame.input), found)
+            for issued in decode_effects(frame.effects):
+                _occurring(issued.effect, found)
+        return found
+
     def rewritten(self) -> tuple[list[bytes], list[bytes]]:
         """Decode and encode everything: today's bytes of the events, and of inputs and effects."""
         events = [encode_event(r.input_seq, r.at_ms, r.event) for r in self.recorded()]
@@ -69,6 +82,37 @@ class Stored:
 
     def digest(self) -> str:
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+
+def _occurring(value: object, found: set[type]) -> None:
+    if isinstance(value, msgspec.Struct):
+        found.add(type(value))
+        for name in value.__struct_fields__:
+            _occurring(getattr(value, name), found)
+    elif isinstance(value, tuple | list):
+        for one in value:
+            _occurring(one, found)
+    elif isinstance(value, dict):
+        for one in value.values():
+            _occurring(one, found)
+
+
+def shapes_of(kinds: Iterable[type]) -> set[type]:
+    """Give every kind of struct that these may hold, themselves included, by what their fields are annotated with."""
+    found: set[type] = set()
+    waiting = list(msgspec.inspect.multi_type_info(kinds))
+    while waiting:
+        info = waiting.pop()
+        if isinstance(info, msgspec.inspect.StructType):
+            if info.cls in found:
+                continue
+            found.add(info.cls)
+            waiting += [field.type for field in info.fields]
+        for name in ("types", "item_types"):
+            waiting += getattr(info, name, ())
+        inner = (getattr(info, name, None) for name in ("item_type", "key_type", "value_type"))
+        waiting += [one for one in inner if one is not None]
+    return found
 
 
 def all_stored() -> list[Stored]:
