@@ -105,7 +105,7 @@ def rebuild_command(
     """
     resolved = options.resolve(config, None, store, home)
     with options.database(resolved) as url, options.follower(url, run) as (info, follower, reader):
-        breathe = _step_aside_for_a_run(url, info.run_id)
+        breathe = _pace_beside_a_run(url, info.run_id)
         with progress("events", reader.head().seq) as report:
 
             def advanced(_name: str, done: int, _total: int) -> None:
@@ -121,7 +121,7 @@ def rebuild_command(
     return 0
 
 
-def _step_aside_for_a_run(url: str, run_id: str) -> Callable[[], None]:
+def _pace_beside_a_run(url: str, run_id: str) -> Callable[[], None]:
     """Where a run trades on the store, let its commits come first; give what is to be done between two batches."""
     from infra.postgres.lease import is_owned
     from infra.postgres.runs import tables_of
