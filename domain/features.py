@@ -118,7 +118,7 @@ def features(view: IctView, side: Side) -> Features:
     codes = (h1.code, m15.code, m5.code)
     flow = _finite(view.order_flow)
     blocks, gaps = float(m15.retested.count), float(m5.gaps.untouched)
-    grab, institutional = float(m5.grabbed), float(m5.institutional)
+    grab, institutional = float(m5.grab[0]), float(m5.institutional)
     distance = swing_distance(view, side)
     values = (
         sign * codes[0] if h1.ready else None,

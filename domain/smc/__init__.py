@@ -29,7 +29,7 @@ What the old program did wrong (`selflearningtrader.md` §2) and what is done he
 from domain.smc.bars import Bar, bar_of
 from domain.smc.blocks import Blocks, OrderBlock, quality_of, time_decay, wear
 from domain.smc.gaps import Gap, Gaps
-from domain.smc.liquidity import Reversal, Zone
+from domain.smc.liquidity import Reversal, Signs, Zone
 from domain.smc.structure import Structure
 from domain.smc.swings import Break, Swing, Swings, break_of, structure_code
 
@@ -41,6 +41,7 @@ __all__ = [
     "Gaps",
     "OrderBlock",
     "Reversal",
+    "Signs",
     "Structure",
     "Swing",
     "Swings",

@@ -93,14 +93,17 @@ class Retested(msgspec.Struct, array_like=True):
     """
 
     candidates: list[Candidate] = msgspec.field(default_factory=list[Candidate])
-    count: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many were retested."""
+        return sum(one.verified for one in self.candidates)
 
     def update(self, tail: Tail, interval_ms: int) -> None:
         """Take the newest bar: verify, forget, and find a candidate in the bar before it."""
         if self.candidates:
             bar, seen = tail.bars[-1], tail.seen
             self.candidates = [one for one in self.candidates if _awaited(one, bar, seen - one.at)]
-            self.count = sum(one.verified for one in self.candidates)
         if len(tail.bars) >= 7 and tail.unbroken(2, interval_ms) and _is_plain_block(tail):
             block = tail.bars[-2]
             self.candidates.append(Candidate(tail.seen - 1, block.low, block.high))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from typing import NamedTuple
 
 import msgspec
 
@@ -69,7 +70,7 @@ def is_institutional(tail: Tail) -> bool:
     return shares[-1] > 2.0 * math.sqrt(sum(share * share for share in shares) / 20.0)
 
 
-class Reversal(msgspec.Struct, array_like=True):
+class Signs(NamedTuple):
     """Signs that a move is over, each as the side that price should take next, 0 for none.
 
     `trap`: within three bars price went more than 1 % beyond the 20-bar extreme before them, and the newest close is
@@ -77,37 +78,41 @@ class Reversal(msgspec.Struct, array_like=True):
     the ten before while RSI did not. `fading`: the MACD histogram has shrunk below 0.3 of what it was two bars ago.
     """
 
+    trap: int
+    divergence: int
+    fading: int
+
+    def against(self, side: int) -> float:
+        """Give how much speaks against a position of this side, 0 … 0.9; the old filter skipped from 0.4 on."""
+        return sum(score for score, sign in zip(_SCORES, self, strict=True) if sign == -side)
+
+
+class Reversal(msgspec.Struct, array_like=True):
+    """What the signs of a reversal need of the past: two indicators, and what they said lately."""
+
     strength: RSI = msgspec.field(default_factory=RSI)
     convergence: MACD = msgspec.field(default_factory=MACD)
     strengths: list[float] = msgspec.field(default_factory=list[float])
     histograms: list[float] = msgspec.field(default_factory=list[float])
-    trap: int = 0
-    divergence: int = 0
-    fading: int = 0
 
-    def update(self, tail: Tail) -> None:
-        """Take the newest bar."""
-        close = tail.closes[-1]
+    def update(self, close: float) -> None:
+        """Take the newest close."""
         strength, convergence = self.strength, self.convergence
         if strength.update_close(close) is not None:
             moved = strength.gain + strength.loss
             # RSI as -1 … 1: unlike 0 … 100 it turns its sign, and nothing else, when prices are mirrored
             _push(self.strengths, (strength.gain - strength.loss) / moved if moved > 0.0 else 0.0, 15)
-            self.divergence = self._diverging(tail.closes)
         if convergence.update_close(close) is not None and convergence.value is not None:
             _push(self.histograms, convergence.value.histogram, 3)
-            self.fading = self._shrinking()
-        self.trap = trap_of(tail)
 
-    def against(self, side: int) -> float:
-        """Give how much speaks against a position of this side, 0 … 0.9; the old filter skipped from 0.4 on."""
-        signs = (self.trap, self.divergence, self.fading)
-        return sum(score for score, sign in zip(_SCORES, signs, strict=True) if sign == -side)
+    def signs(self, tail: Tail) -> Signs:
+        """Give the signs as of the newest bar."""
+        return Signs(trap_of(tail), self._diverging(tail.closes), self._shrinking())
 
     def _diverging(self, closes: list[float]) -> int:
-        now = self.strengths[-1]
-        if len(self.strengths) < 15 or -0.5 <= now <= 0.5:
+        if len(self.strengths) < 15 or -0.5 <= self.strengths[-1] <= 0.5:
             return 0
+        now = self.strengths[-1]
         before, after = self.strengths[:10], self.strengths[10:]
         old, new = closes[-15:-5], closes[-5:]
         if now > 0.5 and max(new) > max(old) and max(after) < max(before):

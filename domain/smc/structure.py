@@ -13,12 +13,10 @@ from domain.smc.bars import LOG_NOISE, Bar, Tail, bar_of
 from domain.smc.blocks import Blocks, Retested
 from domain.smc.gaps import Gaps
 from domain.smc.liquidity import Reversal, Zone, grab_of, is_institutional, zones_of
-from domain.smc.swings import Break, Swing, Swings
+from domain.smc.swings import Break, Swing, Swings, closes_trend
 
 MIN_BARS = 10
 """Fewer bars than this say nothing about structure."""
-
-_LOOK_BACK = 10
 
 
 class Averages(msgspec.Struct, array_like=True):
@@ -40,10 +38,9 @@ class Averages(msgspec.Struct, array_like=True):
 class Structure(msgspec.Struct, array_like=True):
     """What one frame's closed candles say about structure, all of it as of the newest close, in ln(price).
 
-    A plain struct: `msgspec` writes it into a checkpoint and reads it back to the last bit. Fields that end an update:
-    `trend` (+1 where close > EMA 20 > EMA 50, -1 mirrored, 0 neither, None while warming up), `closes_trend` (the same
-    of the extremes of the last ten closes against the ten before), `broke` (the break that *this* bar made),
-    `grabbed` and `grab_side`, `institutional`, `zones`.
+    A plain struct: `msgspec` writes it into a checkpoint and reads it back to the last bit. It holds what needs the
+    whole past; what the newest bars alone tell is a property, computed where it is asked for: most closes are never
+    asked. `broke` is the break that *this* bar made.
     """
 
     interval_ms: int
@@ -54,13 +51,7 @@ class Structure(msgspec.Struct, array_like=True):
     retested: Retested = msgspec.field(default_factory=Retested)
     gaps: Gaps = msgspec.field(default_factory=Gaps)
     reversal: Reversal = msgspec.field(default_factory=Reversal)
-    trend: int | None = None
-    closes_trend: int = 0
     broke: Break | None = None
-    grabbed: bool = False
-    grab_side: int = 0
-    institutional: bool = False
-    zones: tuple[Zone, ...] = ()
 
     @classmethod
     def of(cls, interval_ms: int, candles: Iterable[Candle]) -> Structure:
@@ -79,20 +70,16 @@ class Structure(msgspec.Struct, array_like=True):
         tail, interval_ms = self.tail, self.interval_ms
         tail.append(bar)
         self.averages.update(bar)
-        self.broke = self.swings.update(tail, self.closes_trend)
+        self.broke = self.swings.update(tail)
         self.blocks.update(tail, interval_ms)
         self.retested.update(tail, interval_ms)
         self.gaps.update(tail, interval_ms)
-        self.reversal.update(tail)
-        self.grabbed, self.grab_side = grab_of(tail, self.swings, self.averages.true_range.value)
-        self.institutional = is_institutional(tail)
-        self.zones = zones_of(tail)
-        self.trend = _trend(bar.close, self.averages)
-        self.closes_trend = _closes_trend(tail.closes)
+        self.reversal.update(bar.close)
 
     def describe(self) -> dict[str, object]:
         """Say what is held, in JSON types; levels are prices again."""
-        exp, broke = math.exp, self.swings.last_break
+        exp, broke, (grabbed, grab_side) = math.exp, self.swings.last_break, self.grab
+        signs = self.reversal.signs(self.tail)
         return {
             "code": self.code,
             "trend": self.trend,
@@ -110,9 +97,9 @@ class Structure(msgspec.Struct, array_like=True):
                 {"side": g.side, "low": exp(g.low), "high": exp(g.high), "fill": g.fill} for g in self.gaps.held
             ],
             "zones": [{"side": z.side, "level": exp(z.level), "strength": z.strength} for z in self.zones],
-            "grab": self.grab_side if self.grabbed else None,
-            "reversal_against_long": self.reversal.against(1),
-            "reversal_against_short": self.reversal.against(-1),
+            "grab": grab_side if grabbed else None,
+            "reversal_against_long": signs.against(1),
+            "reversal_against_short": signs.against(-1),
         }  # fmt: skip
 
     @property
@@ -124,6 +111,31 @@ class Structure(msgspec.Struct, array_like=True):
     def code(self) -> int:
         """The structure code: +1 rising, -1 falling swings, 0 neither or unknown."""
         return self.swings.code
+
+    @property
+    def trend(self) -> int | None:
+        """+1 where close > EMA 20 > EMA 50, -1 mirrored, 0 neither, None while warming up."""
+        return _trend(self.tail.closes[-1], self.averages) if self.tail.closes else None
+
+    @property
+    def closes_trend(self) -> int:
+        """+1 where the extremes of the last ten closes are above those of the ten before, -1 below, else 0."""
+        return closes_trend(self.tail.closes)
+
+    @property
+    def grab(self) -> tuple[bool, int]:
+        """Whether the newest bar grabbed liquidity, and the side: 0 if it did so above and below."""
+        return grab_of(self.tail, self.swings, self.averages.true_range.value)
+
+    @property
+    def institutional(self) -> bool:
+        """Whether the newest bar is the candle of somebody large."""
+        return is_institutional(self.tail)
+
+    @property
+    def zones(self) -> tuple[Zone, ...]:
+        """Where highs or lows of the last 20 bars lie together."""
+        return zones_of(self.tail)
 
     @property
     def close(self) -> float | None:
@@ -158,13 +170,3 @@ def _trend(close: float, averages: Averages) -> int | None:
     if close - short > LOG_NOISE and short - long > LOG_NOISE:
         return 1
     return -1 if short - close > LOG_NOISE and long - short > LOG_NOISE else 0
-
-
-def _closes_trend(closes: list[float]) -> int:
-    if len(closes) < 2 * _LOOK_BACK:
-        return 0
-    before, after = closes[-2 * _LOOK_BACK : -_LOOK_BACK], closes[-_LOOK_BACK:]
-    higher, lower = max(after) - max(before), min(after) - min(before)
-    if higher > 0.0 and lower > 0.0:
-        return 1
-    return -1 if higher < 0.0 and lower < 0.0 else 0

@@ -7,12 +7,13 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from domain.smc.bars import Bar, Tail
+from domain.smc.bars import Tail
 
 REACH = 5
 """A swing stands out from this many bars on either side, so it is known as many bars later."""
 
 _KEPT_SWINGS = 3
+_LOOK_BACK = 10
 
 BreakKind: TypeAlias = Literal["BOS", "CHOCH"]
 
@@ -57,12 +58,9 @@ class Swings(msgspec.Struct, array_like=True):
     low_taken: int = -1
     last_break: Break | None = None
 
-    def update(self, tail: Tail, trend: int) -> Break | None:
-        """Take the newest bar of the tail: give the break that it makes, and learn the swing that it confirms.
-
-        `trend` is the structure trend of the closes before this bar: what the break goes on with, or turns.
-        """
-        found = self._break(tail.bars[-1], trend)
+    def update(self, tail: Tail) -> Break | None:
+        """Take the newest bar of the tail: give the break that it makes, and learn the swing that it confirms."""
+        found = self._break(tail)
         if len(tail.bars) > 2 * REACH:
             self._learn(tail)
         return found
@@ -78,31 +76,48 @@ class Swings(msgspec.Struct, array_like=True):
     def _learn(self, tail: Tail) -> None:
         highs, lows, pivot = tail.highs, tail.lows, tail.bars[-1 - REACH]
         high, low, changed = pivot.high, pivot.low, False
-        if high > max(highs[-REACH:]) and high > max(highs[-1 - 2 * REACH : -1 - REACH]):
+        if high > highs[-REACH] and high > max(highs[-REACH:]) and high > max(highs[-1 - 2 * REACH : -1 - REACH]):
             _remember(self.highs, Swing(tail.seen - REACH, pivot.open_ms, high))
             changed = True
-        if low < min(lows[-REACH:]) and low < min(lows[-1 - 2 * REACH : -1 - REACH]):
+        if low < lows[-REACH] and low < min(lows[-REACH:]) and low < min(lows[-1 - 2 * REACH : -1 - REACH]):
             _remember(self.lows, Swing(tail.seen - REACH, pivot.open_ms, low))
             changed = True
         if changed:
             self.code = structure_code([swing.level for swing in self.highs], [swing.level for swing in self.lows])
 
-    def _break(self, bar: Bar, trend: int) -> Break | None:
+    def _break(self, tail: Tail) -> Break | None:
+        bar = tail.bars[-1]
         high = self.highs[-1] if self.highs and self.highs[-1].at != self.high_taken else None
         low = self.lows[-1] if self.lows and self.lows[-1].at != self.low_taken else None
         over = bar.high - high.level if high is not None and bar.high > high.level else 0.0
         under = low.level - bar.low if low is not None and bar.low < low.level else 0.0
+        if over <= 0.0 and under <= 0.0:
+            return None
         if high is not None and over > 0.0:
             self.high_taken = high.at
         if low is not None and under > 0.0:
             self.low_taken = low.at
-        kind, side = break_of(trend, over, under)
+        kind, side = break_of(closes_trend(tail.closes[:-1]), over, under)
         if kind is None:
             return None
         taken = high if side > 0 else low
         assert taken is not None
         self.last_break = Break(kind, side, taken.level, over if side > 0 else under, bar.open_ms)
         return self.last_break
+
+
+def closes_trend(closes: list[float]) -> int:
+    """Give the trend that a break goes on with, or turns.
+
+    +1 if highest and lowest of the last ten closes are both above those of the ten before, -1 if below, 0 otherwise.
+    """
+    if len(closes) < 2 * _LOOK_BACK:
+        return 0
+    before, after = closes[-2 * _LOOK_BACK : -_LOOK_BACK], closes[-_LOOK_BACK:]
+    higher, lower = max(after) - max(before), min(after) - min(before)
+    if higher > 0.0 and lower > 0.0:
+        return 1
+    return -1 if higher < 0.0 and lower < 0.0 else 0
 
 
 def structure_code(highs: list[float], lows: list[float]) -> int:

@@ -214,7 +214,7 @@ def win_of(confidence: float, vector: Features, reward_risk: float) -> float:
 def _events(structure: Structure, frame: str, side: Side) -> tuple[str, ...]:
     """Name what the frame's newest bar did, and whether it speaks for the side (`WITH`) or against it."""
     broke = structure.broke
-    found = ((broke.kind if broke else "", broke.side if broke else 0), ("GRAB", structure.grab_side))
+    found = ((broke.kind if broke else "", broke.side if broke else 0), ("GRAB", structure.grab[1]))
     return tuple(
         f"{name}_{frame}_{'WITH' if sign == side.sign else 'AGAINST'}" for name, sign in found if sign and name
     )

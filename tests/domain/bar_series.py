@@ -67,12 +67,12 @@ def said(s: Structure) -> dict[str, object]:
         "highs": [(one.at, one.level) for one in s.swings.highs],
         "lows": [(one.at, one.level) for one in s.swings.lows],
         "broke": s.broke and (s.broke.kind, s.broke.side, s.broke.level, s.broke.strength),
-        "grab": (s.grabbed, s.grab_side), "institutional": s.institutional,
+        "grab": s.grab, "institutional": s.institutional,
         "zones": sorted((zone.side, zone.level, zone.strength) for zone in s.zones),
         "blocks": [(b.side, b.low, b.high, b.quality, b.tests, b.created_ms) for b in s.blocks.held],
         "retested": s.retested.count,
         "gaps": [(gap.side, gap.low, gap.high, gap.touched, gap.fill) for gap in s.gaps.held],
-        "reversal": (s.reversal.trap, s.reversal.divergence, s.reversal.fading),
+        "reversal": s.reversal.signs(s.tail),
     }  # fmt: skip
 
 
@@ -84,11 +84,11 @@ def as_mirror_says(s: Structure) -> dict[str, object]:
         "highs": [(one.at, -one.level) for one in s.swings.lows],
         "lows": [(one.at, -one.level) for one in s.swings.highs],
         "broke": s.broke and (s.broke.kind, -s.broke.side, -s.broke.level, s.broke.strength),
-        "grab": (s.grabbed, -s.grab_side),
+        "grab": (s.grab[0], -s.grab[1]),
         "zones": sorted((-zone.side, -zone.level, zone.strength) for zone in s.zones),
         "blocks": [(-b.side, -b.high, -b.low, b.quality, b.tests, b.created_ms) for b in s.blocks.held],
         "gaps": [(-gap.side, -gap.high, -gap.low, gap.touched, gap.fill) for gap in s.gaps.held],
-        "reversal": (-s.reversal.trap, -s.reversal.divergence, -s.reversal.fading),
+        "reversal": tuple(-sign for sign in s.reversal.signs(s.tail)),
     }  # fmt: skip
     return {**plain, **turned}
 

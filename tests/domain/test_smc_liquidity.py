@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from domain.smc import Bar, Reversal, Structure, Zone
+from domain.smc import Bar, Reversal, Signs, Structure, Zone
+from domain.smc.bars import Tail
 from tests.domain.bar_series import STEP_MS, bar, mirrored, read, walk_bars
 
 
@@ -29,22 +30,21 @@ def swing_market() -> list[Bar]:
 def test_a_bar_well_beyond_the_swing_that_closes_back_grabs_liquidity(mirror, high, close, grabbed):
     bars = mirror([*swing_market(), bar(24, 0.0, high, 0.05, close)])
     structure = read(bars)
-    assert structure.grabbed is grabbed
-    assert structure.grab_side == ((-1 if mirror is list else 1) if grabbed else 0)
+    assert structure.grab == (grabbed, (-1 if mirror is list else 1) if grabbed else 0)
 
 
 def test_a_swing_confirmed_by_the_last_two_bars_does_not_count_yet():
     bars, spike = swing_market(), [bar(22, 0.0, 2.0, 0.05, 0.9), bar(23, 0.0, 2.0, 0.05, 0.9)]
     early, late = read([*bars[:22], spike[0]]), read([*bars[:23], spike[1]])
     assert early.swings.highs[-1].level == late.swings.highs[-1].level == 1.0
-    assert (early.grabbed, late.grabbed) == (False, True)
+    assert (early.grab[0], late.grab[0]) == (False, True)
 
 
 def test_a_bar_that_grabs_both_ways_has_no_side():
     bars = swing_market()
     bars[16] = bar(16, -1.0, 1.0, 0.05, 0.05)
     structure = read([*bars, bar(24, -3.0, 3.0, 0.05, 0.05)])
-    assert (structure.grabbed, structure.grab_side) == (True, 0)
+    assert structure.grab == (True, 0)
 
 
 @pytest.mark.parametrize("mirror", [list, mirrored])
@@ -56,25 +56,26 @@ def test_a_trap_goes_beyond_the_extreme_and_comes_back_inside(mirror, high, clos
     after = [bar(20, 0.08, high, 0.09, 0.09), bar(21, 0.085, 0.1, 0.09, 0.09), bar(22, 0.08, 0.125, 0.09, close)]
     after[2] = Bar(after[2].open_ms, 0.09, max(close, 0.1), 0.08, close, 1.0)
     structure = read(mirror([*calm, *after]))
-    assert structure.reversal.trap == (sign if mirror is list else -sign)
+    assert structure.reversal.signs(structure.tail).trap == (sign if mirror is list else -sign)
 
 
 def test_a_trap_alone_is_enough_to_skip_and_the_signs_add_up():
-    assert Reversal(trap=-1).against(1) == pytest.approx(0.4)
-    assert Reversal(trap=-1, divergence=-1, fading=-1).against(1) == pytest.approx(0.9)
-    assert Reversal(trap=-1, divergence=1, fading=1).against(-1) == pytest.approx(0.5)
-    assert Reversal().against(1) == 0.0
+    assert Signs(-1, 0, 0).against(1) == pytest.approx(0.4)
+    assert Signs(-1, -1, -1).against(1) == pytest.approx(0.9)
+    assert Signs(-1, 1, 1).against(-1) == pytest.approx(0.5)
+    assert Reversal().signs(Tail()).against(1) == 0.0
 
 
 def test_divergence_and_fading_happen_and_point_against_the_move():
     structure, divergences, fadings = Structure(STEP_MS), set(), set()
     for one in walk_bars(21, 4000):
         structure.update_bar(one)
-        signs = structure.reversal
+        kept = structure.reversal
+        signs = kept.signs(structure.tail)
         divergences.add(signs.divergence)
         fadings.add(signs.fading)
-        assert signs.divergence * signs.strength.gain <= signs.divergence * signs.strength.loss
-        assert not signs.fading or signs.fading * signs.histograms[0] < 0.0
+        assert signs.divergence * kept.strength.gain <= signs.divergence * kept.strength.loss
+        assert not signs.fading or signs.fading * kept.histograms[0] < 0.0
     assert divergences == fadings == {-1, 0, 1}
 
 

@@ -200,7 +200,7 @@ def test_step_by_step_equals_an_analysis_from_scratch(seed):
                     "blocks": scratch.retested_blocks(end),
                     "grab": scratch.grab(end, running.averages.true_range.value)}  # fmt: skip
         assert expected == {"code": running.code, "gaps": running.gaps.untouched, "blocks": running.retested.count,
-                            "grab": running.grabbed}  # fmt: skip
+                            "grab": running.grab[0]}  # fmt: skip
         totals = {name: totals[name] + bool(expected[name]) for name in totals}
     assert min(totals.values()) > 0  # a market in which nothing happens would prove nothing
 
@@ -221,7 +221,7 @@ def test_a_flat_market_has_no_trend_no_structure_and_no_range(price):
     flat = [Candle(i * STEP_MS, price, price, price, price, 0.0) for i in range(120)]
     structure = Structure.of(STEP_MS, flat)
     assert (structure.trend, structure.code, structure.closes_trend, structure.atr) == (0, 0, 0, None)
-    assert (structure.grabbed, structure.institutional, structure.gaps.held) == (False, False, [])
+    assert (structure.grab[0], structure.institutional, structure.gaps.held) == (False, False, [])
 
 
 # ── robustness ────────────────────────────────────────────────────────────────────────────────────────────────────
