@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import fsum
+from typing import TypeGuard, TypeVar
 
 import msgspec
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from domain.market import Candle
+
+T = TypeVar("T")
 
 
 class FrameBuilder(msgspec.Struct):
@@ -75,24 +78,28 @@ def missing(last_ms: int, next_ms: int, interval_ms: int) -> tuple[int, int] | N
 def _joined(open_time_ms: int, parts: Sequence[Candle]) -> Candle:
     """Join contiguous candles into one. What one part does not know, the whole does not know.
 
-    Column by column: a sum over a tuple costs a quarter of one over a generator, and every closed candle comes by here.
+    A column is a list, not a generator: a sum over that costs twice as much, and every closed candle comes by here.
     """
-    _, opens, highs, lows, _, volumes, quotes, trades, takers, taker_quotes, *beside = zip(
-        *map(astuple, parts), strict=True
-    )
-    *_, longs, shorts = beside
-    last = parts[-1]
+    trades = [part.trades for part in parts]
     return replace(
-        last,
+        parts[-1],
         open_time_ms=open_time_ms,
-        open=opens[0],
-        high=max(highs),
-        low=min(lows),
-        volume=fsum(volumes),
-        quote_volume=None if None in quotes else fsum(quotes),
-        trades=None if None in trades else sum(trades),
-        taker_buy_volume=None if None in takers else fsum(takers),
-        taker_buy_quote_volume=None if None in taker_quotes else fsum(taker_quotes),
-        liquidated_long=None if None in longs else fsum(longs),
-        liquidated_short=None if None in shorts else fsum(shorts),
+        open=parts[0].open,
+        high=max([part.high for part in parts]),
+        low=min([part.low for part in parts]),
+        volume=fsum([part.volume for part in parts]),
+        quote_volume=_total([part.quote_volume for part in parts]),
+        trades=sum(trades) if _all_known(trades) else None,
+        taker_buy_volume=_total([part.taker_buy_volume for part in parts]),
+        taker_buy_quote_volume=_total([part.taker_buy_quote_volume for part in parts]),
+        liquidated_long=_total([part.liquidated_long for part in parts]),
+        liquidated_short=_total([part.liquidated_short for part in parts]),
     )
+
+
+def _total(amounts: list[float | None]) -> float | None:
+    return fsum(amounts) if _all_known(amounts) else None
+
+
+def _all_known(amounts: list[T | None]) -> TypeGuard[list[T]]:
+    return None not in amounts
