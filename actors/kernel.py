@@ -20,12 +20,12 @@ from actors.timers import Timers
 from domain.base import Effect, Event, Input, Issued, Message, Reaction, Recorded, Tell, Timer
 from domain.base import event_id as id_of
 from domain.catalog import TOPICS, encode_effects, encode_event, encode_input
-from domain.chain import roll, row_bytes
 from domain.config import Config
 from domain.errors import CorruptHistory
 from domain.operations import DECIDER as OPERATIONS_RULES
 from domain.operations import STREAM as OPERATIONS
 from domain.operations import RecordCrash, Restored, RunStarted, SessionStarted
+from domain.proof.chain import roll, row_bytes
 from domain.strategies import Pass, Proposal, Strategy, View
 
 MESSAGES_MAX = 1_000_000

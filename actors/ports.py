@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from domain.base import Issued, Recorded
-from domain.chain import GENESIS
+from domain.proof.chain import GENESIS
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

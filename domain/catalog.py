@@ -15,9 +15,11 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from domain import account, market, market_view, operations, position_events, scanning, symbol_events, venue
+from domain import account, market, market_view, operations, position_events, venue
 from domain.base import Effect, Event, Input, Issued
 from domain.errors import CorruptHistory
+from domain.scan import decider as scan
+from domain.symbol import events as symbol
 
 INPUTS: Final[tuple[type[Input], ...]] = (
     operations.SessionStarted,
@@ -44,9 +46,9 @@ INPUTS: Final[tuple[type[Input], ...]] = (
 )
 EVENTS: Final[tuple[type[Event], ...]] = (
     *operations.EVENTS,
-    *symbol_events.EVENTS,
+    *symbol.EVENTS,
     *market_view.EVENTS,
-    *scanning.EVENTS,
+    *scan.EVENTS,
     *position_events.EVENTS,
     *account.EVENTS,
 )

@@ -4,7 +4,7 @@ symbol ──Consider──▶ account ──OpenPosition──▶ position ─�
    ▲                    │                         ▲  └──BookFill, BookFunding, ReleasePosition──▶ account
    └──FollowVirtually───┘                         └──ObservePrice, ClosePosition── symbol, account
    └──JoinMarket, ReportHours──▶ market ──SeeHours──▶ symbol        (see `market_view.py`)
-   └──EnlistSymbol, ReportAnalysis──▶ scan ◀──ReportCrash── operations  (see `scanning.py`)
+   └──EnlistSymbol, ReportAnalysis──▶ scan ◀──ReportCrash── operations  (see `scan/`)
 operations ──HaltEntries, ResumeEntries, CloseSymbol, CloseAll──▶ account
 """
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.calibration import Calibration
+from domain.calibration.table import Calibration
 
 
 class AccountConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,10 +15,10 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from domain.analysis.market_trend import trend_of
 from domain.base import Command, Decider, Event, Input, Issued, Reaction, Tell, Timer, plain_decider
 from domain.factors.bars import Bars
 from domain.market import INTERVALS_MS, Candle
-from domain.market_trend import trend_of
 
 STREAM: Final = "market:main"
 REFERENCES: Final = ("BTCUSDT", "ETHUSDT")

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from domain.base import Command, Decider, Event, Input, Issued, Reaction, Tell, Timer, kind_of, plain_decider
 from domain.commands import CloseSymbol, HaltEntries, OpenAccount, ResumeEntries
 from domain.config import Config
-from domain.scanning import STREAM as SCAN
-from domain.scanning import ReportCrash
+from domain.scan.decider import STREAM as SCAN
+from domain.scan.decider import ReportCrash
 
 STREAM: Final = "operations:main"
 KNOWN_COMMANDS = 1_000

@@ -9,11 +9,11 @@ import msgspec
 
 from actors.ports import Reader
 from domain.base import event_id
-from domain.calibration import PRIME_SHARE, Calibration, Sample, rebuild
+from domain.calibration.table import PRIME_SHARE, Calibration, Sample, rebuild
 from domain.catalog import name_of
 from domain.errors import InvalidInput
 from domain.position_events import PositionClosed
-from domain.symbol_events import SymbolAnalyzed
+from domain.symbol.events import SymbolAnalyzed
 
 NOT_BARRED: Final = {"STRENGTH_BELOW_PRIME", "UNCONFIRMED", "PUBLICATION_COOLDOWN", "UNCHANGED", "BETWEEN_BARS"}
 """Reasons that strength alone, or the anti-jitter after it, gives: they don't keep an analysis from being Prime."""

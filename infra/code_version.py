@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import cast
 
-from domain import analysis
+from domain.analysis import full
 from domain.errors import InvalidInput
 from domain.strategies import Strategy, trend
 
 VERSION = "0.2.0"
-BUILT_IN: dict[str, Strategy] = {**dict.fromkeys(analysis.NAMES, analysis.unasked), "trend": trend.propose}
+BUILT_IN: dict[str, Strategy] = {**dict.fromkeys(full.NAMES, full.unasked), "trend": trend.propose}
 _ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -12,7 +12,7 @@ from domain.base import Issued
 from domain.market import InstrumentArrived
 from domain.market_view import REFERENCES, MarketView
 from domain.market_view import STREAM as MARKET
-from domain.symbol_state import SymbolState
+from domain.symbol.state import SymbolState
 from infra.beliefs import Beliefs
 from infra.binance.arrival import Arrival, arrive
 from infra.binance.client_order_id import client_order_id

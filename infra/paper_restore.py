@@ -13,7 +13,7 @@ from domain.holding import Holding, hold
 from domain.instrument import Instrument
 from domain.orders import Stage
 from domain.position import Entering, Exiting, Open
-from domain.symbol_state import SymbolState
+from domain.symbol.state import SymbolState
 from domain.venue import PlaceOrder
 from infra.paper import PaperVenue
 

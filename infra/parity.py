@@ -14,7 +14,7 @@ from domain.catalog import name_of
 from domain.deal import VIRTUAL
 from domain.position_events import PositionClosed, PositionOpened
 from domain.strategies import Strategy
-from domain.symbol_events import SignalDeclined, SignalRaised, SymbolAnalyzed
+from domain.symbol.events import SignalDeclined, SignalRaised, SymbolAnalyzed
 from infra.counterfactual import Progress, market_of, session_of, trade
 
 DECISIONS: Final[tuple[type[Event], ...]] = (

@@ -16,9 +16,9 @@ from actors.kernel import Kernel
 from actors.ports import Frame, Head, Reader, Step
 from domain.base import Decider, Event, Issued, Message, Recorded
 from domain.catalog import TOPICS, decode_effects, decode_input, encode_effects, encode_event
-from domain.chain import row_bytes
 from domain.errors import CorruptHistory, InvalidInput
 from domain.operations import Restored
+from domain.proof.chain import row_bytes
 from domain.strategies import Strategy
 from infra import moments
 from infra.plain import plain

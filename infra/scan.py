@@ -21,10 +21,10 @@ from domain.config import Config
 from domain.errors import HindsightError
 from domain.market import INTERVALS_MS, MINUTE_MS
 from domain.operations import DeadLetter, SessionStarted
-from domain.scan import Held, ScanRow, ScanSummary, row_of, summed_up
+from domain.scan.summary import Held, ScanRow, ScanSummary, row_of, summed_up
 from domain.strategies import Strategy
-from domain.symbol_events import SymbolAnalyzed
-from domain.symbol_state import SymbolState
+from domain.symbol.events import SymbolAnalyzed
+from domain.symbol.state import SymbolState
 from infra.memory import MemoryJournal
 from infra.network_calls import NetworkCalls
 

@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from domain.calibration_tables import SHIPPED
+from domain.calibration.shipped import SHIPPED
 from domain.config import (
     AccountConfig,
     Config,

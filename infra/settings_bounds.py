@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.weights import PROFILES
+from domain.analysis.weights import PROFILES
 from infra.binance import settings as binance
 
 INTERVALS: Final = ("1m", "5m", "15m", "1h", "4h", "1d")

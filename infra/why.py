@@ -13,11 +13,12 @@ from typing import Any, Final
 import msgspec
 
 from actors.ports import Reader
-from domain import account, operations, orders, position_events, symbol_events
+from domain import account, operations, orders, position_events
 from domain.base import Event, Recorded, kind_of, stream_of
 from domain.catalog import decode_input, name_of
 from domain.config import Config
 from domain.errors import InvalidInput
+from domain.symbol import events
 from infra import why_analysis
 from infra.moments import iso
 from infra.plain import plain
@@ -81,7 +82,7 @@ def _of_signal(reader: Reader, signal: Recorded, until: int) -> list[Link]:
     links = [*_roots(reader, signal), *(_link(recorded) for recorded in _verdict_on(reader, signal, until))]
     position = next((recorded.event for recorded in _verdict_on(reader, signal, until)), None)
     name = position.position if isinstance(position, account.EntryApproved) else None
-    if name is None and isinstance(signal.event, symbol_events.SignalRaised):
+    if name is None and isinstance(signal.event, events.SignalRaised):
         symbol = signal.stream.partition(":")[2]
         name = f"position:virtual/{symbol}-{signal.event.number}"
     if name is not None:
@@ -91,7 +92,7 @@ def _of_signal(reader: Reader, signal: Recorded, until: int) -> list[Link]:
 
 def _of_symbol(reader: Reader, stream: str, until: int) -> list[Link]:
     """Give a symbol's newest analysis, and what followed from it."""
-    analysed = _newest(reader, until, stream, symbol_events.SymbolAnalyzed)
+    analysed = _newest(reader, until, stream, events.SymbolAnalyzed)
     if analysed is None:
         if next(iter(reader.of_stream(stream)), None) is None:
             raise InvalidInput("why", "a symbol of this run", repr(stream.partition(":")[2]))
@@ -102,9 +103,9 @@ def _of_symbol(reader: Reader, stream: str, until: int) -> list[Link]:
         if recorded.input_seq != analysed.input_seq or recorded.seq > until:
             break
         links.append(_link(recorded))
-        if isinstance(recorded.event, symbol_events.SignalRaised):
+        if isinstance(recorded.event, events.SignalRaised):
             return _of_signal(reader, recorded, until)
-    if len(links) == told and isinstance(analysed.event, symbol_events.SymbolAnalyzed):
+    if len(links) == told and isinstance(analysed.event, events.SymbolAnalyzed):
         links.append(_silence(reader, analysed, until))
     return links
 
@@ -125,7 +126,7 @@ def _roots(reader: Reader, signal: Recorded) -> list[Link]:
 def _analysis_links(reader: Reader, recorded: Recorded) -> list[Link]:
     """Give a fact; a full analysis with the steps that led to its verdict before it."""
     event = recorded.event
-    if not isinstance(event, symbol_events.SymbolAnalyzed) or event.assessment is None:
+    if not isinstance(event, events.SymbolAnalyzed) or event.assessment is None:
         return [_link(recorded)]
     at, stream = iso(recorded.at_ms), recorded.stream
     steps = why_analysis.told(event, _settings(reader, recorded.seq))
@@ -154,9 +155,9 @@ def _verdict_on(reader: Reader, signal: Recorded, until: int) -> Iterator[Record
 
 def _silence(reader: Reader, analysed: Recorded, until: int) -> Link:
     """Say why an analysis with a side raised nothing: the side was known already."""
-    raised = _newest(reader, until, analysed.stream, symbol_events.SignalRaised)
+    raised = _newest(reader, until, analysed.stream, events.SignalRaised)
     event = analysed.event
-    assert isinstance(event, symbol_events.SymbolAnalyzed)
+    assert isinstance(event, events.SymbolAnalyzed)
     published = event.assessment is None or event.assessment.publication.published
     if event.verdict == "NONE" or raised is None or not published:
         says = f"no signal: {', '.join(event.reasons)}"
@@ -215,21 +216,21 @@ def _concerns(recorded: Recorded, order_id: str) -> bool:
 def _sentence(event: Event) -> str:
     """Tell one fact."""
     match event:
-        case symbol_events.SymbolAnalyzed(assessment=found) if found is not None:
+        case events.SymbolAnalyzed(assessment=found) if found is not None:
             sure = (
                 "" if event.confidence is None else f", confidence {event.confidence:.2f}, win {event.win or 0.0:.2f}"
             )
             against = f" ({', '.join(event.reasons)})" if event.reasons else ""
             return f"{event.strategy} says {event.verdict} on {event.interval}: {found.tier}{against}{sure}"
-        case symbol_events.SymbolAnalyzed():
+        case events.SymbolAnalyzed():
             facts = ", ".join(f"{name} {value:.6g}" for name, value in event.facts)
             return f"{event.strategy} says {event.verdict} on {event.interval} ({', '.join(event.reasons)}): {facts}"
-        case symbol_events.SignalRaised(number=number, proposal=p):
+        case events.SignalRaised(number=number, proposal=p):
             levels = f"entry {p.entry:g}, stop {p.stop:.6g}, target {p.target:.6g}"
             return f"signal {number}: {p.side}, {levels}, confidence {p.confidence:.2f}, win {p.win:.2f}"
-        case symbol_events.SignalDeclined(side=side, reasons=reasons):
+        case events.SignalDeclined(side=side, reasons=reasons):
             return f"{side} is not followed: {', '.join(reasons)}"
-        case symbol_events.VirtualPositionPlanned(position=position, why=because, replaces=replaces):
+        case events.VirtualPositionPlanned(position=position, why=because, replaces=replaces):
             told = f"followed virtually as {position} because of {because}"
             return f"{told}, replaces {replaces}" if replaces else told
         case account.EntryApproved(position=position, plan=plan, equity=equity):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domain.analysis import policy_of
-from domain.assessment import Assessment, Gates
+from domain.analysis.assessment import Assessment, Gates
+from domain.analysis.full import policy_of
+from domain.analysis.weights import Weights, weights_of
 from domain.config import Config
 from domain.factors import DIRECTIONAL, NAMES, QUALITY
 from domain.scoring import ANSWERS, REASONS, ScoringPolicy
 from domain.scoring.gates import GATES
-from domain.symbol_events import SymbolAnalyzed
-from domain.weights import Weights, weights_of
+from domain.symbol.events import SymbolAnalyzed
 from infra.moments import iso
 
 _SIDES = {1: "LONG", -1: "SHORT", 0: "neither side"}

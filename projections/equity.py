@@ -25,7 +25,7 @@ from domain.base import Recorded
 from domain.deal import VIRTUAL, Plan
 from domain.orders import OrderFilled, Role
 from domain.position_events import PositionAbandoned, PositionClosed, PositionRequested
-from domain.symbol_events import CandleClosed
+from domain.symbol.events import CandleClosed
 from domain.values import ZERO, Side, decimal_of, money
 from projections.base import NOTHING, Changes, Projection, Rows
 

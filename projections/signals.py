@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from domain.account import EntryApproved, EntryDenied
 from domain.base import Recorded
 from domain.position_events import PositionAbandoned, PositionClosed
-from domain.symbol_events import SignalDeclined, SignalRaised, VirtualPositionPlanned
+from domain.symbol.events import SignalDeclined, SignalRaised, VirtualPositionPlanned
 from domain.values import Side
 from projections.base import NOTHING, Changes, Projection, Rows, live_row
 

@@ -15,7 +15,7 @@ from domain.catalog import name_of
 from domain.deal import VIRTUAL
 from domain.orders import OrderRequested
 from domain.position_events import PositionClosed, PositionOpened
-from domain.symbol_events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
+from domain.symbol.events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
 from domain.values import ZERO
 
 

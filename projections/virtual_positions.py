@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from domain.base import Recorded
-from domain.symbol_events import VirtualPositionPlanned
+from domain.symbol.events import VirtualPositionPlanned
 from projections.base import NOTHING, Changes, Projection, Rows, live_row
 from projections.positions import FOLLOWED, PositionRow, followed, requested
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from actors.ports import Checkpoint, Frame, FrozenActor, Head, Step
 from domain import catalog
 from domain.base import Event, Recorded
-from domain.chain import roll, row_bytes
 from domain.operations import ActorStayedDown, ClockTicked, RunStopped
+from domain.proof.chain import roll, row_bytes
 
 OPERATIONS = "operations:main"
 START_MS = 1_700_000_000_000

@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from actors.ports import Frame, Head, Reader, Step
 from domain.base import Recorded
-from domain.chain import GENESIS
+from domain.proof.chain import GENESIS
 from infra.followers.memory import MemoryViews
 from infra.followers.views import Views
 from infra.memory import MemoryJournal

@@ -31,7 +31,7 @@ from domain.position_events import (
     PriceExtremeReached,
 )
 from domain.strategies import Proposal
-from domain.symbol_events import CandleClosed, SignalDeclined, SignalRaised, VirtualPositionPlanned
+from domain.symbol.events import CandleClosed, SignalDeclined, SignalRaised, VirtualPositionPlanned
 from domain.values import ZERO, Side, money
 from domain.venue import OrderType
 from projections.base import account_of

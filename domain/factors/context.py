@@ -34,7 +34,7 @@ class MarketContext(msgspec.Struct, frozen=True, gc=False):
     - `mark`, `index`: prices, USDT. `funding_rate`: fraction a funding interval of `funding_interval_ms`.
     - `bid`, `ask`: best prices; needed only where there is no `depth`.
     - `depth`, `flow`: the book and the last 15 minutes' trades.
-    - `btc`, `eth`: their closed 1h bars. `market_trend`: -100 … 100, see `domain/market_trend.py`.
+    - `btc`, `eth`: their closed 1h bars. `market_trend`: -100 … 100, see `domain/analysis/market_trend.py`.
     - `onboard_ms`: when the contract was listed (UTC ms). `own_notional`: what we would trade, USDT.
     - `data_quality`: 0 … 1, see `scoring.gates.data_quality`.
     """

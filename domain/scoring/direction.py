@@ -12,9 +12,9 @@ import math
 
 import msgspec
 
+from domain.analysis.weights import Weights
 from domain.factors import DIRECTIONAL, QUALITY, Scores
 from domain.factors.base import clip
-from domain.weights import Weights
 
 SUPPORT_MIN = 40.0
 UNSUPPORTED_MAX = 3

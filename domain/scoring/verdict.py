@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.calibration import Calibration
+from domain.analysis.market_trend import Confirmation, coherence, confirm
+from domain.analysis.weights import Regime, Weights, regime_of, weights_of
+from domain.calibration.strength import Strength, strength_of
+from domain.calibration.table import Calibration
 from domain.factors import FactorView, Scores, score_all
-from domain.market_trend import Confirmation, coherence, confirm
 from domain.scoring.direction import Direction, direction_of
 from domain.scoring.gates import GateReport, GateState, Measured, judge
 from domain.scoring.maturity import Maturity, maturity_of
@@ -14,8 +16,6 @@ from domain.scoring.policy import ScoringPolicy
 from domain.scoring.prices import Levels, levels_of
 from domain.scoring.probability import Modulation, Probability, modulation_of, probability_of
 from domain.scoring.publication import Tier
-from domain.strength import Strength, strength_of
-from domain.weights import Regime, Weights, regime_of, weights_of
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from domain.calibration import Calibration
+from domain.analysis.market_trend import coherence
+from domain.calibration.table import Calibration
 from domain.factors import FactorState, FactorView, MarketContext
 from domain.factors.whole import whole_scores
 from domain.market import Candle
-from domain.market_trend import coherence
 from domain.scoring.gates import GateState
 from domain.scoring.policy import ScoringPolicy
 from domain.scoring.verdict import Verdict, judge_scores

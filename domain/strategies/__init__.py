@@ -15,8 +15,8 @@ from domain.candles import Frame, Frames
 from domain.values import Facts, Side
 
 if TYPE_CHECKING:  # both rest on this module
+    from domain.analysis.reading import Reading
     from domain.factors import MarketContext
-    from domain.reading import Reading
 
 
 class Proposal(msgspec.Struct, frozen=True, gc=False):

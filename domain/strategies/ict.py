@@ -29,7 +29,7 @@ import math
 
 import msgspec
 
-from domain.features import Features, IctView, features
+from domain.analysis.features import Features, IctView, features
 from domain.smc import Structure
 from domain.strategies import Facts, Pass, Proposal
 from domain.values import Side

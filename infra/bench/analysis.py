@@ -15,15 +15,15 @@ from typing import Final
 import numpy as np
 from msgspec.structs import replace
 
-from domain.analysis import policy_of
+from domain.analysis.features import IctView
+from domain.analysis.full import policy_of
 from domain.base import Event
 from domain.book import DepthSummary
-from domain.calibration_tables import SHIPPED
+from domain.calibration.shipped import SHIPPED
 from domain.candles import Window
 from domain.catalog import encode_event
 from domain.commands import Analyze
 from domain.config import Config
-from domain.features import IctView
 from domain.flow import TradeFlow
 from domain.indicators import adx, atr, bollinger, ema, macd, rsi
 from domain.instrument import assumed
@@ -33,8 +33,8 @@ from domain.scoring import GateState
 from domain.scoring.whole import assess_windows
 from domain.smc import Structure
 from domain.strategies import ict
-from domain.symbol import decider
-from domain.symbol_state import SymbolState
+from domain.symbol.decider import decider
+from domain.symbol.state import SymbolState
 from infra.bench.context import BenchContext
 from infra.bench.histories import START_MS, candles
 from infra.bench.measure import Measure, beside, rate, take_turns

@@ -12,7 +12,7 @@ import msgspec
 
 from domain.base import Decider, Reaction, plain_decider
 from domain.market import CandleArrived
-from domain.symbol_events import CandleRejected
+from domain.symbol.events import CandleRejected
 from domain.values import OrderSide
 from domain.venue import OrderType, PlaceOrder
 

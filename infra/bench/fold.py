@@ -21,8 +21,8 @@ from actors.kernel import Kernel
 from domain.base import Event
 from domain.catalog import EVENTS, name_of
 from domain.config import Config
-from domain.symbol import decider, evolve
-from domain.symbol_state import SymbolState
+from domain.symbol.decider import decider, evolve
+from domain.symbol.state import SymbolState
 from infra.bench.context import BenchContext
 from infra.bench.histories import SYMBOLS, analysed
 from infra.bench.measure import Measure, beside, rate, take_turns

@@ -12,12 +12,12 @@ from actors.kernel import Kernel
 from actors.ports import Frame, Head, Step
 from domain.base import Input, Recorded
 from domain.catalog import NO_EFFECTS, TOPICS, encode_event, encode_input
-from domain.chain import roll, row_bytes
 from domain.config import Config, StrategyConfig
 from domain.deal import ExitReason, Plan
 from domain.market import MINUTE_MS, Candle, CandleArrived
 from domain.operations import ClockTicked, SessionStarted
 from domain.position_events import PositionClosed
+from domain.proof.chain import roll, row_bytes
 from domain.values import Side
 from infra.code_version import strategy_named
 from infra.memory import MemoryJournal

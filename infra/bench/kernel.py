@@ -24,8 +24,8 @@ from actors.kernel import Kernel
 from actors.ports import Frame, Head, Step
 from domain.base import Event, Recorded
 from domain.catalog import NO_EFFECTS, TOPICS, encode_event, encode_input
-from domain.chain import roll, row_bytes
 from domain.market import Candle, CandleArrived
+from domain.proof.chain import roll, row_bytes
 from infra.bench.context import BenchContext
 from infra.bench.echo import echo
 from infra.bench.histories import START_MS, symbol_names

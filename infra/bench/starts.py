@@ -25,7 +25,7 @@ from domain.base import Event
 from domain.catalog import TOPICS
 from domain.errors import InvalidInput
 from domain.flow import MINUTE_MS
-from domain.symbol_events import CandleClosed, SymbolAnalyzed
+from domain.symbol.events import CandleClosed, SymbolAnalyzed
 from infra.bench.context import BenchContext
 from infra.bench.exchange_side import BEFORE_MS, CLOSE_MS, Booked, Served, Simulator
 from infra.bench.measure import Measure, beside

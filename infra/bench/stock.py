@@ -19,9 +19,9 @@ from eventsourcing.persistence import (
 
 from actors.ports import Step
 from domain.market import Candle
-from domain.symbol import evolve
-from domain.symbol_events import CandleClosed, SymbolAnalyzed, SymbolEvent
-from domain.symbol_state import SymbolState
+from domain.symbol.decider import evolve
+from domain.symbol.events import CandleClosed, SymbolAnalyzed, SymbolEvent
+from domain.symbol.state import SymbolState
 
 COMMIT: Final = 1_000
 PAGE: Final = 2_000

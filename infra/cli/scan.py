@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from domain.errors import InvalidInput
-from domain.scan import ScanRow, ScanSummary
+from domain.scan.summary import ScanRow, ScanSummary
 from infra.cli import options
 from infra.cli.output import err, out, print_json, print_rows, progress
 from infra.cli.trade import MinScore

@@ -19,8 +19,8 @@ from actors.runner import Runner
 from domain.base import Input, Issued
 from domain.market import MINUTE_MS, HistoryArrived
 from domain.operations import SessionStarted
-from domain.scanning import ScanSummarized
-from domain.symbol_state import SymbolState
+from domain.scan.decider import ScanSummarized
+from domain.symbol.state import SymbolState
 from infra.cli.view import Footing, LiveView, scan_line
 from infra.clock import Clock, ScaledClock, wall_ms
 from infra.code_version import code_version, strategy_named, strategy_sha256

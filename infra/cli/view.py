@@ -21,10 +21,10 @@ from domain.deal import VIRTUAL, Plan
 from domain.operations import Health, HealthChanged
 from domain.position import Entering, Exiting, Open
 from domain.position_events import PositionClosed, PositionOpened, PositionRequested
-from domain.scan import ScanSummary
-from domain.scanning import ScanSummarized
-from domain.symbol_events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed
-from domain.symbol_state import SymbolState
+from domain.scan.decider import ScanSummarized
+from domain.scan.summary import ScanSummary
+from domain.symbol.events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed
+from domain.symbol.state import SymbolState
 from domain.values import Side
 from infra.moments import iso
 from projections.totals import Totals

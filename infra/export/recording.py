@@ -13,9 +13,9 @@ from typing import Final
 
 from domain.base import Event, Recorded
 from domain.catalog import decode_event, name_of
-from domain.chain import leaf_hash
 from domain.errors import CorruptHistory
-from domain.merkle import GrownTree
+from domain.proof.chain import leaf_hash
+from domain.proof.merkle import GrownTree
 from infra.export.columns import EventColumns
 from infra.export.lines import line_of
 from infra.export.plan import Range

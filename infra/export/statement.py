@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from domain import operations, symbol_events
+from domain import operations
 from domain.base import Event, Recorded
 from domain.catalog import EVENTS, UPCASTERS, name_of
+from domain.symbol.events import CandleGapFound
 from infra.export.redaction import Redaction
 
 MODEL_FIELD: Final = "artifact_sha256"
@@ -22,7 +23,7 @@ MODEL_FIELD: Final = "artifact_sha256"
 MODELS: Final = tuple(kind for kind in EVENTS if MODEL_FIELD in kind.__struct_fields__)
 STATED: Final[frozenset[type[Event]]] = frozenset((
     operations.RunStarted, operations.RunStopped, operations.StateRestored, operations.ConditionRaised,
-    operations.ConditionCleared, operations.ActorStayedDown, symbol_events.CandleGapFound, *MODELS,
+    operations.ConditionCleared, operations.ActorStayedDown, CandleGapFound, *MODELS,
 ))  # fmt: skip
 """The kinds of events that a statement asks about."""
 
@@ -106,7 +107,7 @@ class Statement(msgspec.Struct):
                 self._clear(condition.value, seq, at_ms)
             case operations.ActorStayedDown(stream=stream):
                 self.down.append(stream)
-            case symbol_events.CandleGapFound(first_missing_ms, last_missing_ms):
+            case CandleGapFound(first_missing_ms, last_missing_ms):
                 none_yet = MissingCandles(recorded.stream, 0, first_missing_ms, last_missing_ms)
                 known = self.missing.setdefault(recorded.stream, none_yet)
                 known.gaps += 1

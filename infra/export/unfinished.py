@@ -21,7 +21,7 @@ from typing import Final, Self
 import msgspec
 
 from domain.errors import InvalidInput, Unavailable
-from domain.merkle import Growth
+from domain.proof.merkle import Growth
 from infra.export.plan import Range, Wish
 from infra.export.statement import Statement
 from infra.postgres.server import locks

@@ -10,7 +10,7 @@ import msgspec
 from actors.ports import Reader
 from domain.catalog import name_of
 from domain.market import MINUTE_MS, Candle
-from domain.symbol_events import CandleClosed
+from domain.symbol.events import CandleClosed
 from infra import moments
 
 CANDLES_MAX: Final = 1_500

@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.context import OPEN_INTEREST_HOURS
 from domain.market import INTERVALS_MS, MINUTE_MS, FundingArrived
+from domain.symbol.context import OPEN_INTEREST_HOURS
 from infra.market.candle_rows import Floats
 from infra.market.catalogue import Catalogue
 from infra.market.series import Series, load_funding, load_marks, load_open_interest

@@ -28,8 +28,8 @@ from psycopg.rows import class_row, tuple_row
 from psycopg.sql import SQL, Composable, Identifier, Literal, Placeholder
 from psycopg.waiting import Wait
 
-from domain.chain import GENESIS, events_root
 from domain.errors import InvalidInput
+from domain.proof.chain import GENESIS, events_root
 from infra.postgres.binary_copy import loading
 from infra.postgres.tables import Tables
 

@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 
 from actors.ports import Frame
-from domain.chain import events_root, roll
 from domain.errors import CorruptHistory
+from domain.proof.chain import events_root, roll
 from infra.postgres import tape
 from infra.postgres.commit import CommitHead, SealedCommit, row_hash, seq_of
 

@@ -35,8 +35,8 @@ from eventsourcing.postgres import TPostgresTrackingRecorder
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 
-from domain.chain import row_bytes
 from domain.errors import InvalidInput
+from domain.proof.chain import row_bytes
 from infra.postgres import commit, environment
 from infra.postgres.commit import CommitDraft, CommitHead, SealedCommit
 from infra.postgres.migrate import OriginatorIdType, lock_schema, migrate

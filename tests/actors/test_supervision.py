@@ -22,7 +22,7 @@ from domain.operations import (
     Restored,
 )
 from domain.strategies import Pass, Proposal, View
-from domain.symbol_events import CandleClosed, SymbolAnalyzed
+from domain.symbol.events import CandleClosed, SymbolAnalyzed
 from domain.values import Side
 from infra import replay
 from tests.actors.toys import BrokenHistory, Poke, Stage, born, heard, letters, say, timer, toys

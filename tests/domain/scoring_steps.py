@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 from walks import HOUR, START, scaled, walk
 
-from domain.calibration import Calibration
+from domain.calibration.table import Calibration
 from domain.factors import NAMES, FactorScore, FactorState, FactorView, MarketContext, Scores
 from domain.market import Candle
 from domain.scoring import GateState, ScoringPolicy, Verdict

@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain import symbol
 from domain.base import Tell
 from domain.commands import (
     Analyze,
@@ -20,9 +19,10 @@ from domain.market import (
     CandleArrived,
     HistoryArrived,
 )
-from domain.scanning import STREAM as SCAN
+from domain.scan.decider import STREAM as SCAN
 from domain.strategies import Pass
-from domain.symbol_events import (
+from domain.symbol.decider import decider
+from domain.symbol.events import (
     CandleClosed,
     SymbolListed,
 )
@@ -45,7 +45,7 @@ class Told(Scenario):
     def __init__(self, says: object = NOTHING, config: Config = CONFIG) -> None:
         self.says = says
         self.views: list[Any] = []
-        super().__init__(symbol.decider(config, self._propose), STREAM)
+        super().__init__(decider(config, self._propose), STREAM)
 
     def _propose(self, view: Any) -> Any:
         self.views.append(view)

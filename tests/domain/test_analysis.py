@@ -13,10 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain import symbol
-from domain.analysis import NAMES, policy_of, unasked
+from domain.analysis.full import NAMES, policy_of, unasked
 from domain.base import Event
-from domain.calibration import Calibration
+from domain.calibration.table import Calibration
 from domain.catalog import decode_event, encode_event
 from domain.commands import Analyze
 from domain.config import Config, ScoringConfig, StrategyConfig
@@ -24,7 +23,8 @@ from domain.instrument import assumed
 from domain.market import INTERVALS_MS, Candle, CandleArrived, HistoryArrived, InstrumentArrived, OpenInterestArrived
 from domain.market_view import REFERENCES, SeeHours
 from domain.strategies import Pass, View
-from domain.symbol_events import (
+from domain.symbol.decider import decider
+from domain.symbol.events import (
     CandleGapFound,
     CandleRejected,
     OpenInterestLoaded,
@@ -33,7 +33,7 @@ from domain.symbol_events import (
     SymbolAnalyzed,
     VirtualPositionPlanned,
 )
-from domain.symbol_state import SymbolState
+from domain.symbol.state import SymbolState
 from domain.values import Side
 
 FIVE = INTERVALS_MS["5m"]
@@ -97,7 +97,7 @@ class Life:
     """One symbol that is fed and analysed."""
 
     def __init__(self, used: Config, flip: bool = False, listed: bool = True) -> None:
-        self.rules = symbol.decider(used, lambda _: Pass("NOBODY_ASKS"))
+        self.rules = decider(used, lambda _: Pass("NOBODY_ASKS"))
         self.state: SymbolState = self.rules.initial("symbol:XUSDT")
         self.turn = mirrored if flip else (lambda candle: candle)
         self.flip = flip
@@ -367,7 +367,7 @@ def test_a_strategy_of_ones_own_may_look_at_reading_and_context() -> None:
         return Pass("LOOKED")
 
     life = Life(config("mine.py"))
-    life.rules = symbol.decider(config("mine.py"), propose)
+    life.rules = decider(config("mine.py"), propose)
     life.warm().live(walk(1, 1, "5m", START))
     (view,) = seen
     assert view.reading is not None

@@ -11,8 +11,17 @@ import pytest
 from msgspec.structs import replace
 from walks import joined
 
-from domain.calibration import Calibration, HitRate, Sample, brier, knots_of, prime_strength_of, rebuild, strengths
-from domain.calibration_tables import SHIPPED
+from domain.calibration.shipped import SHIPPED
+from domain.calibration.table import (
+    Calibration,
+    HitRate,
+    Sample,
+    brier,
+    knots_of,
+    prime_strength_of,
+    rebuild,
+    strengths,
+)
 from domain.errors import InvalidInput
 from domain.factors import FactorState, FactorView, MarketContext
 from domain.market import Candle

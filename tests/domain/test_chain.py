@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.chain import GENESIS, events_root, leaf_hash, merkle_root, roll, row_bytes
+from domain.proof.chain import GENESIS, events_root, leaf_hash, merkle_root, roll, row_bytes
 
 PATIENT = settings(deadline=None)  # the machine may be busy
 

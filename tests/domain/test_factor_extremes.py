@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from walks import HOUR, START, hours_fed, view_of, walk
 
-from domain.calibration_tables import SHIPPED
+from domain.calibration.shipped import SHIPPED
 from domain.factors import FactorState, MarketContext, depth_summary, score_all, trade_flow
 from domain.market import Candle
 from domain.scoring import GateState, ScoringPolicy, assess

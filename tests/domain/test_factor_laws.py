@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 from walks import HOUR, fed, hours_fed, mirrored, reference, scaled, some_context, view_of, walk
 
+from domain.analysis.market_trend import coherence, confirm, market_trend, trend_of
 from domain.factors import DIRECTIONAL, NAMES, QUALITY, FactorState, FactorView, MarketContext, Scores, score_all
 from domain.market import Candle
-from domain.market_trend import coherence, confirm, market_trend, trend_of
 
 SIGNED = (*DIRECTIONAL, "F")
 

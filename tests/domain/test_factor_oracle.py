@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from walks import HOUR, fed, joined, reference, some_context, view_of, walk
 
-from domain.calibration_tables import SHIPPED
+from domain.calibration.shipped import SHIPPED
 from domain.config import ScoringConfig
 from domain.factors import NAMES, FactorState, MarketContext, score_all
 from domain.factors.whole import whole_scores

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.features import (
+from domain.analysis.features import (
     DEFAULTS,
     FEATURES_VERSION,
     NAMES,

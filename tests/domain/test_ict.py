@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.features import NAMES, Book, Features, IctView
+from domain.analysis.features import NAMES, Book, Features, IctView
 from domain.market import Candle
 from domain.smc import OrderBlock, Structure
 from domain.strategies import Pass, Proposal

@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 from walks import fed, hours_fed, mirrored, scaled, walk
 
+from domain.analysis.market_trend import NEUTRAL_COHERENCE, coherence, confirm, frame_reading, net_flow
 from domain.factors import FactorState
 from domain.factors.bars import Bars
 from domain.market import Candle
-from domain.market_trend import NEUTRAL_COHERENCE, coherence, confirm, frame_reading, net_flow
 
 
 def drifting(drift: float, bars: int = 96 * 32, seed: int = 3) -> list[Candle]:

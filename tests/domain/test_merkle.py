@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.chain import leaf_hash, merkle_root
-from domain.merkle import Frontier, GrownTree, consistency_spans
+from domain.proof.chain import leaf_hash, merkle_root
+from domain.proof.merkle import Frontier, GrownTree, consistency_spans
 
 # The inputs, roots and proofs with which implementations of RFC 6962 test each other.
 INPUTS = [bytes.fromhex(text) for text in (

@@ -6,11 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import scanning
 from domain.base import Timer
 from domain.config import Config, ScanConfig
-from domain.scan import Held, ScanRow, summed_up
-from domain.scanning import (
+from domain.scan.decider import (
     SETTLE_MS,
     STREAM,
     TIMER,
@@ -20,7 +18,9 @@ from domain.scanning import (
     ScanSummarized,
     SumUp,
     SymbolEnlisted,
+    decider,
 )
+from domain.scan.summary import Held, ScanRow, summed_up
 from tests.domain.scenario import Scenario
 
 FIVE = 300_000
@@ -35,7 +35,7 @@ class Scan(Scenario):
     """The scan of two symbols."""
 
     def __init__(self, config: Config | None = None) -> None:
-        super().__init__(scanning.decider(config or Config()), STREAM)
+        super().__init__(decider(config or Config()), STREAM)
         self.given(SymbolEnlisted("AUSDT"), SymbolEnlisted("BUSDT"))
 
     def seen(self, *messages: object) -> Scan:

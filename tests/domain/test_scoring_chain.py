@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from scoring_steps import LISTED_LONG_AGO, PLAIN, every, judged, rising, scores, state_of
 from walks import HOUR, fed, mirrored, some_context, view_of, walk
 
+from domain.analysis.weights import weights_of
+from domain.calibration.strength import strength_of
 from domain.config import ScoringConfig
 from domain.factors import DIRECTIONAL, FactorState, MarketContext, depth_summary
 from domain.market import Candle
@@ -23,8 +25,6 @@ from domain.scoring.probability import modulation_of
 from domain.scoring.publication import PublicationState, advance
 from domain.strategies import Pass
 from domain.strategies.factors import own_proposal, proposal_of
-from domain.strength import strength_of
-from domain.weights import weights_of
 
 WEIGHTS = weights_of("balanced", "normal")
 DAY = 24 * HOUR
@@ -250,7 +250,11 @@ def test_every_reason_is_reachable_and_documented() -> None:
 
 def test_every_answer_of_a_strategy_or_a_symbol_is_documented_under_a_code_of_its_own() -> None:
     domain = Path(__file__).parents[2] / "domain"
-    sources = (*sorted((domain / "strategies").glob("*.py")), domain / "analysis.py", domain / "symbol_signals.py")
+    sources = (
+        *sorted((domain / "strategies").glob("*.py")),
+        domain / "analysis" / "full.py",
+        domain / "symbol" / "signals.py",
+    )
     texts = [source.read_text() for source in sources]
     passed = {code for text in texts for code in re.findall(r'Pass\("([A-Z0-9_]+)"', text)}
     assert {"NO_RULE", "NO_TREND", "NEEDS_5M_CANDLES", "PROPOSAL_NOT_FINITE"} <= passed

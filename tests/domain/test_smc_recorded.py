@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from domain.analysis.features import NAMES, Book, IctView, features
 from domain.candles import FrameBuilder
-from domain.features import NAMES, Book, IctView, features
 from domain.market import Candle
 from domain.smc import Structure
 from domain.strategies import Pass, Proposal

@@ -31,7 +31,7 @@ from domain.market import (
     Quote,
     QuoteArrived,
 )
-from domain.symbol_events import (
+from domain.symbol.events import (
     CandleClosed,
     CandleGapFound,
     CandleRejected,

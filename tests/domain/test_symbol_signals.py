@@ -23,7 +23,7 @@ from domain.market import (
     MINUTE_MS,
 )
 from domain.strategies import Pass, Proposal
-from domain.symbol_events import (
+from domain.symbol.events import (
     CandleClosed,
     CandleGapFound,
     SignalDeclined,

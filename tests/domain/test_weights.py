@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from domain.analysis.weights import PROFILES, REGIMES, regime_of, weights_of
 from domain.errors import InvalidInput
 from domain.factors import WEIGHED
-from domain.weights import PROFILES, REGIMES, regime_of, weights_of
 
 ALL_REGIMES = (*REGIMES, "normal")
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from domain.book import DepthSummary
-from domain.calibration import Calibration, HitRate
+from domain.calibration.table import Calibration, HitRate
 from domain.config import Config, SupervisionConfig
 from domain.flow import TradeFlow
 from domain.market import (

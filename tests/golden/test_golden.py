@@ -10,7 +10,7 @@ import pytest
 from actors.kernel import Kernel
 from actors.ports import Head
 from domain.catalog import EFFECTS, EVENTS, INPUTS, UPCASTERS, name_of
-from domain.scan import ScanRow
+from domain.scan.summary import ScanRow
 from infra.memory import MemoryJournal
 from tests.golden.sample import lived
 from tests.golden.stored import HISTORIES, NAMES, SEALS, Stored, all_stored, seals, shapes_of, write

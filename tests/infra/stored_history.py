@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.sql import SQL
 
 from actors.ports import Frame
-from domain.chain import roll, row_bytes
+from domain.proof.chain import roll, row_bytes
 from infra.postgres import tape
 from infra.postgres.commit import CommitDraft, CommitHead, SealedCommit, lock, read_head, seal, write
 from infra.postgres.migrate import migrate

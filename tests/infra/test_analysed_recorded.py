@@ -10,7 +10,7 @@ from analysed_runs import config
 
 from domain.operations import SessionStarted
 from domain.scoring import REASONS
-from domain.symbol_events import SymbolAnalyzed
+from domain.symbol.events import SymbolAnalyzed
 from infra import backtest, moments, replay, scan
 from infra.code_version import strategy_named
 from infra.market.catalogue import Catalogue

@@ -10,9 +10,9 @@ from domain.catalog import encode_event
 from domain.config import Config
 from domain.errors import InvalidInput
 from domain.market_view import REFERENCES
-from domain.scanning import ScanSummarized
+from domain.scan.decider import ScanSummarized
 from domain.scoring import ANSWERS, REASONS
-from domain.symbol_events import MarketSeen, SignalDeclined, SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
+from domain.symbol.events import MarketSeen, SignalDeclined, SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
 from infra import calibrate as calibration
 from infra import replay, settings, why, why_analysis
 from infra.code_version import strategy_named

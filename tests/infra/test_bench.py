@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from domain.errors import InvalidInput
 from domain.factors import NAMES as NAMES_OF_FACTORS
-from domain.symbol_events import SymbolAnalyzed
+from domain.symbol.events import SymbolAnalyzed
 from infra.bench import BENCHMARKS, BenchContext, Measure, Skipped
 from infra.bench.analysis import analyse, five_minutes, warm
 from infra.bench.measure import beside, medians, percentile

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from domain.chain import row_bytes
+from domain.proof.chain import row_bytes
 from infra.postgres.binary_copy import loading, rows_of
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)

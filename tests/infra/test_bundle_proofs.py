@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.chain import leaf_hash
-from domain.merkle import GrownTree
+from domain.proof.chain import leaf_hash
+from domain.proof.merkle import GrownTree
 from infra.export.verifier import ORDER, is_consistent, signature_is_valid
 
 

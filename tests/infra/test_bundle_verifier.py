@@ -15,8 +15,8 @@ from bundles import Desk, contents, findings, history, places, retold, verifier_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.chain import leaf_hash
-from domain.merkle import GrownTree
+from domain.proof.chain import leaf_hash
+from domain.proof.merkle import GrownTree
 from infra.export import verifier
 from infra.export.signing import SigningKey, signing_key
 from infra.export.verifier import CannotRun, check, read_tree_head

@@ -10,8 +10,8 @@ import pytest
 from psycopg import Connection
 from stored_history import MIDNIGHT, StoredHistory
 
-from domain.chain import GENESIS, events_root, row_bytes
 from domain.errors import InvalidInput
+from domain.proof.chain import GENESIS, events_root, row_bytes
 from infra.postgres import commit
 from infra.postgres.commit import CommitDraft, CommitHead, is_written, lock, read_head, seal, write
 from infra.postgres.migrate import migrate

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stored_history import MIDNIGHT
 
 from actors.ports import Frame
-from domain.chain import roll, row_bytes
+from domain.proof.chain import roll, row_bytes
 from infra.postgres import tape
 from infra.postgres.commit import CommitDraft, CommitHead, SealedCommit, row_hash, seal
 from infra.postgres.commit_check import StoredCommit, check

@@ -14,8 +14,8 @@ from bundles import RUN, Desk, contents, findings, history, lines, manifest, ret
 from stored_runs import MemoryRun
 
 from domain.catalog import TOPICS, encode_event, name_of
-from domain.chain import leaf_hash, merkle_root
 from domain.errors import CorruptHistory, InvalidInput, Unavailable
+from domain.proof.chain import leaf_hash, merkle_root
 from infra.export.bundle import export
 from infra.export.lines import line_of
 from infra.export.plan import wish_for

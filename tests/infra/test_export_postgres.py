@@ -13,8 +13,8 @@ import pytest
 from bundles import RUN, Desk, contents, findings, history, lines, manifest, retold, source_of
 from stored_runs import PostgresRun
 
-from domain.chain import row_bytes
 from domain.errors import CorruptHistory
+from domain.proof.chain import row_bytes
 from infra.cli.app import main
 from infra.export.bundle import export
 from infra.export.plan import wish_for

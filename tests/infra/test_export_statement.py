@@ -17,7 +17,7 @@ from domain import operations
 from domain.base import Event, Recorded
 from domain.config import Config
 from domain.operations import STREAM, Condition
-from domain.symbol_events import CandleGapFound
+from domain.symbol.events import CandleGapFound
 from infra.export import statement
 from infra.export.redaction import Redaction
 from infra.export.statement import MODEL_FIELD, Statement

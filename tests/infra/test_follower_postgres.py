@@ -17,10 +17,10 @@ from stored_runs import PostgresRun
 from trading_history import TradingHistory, busy_history, closed, plan_of
 
 from domain.catalog import encode_event, name_of
-from domain.chain import row_bytes
 from domain.errors import Unavailable
 from domain.operations import STREAM, DeadLetter
 from domain.position_events import PositionClosed
+from domain.proof.chain import row_bytes
 from infra.followers import folding, follower
 from infra.followers.follower import Follower
 from infra.followers.views import Stage, plain

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from domain.chain import row_bytes
 from domain.errors import Fenced
+from domain.proof.chain import row_bytes
 from infra.postgres import small_commit
 from infra.postgres.lease import Lease
 from infra.postgres.reader import PostgresReader

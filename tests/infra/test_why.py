@@ -10,7 +10,7 @@ from domain.base import Event, Recorded
 from domain.errors import InvalidInput
 from domain.orders import OrderFilled, Role
 from domain.position_events import PositionClosed
-from domain.symbol_events import SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
+from domain.symbol.events import SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
 from infra.memory import MemoryJournal
 from infra.why import why
 

@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
+from domain.analysis.market_trend import market_trend
 from domain.config import Config
 from domain.factors import MarketContext, Reference
 from domain.instrument import Instrument
 from domain.market import INTERVALS_MS, Candle
-from domain.market_trend import market_trend
 from domain.market_view import HOUR_MS, REFERENCES, Closes, newer
 from domain.sizing import usual_notional
 

@@ -43,11 +43,11 @@ from domain.market import (
 )
 from domain.market_view import HOURS_KEPT, REFERENCES, JoinMarket, ReportHours, SeeHours
 from domain.market_view import STREAM as MARKET
-from domain.scan import row_of
-from domain.scanning import STREAM as SCAN
-from domain.scanning import EnlistSymbol, ReportAnalysis
+from domain.scan.decider import STREAM as SCAN
+from domain.scan.decider import EnlistSymbol, ReportAnalysis
+from domain.scan.summary import row_of
 from domain.strategies import Strategy
-from domain.symbol_events import (
+from domain.symbol.events import (
     CandleClosed,
     CandleGapFound,
     CandleRejected,
@@ -65,8 +65,8 @@ from domain.symbol_events import (
     SymbolListed,
     VirtualPositionPlanned,
 )
-from domain.symbol_signals import Signals
-from domain.symbol_state import Attached, Facts, SymbolState
+from domain.symbol.signals import Signals
+from domain.symbol.state import Attached, Facts, SymbolState
 from domain.values import Side
 
 SymbolCommand: TypeAlias = (

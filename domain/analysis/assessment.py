@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from domain.analysis.features import FEATURES_VERSION
+from domain.analysis.features import NAMES as FEATURE_NAMES
 from domain.factors import NAMES, Scores
-from domain.features import FEATURES_VERSION
-from domain.features import NAMES as FEATURE_NAMES
 from domain.scoring.gates import GateState
 from domain.scoring.publication import PublicationState, Tier
 

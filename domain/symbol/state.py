@@ -6,13 +6,13 @@ from itertools import repeat
 
 import msgspec
 
+from domain.analysis.reading import FrozenReading, Reading
 from domain.candles import Frames
-from domain.context import Context
 from domain.instrument import Instrument
 from domain.market import MINUTE_MS, Candle, Quote
-from domain.reading import FrozenReading, Reading
 from domain.scoring import GateState, PublicationState
 from domain.scoring.gates import data_quality
+from domain.symbol.context import Context
 from domain.values import Side
 
 QUALITY_WINDOW_MS = 5 * MINUTE_MS

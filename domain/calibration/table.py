@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from domain.calibration.strength import strength_of
 from domain.errors import InvalidInput
 from domain.factors.context import percentile
-from domain.strength import strength_of
 
 RANKS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 SAMPLES_MIN = 200

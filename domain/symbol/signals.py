@@ -17,8 +17,8 @@ import msgspec
 from msgspec.structs import replace
 
 from domain import sizing
-from domain.analysis import FLOW_BARS, Analysis, Moment, Ways, analyse, withheld
-from domain.analysis import NAMES as BUILT_IN
+from domain.analysis.full import FLOW_BARS, Analysis, Moment, Ways, analyse, withheld
+from domain.analysis.full import NAMES as BUILT_IN
 from domain.base import event_id
 from domain.config import Config
 from domain.deal import VIRTUAL
@@ -26,8 +26,8 @@ from domain.errors import Refused
 from domain.factors import MarketContext
 from domain.market import INTERVALS_MS
 from domain.strategies import Pass, Proposal, Strategy, View
-from domain.symbol_events import SignalDeclined, SignalRaised, SymbolAnalyzed, SymbolEvent, VirtualPositionPlanned
-from domain.symbol_state import Facts, SymbolState
+from domain.symbol.events import SignalDeclined, SignalRaised, SymbolAnalyzed, SymbolEvent, VirtualPositionPlanned
+from domain.symbol.state import Facts, SymbolState
 
 
 class Signals(msgspec.Struct, frozen=True):

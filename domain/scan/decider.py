@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from domain.base import Command, Decider, Event, Issued, Message, Reaction, Timer
 from domain.config import Config
-from domain.scan import Held, ScanRow, ScanSummary, summed_up
+from domain.scan.summary import Held, ScanRow, ScanSummary, summed_up
 
 STREAM: Final = "scan:main"
 SETTLE_MS: Final = 30_000

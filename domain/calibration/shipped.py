@@ -15,7 +15,7 @@ probability. With that, `hybrid` finds 1.2 % Prime among these analyses, 2.5 % a
 (2026-02-08 to 02-22), 1.6 % of all; `ict` alone finds 0.5 %.
 """
 
-from domain.calibration import Calibration
+from domain.calibration.table import Calibration
 
 _KNOTS = (
     (0.0, 0.0), (2.72, 0.1), (5.44, 0.2), (8.27, 0.3), (11.35, 0.4), (14.68, 0.5), (18.56, 0.6), (23.56, 0.7),

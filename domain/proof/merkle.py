@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from domain.chain import merkle_root
+from domain.proof.chain import merkle_root
 
 _NODE: Final = b"\x01"
 

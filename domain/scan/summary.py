@@ -14,7 +14,7 @@ import msgspec
 
 from domain.factors import NAMES
 from domain.factors.context import percentile
-from domain.symbol_events import SymbolAnalyzed
+from domain.symbol.events import SymbolAnalyzed
 
 NAMED: Final = 10
 PRIME: Final = "prime"

@@ -1,10 +1,10 @@
-"""The facts of a symbol's stream. The rules that make them stand in `symbol.py`."""
+"""The facts of a symbol's stream. The rules that make them stand in `decider.py`."""
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
-from domain.assessment import Assessment
+from domain.analysis.assessment import Assessment
 from domain.base import Event
 from domain.deal import Plan
 from domain.instrument import Instrument

@@ -17,21 +17,21 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from domain import assessment as record
-from domain.calibration import Calibration
-from domain.calibration_tables import SHIPPED
+from domain.analysis import assessment as record
+from domain.analysis.features import Book, Features, IctView, features
+from domain.analysis.reading import Reading
+from domain.calibration.shipped import SHIPPED
+from domain.calibration.strength import Strength, strength_of
+from domain.calibration.table import Calibration
 from domain.config import Config
 from domain.factors import FactorView, MarketContext
-from domain.features import Book, Features, IctView, features
 from domain.market import MINUTE_MS, Candle
-from domain.reading import Reading
 from domain.scoring import GateState, PublicationState, ScoringPolicy, Verdict, assess
 from domain.scoring.gates import GateReport, Measured, judge, nearest_stop
 from domain.scoring.prices import Levels
 from domain.scoring.publication import Publication, Tier, advance
 from domain.strategies import Pass, Proposal, View, hybrid, ict
 from domain.strategies.factors import own_proposal, proposal_of
-from domain.strength import Strength, strength_of
 from domain.values import Side
 
 NAMES: Final = ("factors", "ict", "hybrid")
