@@ -95,9 +95,9 @@ def test_the_system_trades_over_the_wire_and_goes_on_where_it_stopped(place: tup
     assert found["positions_opened"] > 0
     assert found["orders"] >= 3 * found["positions_closed"]
     assert found["candle_calls"] >= 24, "cold: every interval of every symbol"
-    second = run(*RUN, *place, "--speed", "1", "--duration", "3")  # so slowly no minute passes during the start
+    second = run(*RUN, *place, "--speed", "0.05", "--duration", "3")  # so slowly that hardly a minute ever begins
     assert second.code == 0, second
-    assert second.json["candle_calls"] == 0, "warm, and nothing is missing"
+    assert second.json["candle_calls"] in {0, 4}, "warm: at most the minute that closed while the first one stopped"
     sound(place)
     fills_once(place)
 
