@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from functools import cache
 from operator import mul
 
 import msgspec
@@ -53,16 +54,21 @@ def push(ring: list[float], x: float, capacity: int) -> None:
 
 def line(y: Sequence[float]) -> tuple[float, float]:
     """Fit y against 0, 1, 2 … by least squares: the slope a step and r² (0 for a flat line)."""
-    n = len(y)
-    middle = (n - 1) / 2.0
-    first = y[0]
+    n, first = len(y), y[0]
     rise = [value - first for value in y]  # so that a large common level costs no digits
     mean = sum(rise) / n
-    spread = sum((value - mean) ** 2 for value in rise)
+    off = [value - mean for value in rise]
+    spread = sum(map(mul, off, off))
     sxx = n * (n * n - 1) / 12.0
-    sxy = sum((at - middle) * value for at, value in enumerate(rise))
+    sxy = sum(map(mul, _places(n), rise))
     slope = sxy / sxx
     return slope, min(1.0, slope * sxy / spread) if spread > 0.0 else 0.0
+
+
+@cache
+def _places(n: int) -> tuple[float, ...]:
+    """0, 1, 2 … around their mean."""
+    return tuple(at - (n - 1) / 2.0 for at in range(n))
 
 
 def interquartile_fences(ascending: Sequence[float]) -> tuple[float, float]:

@@ -109,10 +109,14 @@ def running_sum(deltas: list[float]) -> list[float]:
 
 
 class OpenInterestTrack(msgspec.Struct, gc=False):
-    """Hourly notional open interest, USDT, and how much it grew a day, in percent, at each of the last 200 samples."""
+    """Hourly notional open interest, USDT, and how much it grew a day, in percent, at each of the last 200 samples.
+
+    `week` holds the samples of the last seven days, for their median.
+    """
 
     last_ms: int = -1
     notional: list[float] = msgspec.field(default_factory=list[float])
+    week: History = msgspec.field(default_factory=lambda: History(OI_MEDIAN_SAMPLES))
     growth: float = 0.0
     r2: float = 0.0
     growths: History = msgspec.field(default_factory=lambda: History(OI_CAPACITY))
@@ -126,14 +130,13 @@ class OpenInterestTrack(msgspec.Struct, gc=False):
             return False
         if self.last_ms >= 0 and hour_ms - self.last_ms > STALE_HOURS_MAX * HOUR_MS:
             self.notional.clear()
-            self.growths = History(OI_CAPACITY)
+            self.week, self.growths = History(OI_MEDIAN_SAMPLES), History(OI_CAPACITY)
         self.last_ms = hour_ms
         push(self.notional, notional, OI_CAPACITY)
+        self.week.add(notional)
         if len(self.notional) >= OI_FIT_SAMPLES:
             slope, self.r2 = line(interpolate_outliers(self.notional[-OI_FIT_SAMPLES:]))
-            week = sorted(self.notional[-OI_MEDIAN_SAMPLES:])
-            median = (week[len(week) // 2] + week[(len(week) - 1) // 2]) / 2.0
-            self.growth = 100.0 * slope * 24.0 / median
+            self.growth = 100.0 * slope * 24.0 / self.week.percentile(0.5)
             self.growths.add(self.growth)
         return True
 

@@ -6,11 +6,13 @@ streams tell one story: their update ids are one sequence, a function of the ste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
+import msgspec
+
 from infra.exchange.anonymous_book import Top
-from infra.exchange.bar import SPANS_MS, Bar, next_open
+from infra.exchange.bar import Bar, next_open
 from infra.exchange.ports import ApiError
 from infra.exchange.walked_market import WalkedMarket
 
@@ -47,25 +49,19 @@ class Board:
         """Give a price as a number."""
         return ticks / self._tick_scale[row]
 
-    def kline(self, row: int, interval: str, bar: Bar) -> list[object]:
-        """Write a candle as REST does: 12 elements."""
-        digits, lots = self._digits[row], self._lot_digits[row]
-        ticks, scale = self._tick_scale[row], self._lot_scale[row]
-        end_ms = bar.open_ms + SPANS_MS[interval] if interval != "1M" else next_open(interval, bar.open_ms)
+    def klines(self, row: int, interval: str, bars: Iterable[Bar]) -> list[msgspec.Raw]:
+        """Write candles as REST does, 12 elements each, and as JSON in one go: a client's start asks for thousands."""
+        prices, lots = ',"%.' + str(self._digits[row]) + 'f"', ',"%.' + str(self._lot_digits[row]) + 'f"'
+        written = f'[%d{4 * prices}{lots},%d,"%.5f",%d{lots},"%.5f","0"]'
+        tick, lot = self._tick_scale[row], self._lot_scale[row]
         return [
-            bar.open_ms,
-            f"{bar.open / ticks:.{digits}f}",
-            f"{bar.high / ticks:.{digits}f}",
-            f"{bar.low / ticks:.{digits}f}",
-            f"{bar.close / ticks:.{digits}f}",
-            f"{bar.lots / scale:.{lots}f}",
-            end_ms - 1,
-            f"{bar.quote / 100.0:.5f}",
-            bar.trades,
-            f"{bar.taker_lots / scale:.{lots}f}",
-            f"{bar.taker_quote / 100.0:.5f}",
-            "0",
-        ]
+            msgspec.Raw((written % (
+                bar.open_ms, bar.open / tick, bar.high / tick, bar.low / tick, bar.close / tick, bar.lots / lot,
+                next_open(interval, bar.open_ms) - 1, bar.quote / 100.0, bar.trades, bar.taker_lots / lot,
+                bar.taker_quote / 100.0,
+            )).encode())
+            for bar in bars
+        ]  # fmt: skip
 
     def in_units(self, row: int, side: tuple[tuple[Decimal, Decimal], ...]) -> dict[int, int]:
         """Turn decimal levels into ticks → lots."""

@@ -67,10 +67,9 @@ class MinuteBars:
         ticks = self._ticks(path)
         tops, bottoms = self._ticks(high), self._ticks(low)
         moves = (closing - opening) / self._usual_move
-        traded = self.activity.traded(minutes, moves, (tops + bottoms) * 0.5 / self._ticks_in_usdt, self._lot)
-        return Bars(
-            ticks[:, :-1], tops, bottoms, ticks[:, 1:], _bounded(traded, self._trades.totals(first, first + count))
-        )
+        trades = np.diff(self._trades.totals(first, first + count), axis=1)
+        traded = self.activity.traded(minutes, moves, (tops + bottoms) * 0.5 / self._ticks_in_usdt, self._lot, trades)
+        return Bars(ticks[:, :-1], tops, bottoms, ticks[:, 1:], _bounded(traded))
 
     def trades_before(self, minute: int) -> Counts:
         """Give the trades of each contract before a minute."""
@@ -84,9 +83,9 @@ class MinuteBars:
         return self._usual_move * _WICK * draw * (0.3 + draw * draw)
 
 
-def _bounded(traded: Traded, totals: Counts) -> Traded:
-    """Let there be as many trades as their ids count, and lots enough for them."""
-    trades = np.diff(totals, axis=1)
+def _bounded(traded: Traded) -> Traded:
+    """Let there be lots enough for all trades."""
+    trades = traded.trades
     lots = np.maximum(traded.lots, 2 * trades)
     taker_lots = np.clip(traded.taker_lots, trades // 8, lots - trades // 8)
     return Traded(lots, np.maximum(traded.quote, 1), taker_lots, traded.taker_quote, trades)

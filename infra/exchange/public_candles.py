@@ -48,8 +48,7 @@ def continuous_klines(board: Board, call: Call) -> object:
 def _klines(board: Board, call: Call, symbol: str) -> object:
     interval = asked.interval(call)
     first, end = span(board, call, interval, board.market.listings[board.row[symbol]].onboard_ms)
-    row = board.row[symbol]
-    return [board.kline(row, interval, bar) for bar in board.market.bars(symbol, interval, first, end, board.now_ms)]
+    return board.klines(board.row[symbol], interval, board.market.bars(symbol, interval, first, end, board.now_ms))
 
 
 def span(board: Board, call: Call, interval: str, listed_ms: int) -> tuple[int, int]:

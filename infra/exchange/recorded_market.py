@@ -110,6 +110,10 @@ class RecordedMinutes:
         counts = Traded(*(np.where(outside, 0, column) for column in traded))
         return Bars(price(held.open), price(held.high), price(held.low), price(held.close), counts)
 
+    def shared(self, row: int, first: int, end: int) -> Bars:
+        """Give the same: it is at hand for all contracts."""
+        return self.bars(row, first, end)
+
     def hours(self, row: int, first: int, end: int) -> Bars:
         """Give the 1h candles of [first, end)."""
         minutes = self.bars(row, first * HOUR_MINUTES, end * HOUR_MINUTES)

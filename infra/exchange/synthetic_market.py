@@ -13,7 +13,7 @@ from infra.exchange.listings import listing, onboard_times
 from infra.exchange.minute_bars import MarketPath, MinuteBars, bars_between
 from infra.exchange.names import names
 from infra.exchange.walked_market import HOUR_MINUTES, Issued, WalkedMarket
-from infra.market.activity import Activity
+from infra.market.activity import Activity, Traded
 from infra.market.bars import Bars, Counts, joined
 from infra.market.contracts import contracts
 
@@ -21,6 +21,9 @@ DEFAULT_SYMBOLS = 300
 _BLOCK_MINUTES = 8
 _BLOCKS_KEPT = 16
 _WINDOW_HOURS = 512
+_TOGETHER = 16
+_STRETCHES_BEYOND = 4
+"""Stretches of a few groups more than there are: those of the next day come one by one."""
 _HOUR_WINDOWS_KEPT = 2_048
 """1h candles of 2 048 windows are 75 MB at most: what a cold start of several hundred symbols asks for twice."""
 
@@ -45,9 +48,12 @@ class SyntheticMinutes:
         self.listings = tuple(listing(contract, onboard[contract.symbol]) for contract in self.contracts)
         self._all = MinuteBars(seed, self.contracts)
         self._alone = [MinuteBars(seed, (contract,)) for contract in self.contracts]
+        groups = [self.contracts[at : at + _TOGETHER] for at in range(0, len(self.contracts), _TOGETHER)]
+        self._groups = [MinuteBars(seed, group) for group in groups]
         self._market = MarketPath(seed)
         self.activity = self._all.activity
         self._block = lru_cache(_BLOCKS_KEPT)(self._computed_block)
+        self._stretch = lru_cache(len(groups) + _STRETCHES_BEYOND)(self._computed_stretch)
         self._hours = lru_cache(_HOUR_WINDOWS_KEPT)(self._computed_hours)
 
     def minute(self, row: int, minute: int) -> Bar:
@@ -62,6 +68,11 @@ class SyntheticMinutes:
     def bars(self, row: int, first: int, end: int) -> Bars:
         """Give the 1m candles of [first, end)."""
         return bars_between(self._alone[row], self._market, first, end)
+
+    def shared(self, row: int, first: int, end: int) -> Bars:
+        """Give the 1m candles of [first, end), read for a group of contracts at once and kept."""
+        group, place = divmod(row, _TOGETHER)
+        return _of(self._stretch(group, first, end), slice(place, place + 1), slice(None))
 
     def hours(self, row: int, first: int, end: int) -> Bars:
         """Give the 1h candles of [first, end), from windows that are kept."""
@@ -88,6 +99,9 @@ class SyntheticMinutes:
         first = number * _BLOCK_MINUTES
         return _Block(first, bars_between(self._all, self._market, first, first + _BLOCK_MINUTES), {})
 
+    def _computed_stretch(self, group: int, first: int, end: int) -> Bars:
+        return bars_between(self._groups[group], self._market, first, end)
+
     def _computed_hours(self, row: int, window: int) -> Bars:
         first = window * _WINDOW_HOURS * HOUR_MINUTES
         minutes = self.bars(row, first, first + _WINDOW_HOURS * HOUR_MINUTES)
@@ -96,11 +110,13 @@ class SyntheticMinutes:
 
 def _cut(bars: Bars, first: int, end: int) -> Bars:
     """Give the candles [first, end) of a window, as far as it goes."""
-    part = slice(max(0, first), max(0, end))
-    traded = msgspec.structs.replace(
-        bars.traded, **{name: getattr(bars.traded, name)[:, part] for name in bars.traded.__struct_fields__}
-    )
-    return Bars(bars.open[:, part], bars.high[:, part], bars.low[:, part], bars.close[:, part], traded)
+    return _of(bars, slice(None), slice(max(0, first), max(0, end)))
+
+
+def _of(bars: Bars, rows: slice, part: slice) -> Bars:
+    """Give some contracts and candles of what is kept, without a copy."""
+    traded = Traded(*(getattr(bars.traded, name)[rows, part] for name in Traded.__struct_fields__))
+    return Bars(bars.open[rows, part], bars.high[rows, part], bars.low[rows, part], bars.close[rows, part], traded)
 
 
 def synthetic_market(seed: int, symbols: tuple[str, ...] | int, start_ms: int) -> WalkedMarket:

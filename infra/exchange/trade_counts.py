@@ -37,13 +37,20 @@ class TradeCounts:
 
     def totals(self, first: int, last: int) -> Counts:
         """Give the trades before each of the minutes `first` to `last` (after 1970): shape (contracts, minutes)."""
-        minutes = np.arange(first, last + 1)
-        total: Floats = np.broadcast_to(minutes.astype(np.float64), (len(self._rates), len(minutes)))
+        total: Floats = np.arange(first, last + 1, dtype=np.float64)[None, :]
         for keys, (period, share) in zip(self._keys, _NOISES, strict=True):
-            cells = minutes // period
-            draws = uniform(keys, np.arange(first // period, last // period + 2))
-            here = draws[:, cells - cells[0]]
-            there = draws[:, cells - cells[0] + 1]
-            noise = 2.0 * (here + (there - here) * ((minutes - cells * period) / period)) - 1.0
-            total = total + share * period * noise
+            total = total + share * period * _noise(keys, first, last, period)
         return np.floor(self._rates * total).astype(np.int64)
+
+
+def _noise(keys: Keys, first: int, last: int, period: int) -> Floats:
+    """Give noise in [-1, 1) at the minutes `first` to `last`, on a straight line from one cell of `period` to the next.
+
+    As `noise.smooth`, but minutes in a row are laid out cell by cell: nothing has to be divided or looked up.
+    """
+    cell, cells = first // period, last // period - first // period + 1
+    draws = uniform(keys, np.arange(cell, cell + cells + 1))
+    here, there = draws[:, :-1, None], draws[:, 1:, None]
+    line = here + (there - here) * (np.arange(period) / period)
+    skipped = first - cell * period
+    return 2.0 * line.reshape(len(draws), -1)[:, skipped : skipped + last + 1 - first] - 1.0

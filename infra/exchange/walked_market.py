@@ -29,7 +29,6 @@ _QUIET_MINUTES_MAX = 5
 """After so many minutes without a trade, the last price is the close of then, whenever it was."""
 _DAY_MINUTES = 1_440
 _MINUTES_SHARED_MAX = 32
-_TWO_DAYS_KEPT = 512
 _MINUTES_AT_ONCE = 200_000
 """Below that, marks of scattered moments are read from one stretch of minutes."""
 
@@ -47,6 +46,10 @@ class Minutes(Protocol):
 
     def bars(self, row: int, first: int, end: int) -> Bars:
         """Give the 1m candles of [first, end) in one row."""
+        ...
+
+    def shared(self, row: int, first: int, end: int) -> Bars:
+        """Give the same of a stretch that all contracts will be asked for."""
         ...
 
     def hours(self, row: int, first: int, end: int) -> Bars:
@@ -98,7 +101,6 @@ class WalkedMarket:
         self._funding_ms = np.array([[one.funding_interval_hours * 3_600_000] for one in self.listings], np.int64)
         self._walk = lru_cache(_WALKS_KEPT)(self._drawn)
         self._marks = lru_cache(8)(self._marked)
-        self._two_days = lru_cache(_TWO_DAYS_KEPT)(self._read_two_days)
 
     # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -183,7 +185,7 @@ class WalkedMarket:
         first = max(minute - _DAY_MINUTES + 1, -(-self.listings[row].onboard_ms // MINUTE_MS))
         if first >= minute:
             return None
-        held = self._two_days(row, origin)
+        held = self._minutes.shared(row, origin, origin + 2 * _DAY_MINUTES)
         part = slice(first - origin, minute - origin)
         traded = held.traded
         columns = (traded.lots, traded.quote, traded.taker_lots, traded.taker_quote, traded.trades)
@@ -200,9 +202,6 @@ class WalkedMarket:
         """Give the minute that runs, as far as it went."""
         row, opened_ms = self.row[symbol], now_ms // MINUTE_MS * MINUTE_MS
         return self._running(row, opened_ms, opened_ms, now_ms)[0]
-
-    def _read_two_days(self, row: int, first: int) -> Bars:
-        return self._minutes.bars(row, first, first + 2 * _DAY_MINUTES)
 
     def closed_minutes(self, symbol: str, first: int, end: int) -> list[Bar]:
         """Give the 1m candles of [first, end): few ones as all contracts share them, many computed at once."""

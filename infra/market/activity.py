@@ -50,11 +50,14 @@ class Activity:
         self._turnover = turnover
         self._price = price
 
-    def traded(self, minutes: Indices, moves: Floats, price: Floats, lot: Floats) -> Traded:
+    def traded(
+        self, minutes: Indices, moves: Floats, price: Floats, lot: Floats, trades: Counts | None = None
+    ) -> Traded:
         """Give what was traded in minutes (after 1970).
 
         `moves` are their price changes in deviations of a usual minute, `price` their mean prices, both of the shape
         (names, minutes); `lot` is the quantity step. Volume grows with the size of the move, takers lean its way.
+        `trades` says how many trades that were, if it is known.
         """
         draw = uniform(self._keys[_FOR_VOLUME], minutes)
         size = np.abs(moves)
@@ -65,9 +68,12 @@ class Activity:
         bought = np.clip(0.5 + lean + 0.3 * (uniform(self._keys[_FOR_TAKERS], minutes) - 0.5), 0.03, 0.97)
         taker_lots = np.rint(lots * bought)
         cents = np.rint(lots * lot * price * 100.0)
-        per_trade = 500.0 + 900.0 * uniform(self._keys[_FOR_TRADES], minutes)
-        columns = (lots, cents, taker_lots, np.rint(cents * (taker_lots / lots)), np.rint(usdt / per_trade) + 1.0)
-        return Traded(*(column.astype(np.int64) for column in columns))
+        taker_cents = np.rint(cents * (taker_lots / lots))
+        if trades is None:
+            per_trade = 500.0 + 900.0 * uniform(self._keys[_FOR_TRADES], minutes)
+            trades = (np.rint(usdt / per_trade) + 1.0).astype(np.int64)
+        lots, cents, taker_lots, taker_cents = (c.astype(np.int64) for c in (lots, cents, taker_lots, taker_cents))
+        return Traded(lots, cents, taker_lots, taker_cents, trades)
 
     def premium(self, times: Indices) -> Floats:
         """Give by what fraction the mark price stands above the index price, at times in ms."""

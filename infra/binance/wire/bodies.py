@@ -27,8 +27,7 @@ Int: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 # Only such a text can become a number that is none, or one that nobody trades with. Looking for the numbers themselves
 # is slow, looking for the text less so, and rows of candles have no letters at all.
-_LETTERS: Final = (b"n", b"N", b"e", b"E")
-_SUSPICIOUS: Final = re.compile(rb"[nN][aA][nN]|[iI][nN][fF]|[eE][+-]?\d{3}")
+_EXPONENT: Final = re.compile(rb"e[+-]?\d{3}")
 _DIGITS_MAX: Final = 60
 
 
@@ -83,7 +82,9 @@ class Reader(Generic[T]):
 
 
 def _is_suspicious(raw: bytes) -> bool:
-    return any(letter in raw for letter in _LETTERS) and _SUSPICIOUS.search(raw) is not None
+    """Whether it may hold a number that is none, or has a long exponent; cheap, for bodies are long and none does."""
+    small = raw.lower()
+    return b"nan" in small or b"inf" in small or (b"e" in small and _EXPONENT.search(small) is not None)
 
 
 def shortened(raw: bytes, limit: int = 200) -> str:

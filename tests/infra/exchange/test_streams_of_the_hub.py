@@ -339,10 +339,10 @@ def test_days_are_read_before_somebody_asks_for_all_of_them(monkeypatch: pytest.
     rig = Rig()
     rig.pass_(0.05 * len(rig.stage.market.symbols))
 
-    def late(_row: int, _first: int) -> None:
+    def late(_row: int, _first: int, _end: int) -> None:
         pytest.fail("a day was read while somebody waits")
 
-    monkeypatch.setattr(rig.stage.market, "_two_days", late)
+    monkeypatch.setattr(rig.stage.market._minutes, "shared", late)
     assert rig.ask("GET", "/fapi/v1/ticker/24hr")[0] == 200
 
 
