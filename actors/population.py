@@ -1,4 +1,8 @@
-"""The actors that are in memory: started when needed, folded from history, let go when finished."""
+"""The actors that are in memory: started when needed, folded from history, let go when finished.
+
+What was let go last is kept for a while: the answer to a position's own cancel comes when it is over already, and a fold
+from the database for each of them would stop the kernel. A state that is kept is the state that a fold gives.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ from actors.ports import FrozenActor, History
 from domain.base import Decider, Message, Recorded, kind_of
 
 Ref = ActorRef[EventSourcedActor]
+ASLEEP_MAX = 256
+"""How many of the finished actors are kept at hand."""
 
 
 class Population:
@@ -33,6 +39,7 @@ class Population:
         self._deciders: Mapping[str, Decider[Any]] = {}
         self._wrap: Callable[[Decider[Any]], Decider[Any]] | None = None
         self._actors: dict[str, EventSourcedActor] = {}
+        self._asleep: dict[str, tuple[Any, int]] = {}
         self._born: set[str] | None = set()
         self.refs: dict[str, Ref] = {}
 
@@ -60,10 +67,16 @@ class Population:
         new = type(message) in self._deciders[kind_of(stream)].births
         if new or (self._born is not None and stream not in self._born):
             return self.start(stream)
-        return self.rebuild(stream, tail)
+        if stream not in self._asleep:
+            return self.rebuild(stream, tail)
+        state, version = self._asleep[stream]
+        actor = self.start(stream)
+        actor.state, actor.version = state, version
+        return actor
 
     def start(self, stream: str) -> EventSourcedActor:
         """Start an actor without a past."""
+        self._asleep.pop(stream, None)
         kind = kind_of(stream)
         made: list[EventSourcedActor] = []
         ref = self._dispatcher.start(self._kinds[kind], stream, self._decider(kind), self._room, made.append)
@@ -99,10 +112,14 @@ class Population:
             self.dismiss((actor,))
 
     def dismiss(self, actors: Iterable[EventSourcedActor]) -> None:
-        """Stop actors; a late message brings them back by fold."""
+        """Stop actors; a late message brings them back."""
         for actor in actors:
             if self._actors.pop(actor.stream, None) is not None:
                 self.refs.pop(actor.stream).stop(block=False)
+                if actor.version:
+                    self._asleep[actor.stream] = (actor.decider.forget(actor.state), actor.version)
+        while len(self._asleep) > ASLEEP_MAX:
+            del self._asleep[next(iter(self._asleep))]
         self._dispatcher.run_until_idle()
 
     def freeze(self) -> tuple[FrozenActor, ...]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from actors import population
 from actors.kernel import Kernel
 from domain.errors import CorruptHistory, Unavailable
 from domain.position_events import PositionClosed
@@ -73,12 +74,29 @@ def test_a_birth_does_not_look_for_a_past(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_run_that_began_in_this_process_reads_the_past_of_known_streams_only(monkeypatch: pytest.MonkeyPatch) -> None:
     toys(monkeypatch)
+    monkeypatch.setattr(population, "ASLEEP_MAX", 0)
     journal = MemoryJournal(manual=True)
     history = CountingHistory(journal)
     kernel = Kernel(history, lambda _: Told())
     for input_ in (STARTED, Poke((("position:x", "end"), (A, "a"))), Poke((("position:x", "b"), (B, "b")))):
         journal.append(kernel.process(9_000, input_))
     assert history.asked == ["position:x"]
+
+
+@pytest.mark.parametrize(("kept", "asked"), [(2, ["position:x"]), (3, [])])
+def test_what_was_let_go_last_comes_back_without_its_past_being_read(
+    monkeypatch: pytest.MonkeyPatch, kept: int, asked: list[str]
+) -> None:
+    toys(monkeypatch)
+    monkeypatch.setattr(population, "ASLEEP_MAX", kept)
+    stage = Stage()
+    stage.kernel.population._history = history = CountingHistory(stage.journal)
+    for name in "xyz":
+        stage.poke((f"position:{name}", "first"), (f"position:{name}", "end"))
+    step = stage.take(Poke((("position:x", "again"),)))
+    assert history.asked == asked
+    assert [(r.stream, r.version) for r in step.events] == [("position:x", 3)]
+    assert stage.words("position:x") == ("first", "end", "again")
 
 
 @pytest.mark.parametrize("error", [Unavailable("the database"), CorruptHistory(3, "a bit fell over")])
