@@ -1,14 +1,15 @@
 """`fold`: events read, decoded and evolved a second: what a restore does after the last checkpoint.
 
-Ours is `PostgresReader.events` into the actors of a kernel. The baselines end with the same states by the same
-`evolve`, so that a ratio compares what is ours: reading, decoding, and the actors around the rules. One is the way of
-an `eventsourcing` application (`stock.py`): `select_notifications`, mapper, JSON transcoder, `mutate`. The other is
-written by hand: one SELECT, a typed msgspec decoder a topic, a dict of states. `fold:read` leaves `evolve` out.
+The history is that of a run under default settings. Ours is `PostgresReader.events` into the actors of a kernel. The
+baselines end with the same states by the same `evolve`, so that a ratio compares what is ours: reading, decoding, and
+the actors around the rules. One is the way of an `eventsourcing` application (`stock.py`): `select_notifications`,
+mapper, JSON transcoder, `mutate`. The other is written by hand: one SELECT, a typed msgspec decoder a topic, a dict of
+states. `fold:read` leaves `evolve` out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any, Final
 
@@ -17,14 +18,12 @@ from eventsourcing.postgres import PostgresFactory
 from psycopg import Connection
 from psycopg.sql import SQL
 
-from actors.kernel import Kernel
-from domain.base import Event
+from actors.kernel import KINDS, Kernel
+from domain.base import Decider, Event, kind_of
 from domain.catalog import EVENTS, name_of
 from domain.config import Config
-from domain.symbol.decider import decider, evolve
-from domain.symbol.state import SymbolState
 from infra.bench.context import BenchContext
-from infra.bench.histories import SYMBOLS, analysed
+from infra.bench.histories import SYMBOLS, traded
 from infra.bench.measure import Measure, beside, rate, take_turns
 from infra.bench.stock import fold_stock, read_stock, stock_mapper, store_stock
 from infra.bench.storing import Storage
@@ -49,14 +48,15 @@ def bench_fold(context: BenchContext) -> list[Measure]:
         PostgresReader(context.url, tables) as reader,
         connect(context.url, "bench") as connection,
     ):
-        rules = decider(Config(), strategy_named("hybrid"))
+        config, strategy = Config(), strategy_named(Config().strategy.name)
+        rules = {kind: actor.decider_for(config, strategy) for kind, actor in KINDS.items()}
         recorder, mapped = library.application_recorder(), stock_mapper()
         count = _fill(context, tables, recorder, mapped)
         ours, theirs, bare, ours_read, theirs_read, bare_read = take_turns(
             context.rounds,
             lambda: rate(count, lambda: _restore(reader)),
-            lambda: rate(count, lambda: fold_stock(read_stock(recorder, mapped), rules.initial)),
-            lambda: rate(count, lambda: _evolve(_bare(connection, tables), rules.initial)),
+            lambda: rate(count, lambda: fold_stock(read_stock(recorder, mapped), rules)),
+            lambda: rate(count, lambda: _evolve(_bare(connection, tables), rules)),
             lambda: rate(count, lambda: _exhaust(reader.events(0))),
             lambda: rate(count, lambda: _exhaust(read_stock(recorder, mapped))),
             lambda: rate(count, lambda: _exhaust(_bare(connection, tables))),
@@ -70,8 +70,8 @@ def bench_fold(context: BenchContext) -> list[Measure]:
 
 
 def _fill(context: BenchContext, tables: Tables, recorder: Any, mapped: Any) -> int:
-    """Store the same history on both sides, and give how many events of symbols it has."""
-    steps = analysed(SYMBOLS, context.size(1_250, 10))
+    """Store the same history on both sides, and give how many events it has."""
+    steps = traded(SYMBOLS, context.size(1_250, 10))
     with closing(Storage(context.url, tables)) as storage:
         storage.store(steps)
     return store_stock(recorder, mapped, steps)
@@ -92,15 +92,12 @@ def _bare(connection: Connection[Any], tables: Tables) -> Iterator[tuple[str, Ev
         yield stream, _DECODERS[topic](state)[2]
 
 
-def _evolve(events: Iterable[tuple[str, Any]], initial: Callable[[str], SymbolState]) -> None:
-    states: dict[str, SymbolState] = {}
+def _evolve(events: Iterable[tuple[str, Any]], rules: Mapping[str, Decider[Any]]) -> None:
+    states: dict[str, Any] = {}
     for stream, event in events:
-        if not stream.startswith("symbol:"):
-            continue
+        decider = rules[kind_of(stream)]
         state = states.get(stream)
-        if state is None:
-            state = initial(stream)
-        states[stream] = evolve(state, event)
+        states[stream] = decider.evolve(decider.initial(stream) if state is None else state, event)
 
 
 def _exhaust(things: Iterable[object]) -> None:

@@ -20,7 +20,9 @@ from domain.position_events import PositionClosed
 from domain.proof.chain import roll, row_bytes
 from domain.values import Side
 from infra.code_version import strategy_named
+from infra.market.synthetic import SyntheticMarket
 from infra.memory import MemoryJournal
+from infra.session import begin
 
 START_MS: Final = 1_746_057_600_000
 """2025-05-01, UTC."""
@@ -75,6 +77,27 @@ def analysed(symbols: int, minutes: int) -> list[Step]:
     started = SessionStarted(Config(strategy=StrategyConfig(name="trend")), "bench", "", "none", "drawn")
     with closing(Kernel(MemoryJournal(), strategy_named)) as kernel:
         return [kernel.process(START_MS, started), *_steps(kernel, candles(symbols, minutes))]
+
+
+def traded(symbols: int, minutes: int) -> list[Step]:
+    """Give the steps of a run under default settings over the synthetic market: analyses, positions, orders, fills."""
+    market, journal, steps = SyntheticMarket(_SEED, symbols), MemoryJournal(), list[Step]()
+    started = SessionStarted(Config(), "bench", "", "none", "drawn")
+    runner = begin(journal, journal, strategy_named, started, START_MS, on_step=steps.append)
+    with closing(runner.kernel):
+        for instrument in market.instruments():
+            runner.feed(START_MS, instrument)
+        closed: list[CandleArrived] = []
+        for due_ms, input_ in market.feed(START_MS, MINUTE_MS):
+            if due_ms > START_MS + minutes * MINUTE_MS:
+                return steps
+            if isinstance(input_, CandleArrived):
+                closed.append(input_)
+                continue
+            runner.feed_candles(due_ms, MINUTE_MS, tuple(closed))
+            closed.clear()
+            runner.feed(due_ms, input_)
+    return steps
 
 
 def _steps(kernel: Kernel, arrivals: Iterable[CandleArrived]) -> Iterator[Step]:

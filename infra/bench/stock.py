@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -18,32 +18,34 @@ from eventsourcing.persistence import (
 )
 
 from actors.ports import Step
+from domain.base import Decider, Event, kind_of
+from domain.catalog import EVENTS, name_of
 from domain.market import Candle
-from domain.symbol.decider import evolve
-from domain.symbol.events import CandleClosed, SymbolAnalyzed, SymbolEvent
-from domain.symbol.state import SymbolState
+from domain.symbol.events import CandleClosed
 
-COMMIT: Final = 1_000
+COMMIT: Final = 100
+"""A pipeline of a thousand full analyses never comes back from the library's `insert_events`."""
 PAGE: Final = 2_000
 
 
 class StockAggregate:
-    """A symbol as the library's events evolve it."""
+    """A stream as the library's events evolve it; what happened is one of ours, and so are the rules."""
 
-    def __init__(self, stream: str, state: SymbolState) -> None:
+    def __init__(self, stream: str, rules: Decider[Any]) -> None:
         self.id = stream
         self.version = 0
         self.modified_on: datetime | None = None
-        self.state = state
+        self.evolve = rules.evolve
+        self.state = rules.initial(stream)
 
 
 class StockEvent(CanMutateAggregate[str]):
-    """A domain event as the library knows it; what happened is one of ours, and so is the rule that it evolves by."""
+    """A domain event as the library knows it."""
 
     originator_id: str
     originator_version: int
 
-    def __init__(self, originator_id: str, originator_version: int, timestamp: datetime, event: SymbolEvent) -> None:
+    def __init__(self, originator_id: str, originator_version: int, timestamp: datetime, event: Event) -> None:
         self.originator_id = originator_id
         self.originator_version = originator_version
         self.timestamp = timestamp
@@ -51,7 +53,7 @@ class StockEvent(CanMutateAggregate[str]):
 
     def apply(self, aggregate: StockAggregate) -> None:
         """Evolve; the library's `mutate` calls this after its own checks."""
-        aggregate.state = evolve(aggregate.state, self.event)
+        aggregate.state = aggregate.evolve(aggregate.state, self.event)
 
 
 class _CandleAsList(Transcoding):
@@ -76,34 +78,38 @@ class _CandleClosedAsCandle(Transcoding):
         return CandleClosed(data)
 
 
-class _SymbolAnalyzedAsDict(Transcoding):
-    type = SymbolAnalyzed
-    name = "symbol_analyzed"
+class _AsBuiltins(Transcoding):
+    """Any other event as what JSON knows."""
 
-    def encode(self, obj: SymbolAnalyzed) -> dict[str, Any]:
-        return cast("dict[str, Any]", msgspec.to_builtins(obj))
+    def __init__(self, kind: type[Event]) -> None:
+        self._kind = self.type = kind
+        self.name = name_of(kind)
 
-    def decode(self, data: dict[str, Any]) -> SymbolAnalyzed:
-        return msgspec.convert(data, SymbolAnalyzed)
+    def encode(self, obj: Event) -> object:
+        return msgspec.to_builtins(obj)
+
+    def decode(self, data: object) -> Event:
+        return msgspec.convert(data, self._kind)
 
 
 def stock_mapper() -> Mapper[str]:
-    """Give the library's mapper for the events of a symbol's stream."""
+    """Give the library's mapper for all events."""
     transcoder = JSONTranscoder()
-    for transcoding in (DatetimeAsISO(), _CandleAsList(), _CandleClosedAsCandle(), _SymbolAnalyzedAsDict()):
+    for transcoding in (DatetimeAsISO(), _CandleAsList(), _CandleClosedAsCandle()):
         transcoder.register(transcoding)
+    for kind in EVENTS:
+        if kind is not CandleClosed:
+            transcoder.register(_AsBuiltins(kind))
     return Mapper(transcoder)
 
 
 def store_stock(recorder: ApplicationRecorder, mapped: Mapper[str], steps: Sequence[Step]) -> int:
-    """Insert the candles and analyses of all symbols (the few other events are left out); give how many they were."""
-    versions: dict[str, int] = {}
+    """Insert the events of all streams; give how many they were."""
     stored: list[StoredEvent] = []
     for recorded in (recorded for step in steps for recorded in step.events):
-        if isinstance(recorded.event, CandleClosed | SymbolAnalyzed):
-            version = versions[recorded.stream] = versions.get(recorded.stream, 0) + 1
-            timestamp = datetime.fromtimestamp(recorded.at_ms / 1000, UTC)
-            stored.append(mapped.to_stored_event(StockEvent(recorded.stream, version, timestamp, recorded.event)))
+        timestamp = datetime.fromtimestamp(recorded.at_ms / 1000, UTC)
+        event = StockEvent(recorded.stream, recorded.version, timestamp, recorded.event)
+        stored.append(mapped.to_stored_event(event))
     for at in range(0, len(stored), COMMIT):
         recorder.insert_events(stored[at : at + COMMIT])
     return len(stored)
@@ -118,13 +124,13 @@ def read_stock(recorder: ApplicationRecorder, mapped: Mapper[str]) -> Iterator[S
         after = notifications[-1].id
 
 
-def fold_stock(events: Iterable[StockEvent], initial: Callable[[str], SymbolState]) -> dict[str, StockAggregate]:
-    """Evolve the aggregates of all events."""
+def fold_stock(events: Iterable[StockEvent], rules: Mapping[str, Decider[Any]]) -> dict[str, StockAggregate]:
+    """Evolve the aggregates of all events; `rules` are those of each kind of stream."""
     aggregates: dict[str, StockAggregate] = {}
     for event in events:
         stream = event.originator_id
         aggregate = aggregates.get(stream)
         if aggregate is None:
-            aggregate = aggregates[stream] = StockAggregate(stream, initial(stream))
+            aggregate = aggregates[stream] = StockAggregate(stream, rules[kind_of(stream)])
         event.mutate(cast("Any", aggregate))  # the library asks for its own base class, and uses no more than this
     return aggregates
