@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import pytest
 
 from infra.binance.feed_values import Delivery, Disconnected, FeedSettings
-from infra.binance.routes import agg_trade
+from infra.binance.routes import StreamHost, agg_trade
 from infra.binance.streams import Feed
 from infra.binance.wire.frames import AggTrade
 from infra.exchange.faults import Faults
@@ -17,7 +18,34 @@ from tests.venue_worlds import SYMBOL, WireWorld
 
 SYMBOLS = (SYMBOL, "ETHUSDT")
 ROLL_OVERS = 12
+LAG_S = 0.15
 WAIT_S = 30.0
+
+
+class LaggingWay:
+    """A way to the exchange on which every second connection is slower: what it brings is late."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._made = 0
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> tuple[asyncio.Server, str]:
+        server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+        return server, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._made += 1
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        jobs = (self._forward(reader, back, 0.0), self._forward(there, writer, LAG_S * (self._made % 2)))
+        self._jobs |= {asyncio.ensure_future(job) for job in jobs}
+
+    async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, lag_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        with suppress(ConnectionError):
+            while data := await source.read(65_536):
+                loop.call_later(lag_s, target.write, data)
+        loop.call_later(lag_s, target.close)
 
 
 @pytest.fixture
@@ -43,7 +71,8 @@ def test_over_many_roll_overs_every_trade_comes_once(world: WireWorld, faults: F
         came.set()
 
     async def listen() -> Feed:
-        feed = Feed(world.host, deliver, FeedSettings(life_s=0.2, overlap_s=10.0))
+        way, address = await LaggingWay(int(world.server.announced.ws.rpartition(":")[2])).open()
+        feed = Feed(StreamHost(address), deliver, FeedSettings(life_s=0.2, overlap_s=10.0))
         feed.subscribe(agg_trade(symbol) for symbol in SYMBOLS)
         running = asyncio.ensure_future(feed.run())
         async with asyncio.timeout(WAIT_S):
@@ -52,6 +81,7 @@ def test_over_many_roll_overs_every_trade_comes_once(world: WireWorld, faults: F
                 await came.wait()
         running.cancel()
         await asyncio.wait((running,))
+        way.close()
         return feed
 
     feed = asyncio.run_coroutine_threadsafe(listen(), world.loop).result(WAIT_S + 5.0)
