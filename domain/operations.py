@@ -38,6 +38,7 @@ class Condition(enum.StrEnum):
     JOURNAL_LOST = "JOURNAL_LOST"  # CRITICAL; entries go on until it becomes JOURNAL_LOST_LONG
     JOURNAL_LOST_LONG = "JOURNAL_LOST_LONG"  # CRITICAL, entries halted
     FEED_STALE = "FEED_STALE"  # UNHEALTHY, entries halted
+    HISTORY_MISSING = "HISTORY_MISSING"  # DEGRADED: symbols whose candles could not be had yet are not analysed
     USER_STREAM_LOST = "USER_STREAM_LOST"  # DEGRADED: what happens to the account is asked for, and known later
     USER_STREAM_LOST_LONG = "USER_STREAM_LOST_LONG"  # UNHEALTHY, entries halted; what is open is closed as ever
     CONFLATED = "CONFLATED"  # DEGRADED: ticks were merged because the kernel was behind
@@ -48,6 +49,7 @@ SEVERITY: Final = {
     Condition.JOURNAL_LOST: Health.CRITICAL,
     Condition.JOURNAL_LOST_LONG: Health.CRITICAL,
     Condition.FEED_STALE: Health.UNHEALTHY,
+    Condition.HISTORY_MISSING: Health.DEGRADED,
     Condition.USER_STREAM_LOST: Health.DEGRADED,
     Condition.USER_STREAM_LOST_LONG: Health.UNHEALTHY,
     Condition.CONFLATED: Health.DEGRADED,

@@ -198,6 +198,7 @@ class LiveSystem:
             Condition.JOURNAL_LOST_LONG: self._lost_at is not None and now - self._lost_at >= LOST_LONG_S,
             Condition.CONFLATED: now - self._conflated_at < CONFLATED_S,
             Condition.FEED_STALE: False,
+            Condition.HISTORY_MISSING: False,
             Condition.USER_STREAM_LOST: False,
             Condition.USER_STREAM_LOST_LONG: False,
         }

@@ -20,9 +20,11 @@ from domain.base import Message
 from domain.errors import WireError
 from infra.binance.feed_values import Delivery, FeedSettings, Statistics
 from infra.binance.intake import Intake
+from infra.binance.once import trade_number
 from infra.binance.timing import Pace, Timing
 from infra.binance.wire import open_frame
 from infra.binance.wire.control_frames import Answer, Refusal
+from infra.binance.wire.frames import AggTrade, Trade
 
 _quiet: Final = logging.getLogger("infra.binance.websocket")
 _quiet.setLevel(logging.WARNING)  # below that the library writes down every handshake, listen key included
@@ -38,7 +40,8 @@ class Lost(Exception):
 class Connection:
     """A socket that carries `carried`, and shall carry what `wished` says.
 
-    `seen` are the streams that a message came of, `widened` is set whenever that grows.
+    `seen` are the streams that a message came of, `widened` is set whenever that grows. In a roll-over somebody also
+    wants to know how far the trades are: then `trades` says of each stream the first id and the newest that came.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Connection:
         self._paused = False
         self.carried = set(carried)
         self.seen: set[str] = set()
+        self.trades: dict[str, tuple[int, int]] | None = None
         self.widened = asyncio.Event()
         self.rewished = asyncio.Event()
         self.task: asyncio.Task[None] = asyncio.create_task(self._run())
@@ -120,6 +124,8 @@ class Connection:
                 await self._wait_for_room(*left)
             if stream not in seen:
                 self._notice(stream)
+            if self.trades is not None and isinstance(message, AggTrade | Trade):
+                self._follow(self.trades, stream, trade_number(message))
 
     async def _take_all(self, stream: str, messages: tuple[Message, ...], now_ms: int) -> None:
         """Take what one frame of an array stream holds."""
@@ -135,6 +141,11 @@ class Connection:
         finally:
             self._paused = False
             self._heard_at = self._timing.monotonic()
+
+    def _follow(self, trades: dict[str, tuple[int, int]], stream: str, number: int) -> None:
+        first, newest = trades.get(stream, (number, number))
+        trades[stream] = min(first, number), max(newest, number)
+        self.widened.set()
 
     def _notice(self, stream: str) -> None:
         if stream in self.carried:

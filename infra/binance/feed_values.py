@@ -64,6 +64,7 @@ class Statistics(msgspec.Struct):
     messages: int = 0
     duplicates: int = 0
     broken_frames: int = 0
+    broken_items: int = 0
     connects: int = 0
     reconnects: int = 0
     roll_overs: int = 0

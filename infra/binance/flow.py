@@ -1,9 +1,8 @@
 """Trade flow of one symbol: who took how much in the running second and minute, and which trades were large.
 
-Fed with aggTrades in order. A *bucket* holds taker buy and sell notional (USDT) and a count; the second's goes into the
-`MarketTick`, the minute's is checked against the candle's own taker volumes, and the 15-minute window (see
-`domain/flow.py`) is what factor Q asks for. Pure and bounded: one bucket each, and at most three
-windows' minutes.
+Fed with aggTrades, each once (`once.py` sees to that), in order but for a few that come late. A *bucket* holds taker
+buy and sell notional (USDT) and a count; the 15-minute window (see `domain/flow.py`) is what factor Q asks for. Pure
+and bounded: one bucket each, and at most three windows' minutes.
 """
 
 from __future__ import annotations
@@ -35,30 +34,21 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
 
 class Flow:
-    """The trades of one symbol. `missed` counts ids that were left out.
-
-    A hole in the ids is no proof of a loss (the stream leaves trades of the insurance fund and ADL out), so only
-    `interrupted` begins the window anew.
+    """The trades of one symbol. A hole in their ids is no proof of a loss (the stream leaves trades of the insurance
+    fund and ADL out), so only `interrupted` begins the window anew.
     """
 
-    __slots__ = ("_last_id", "_summed_ms", "_window", "minute", "missed", "second")
+    __slots__ = ("_summed_ms", "_window", "minute", "second")
 
     def __init__(self, since_ms: int) -> None:
         self._window = FlowWindow(since_ms)
-        self._last_id: int | None = None
         self.second = Bucket(since_ms // SECOND_MS * SECOND_MS)
         self.minute = Bucket(since_ms // MINUTE_MS * MINUTE_MS)
-        self.missed = 0
         self._summed_ms = since_ms
 
-    def add(self, trade: AggTrade) -> bool:
-        """Take a trade; False if it was seen before."""
-        number, time_ms = trade.agg_trade_id, trade.trade_time_ms
-        if number is not None and self._last_id is not None:
-            if number <= self._last_id:
-                return False
-            self.missed += number - self._last_id - 1
-        self._last_id = number
+    def add(self, trade: AggTrade) -> None:
+        """Take a trade. One that comes late counts in the running second and minute."""
+        time_ms = trade.trade_time_ms
         if time_ms - self._summed_ms > IDLE_MS:
             self.close(
                 time_ms
@@ -67,7 +57,6 @@ class Flow:
         self._window.add((time_ms, notional, trade.buyer_is_maker))
         self.second = self._bucket(self.second, time_ms, SECOND_MS).plus(notional, sold=trade.buyer_is_maker)
         self.minute = self._bucket(self.minute, time_ms, MINUTE_MS).plus(notional, sold=trade.buyer_is_maker)
-        return True
 
     def interrupted(self, at_ms: int) -> None:
         """Trades were missed up to now: until the window is covered again there is no summary."""

@@ -5,7 +5,8 @@
     warm   the 1m candles between the last known one and now     ──▶ CandleArrived, late, by time over all symbols
 
 A larger bucket that closes between two histories would be missing for good, hence the one moment. What can't be had is
-said and the rest goes on: a symbol without history warms up from the streams.
+said and the rest goes on: a symbol without history warms up from the streams. Who can wait asks for *whole* symbols:
+then of one that nobody answered for nothing is told, and it is named as missing (`loading.py` asks again).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final, Protocol
 import msgspec
 
 from domain.base import Input
-from domain.errors import HindsightError
+from domain.errors import HindsightError, Unavailable
 from domain.market import (
     INTERVALS_MS,
     MINUTE_MS,
@@ -33,6 +34,7 @@ from infra.binance.wire.market_bodies import OpenInterestPoint
 CANDLES: Final[Mapping[str, int]] = {"1d": 100, "4h": 200, "1h": 300, "15m": 300, "5m": 300, "1m": 300}
 """How many closed candles a symbol starts with (product.md §2), the longest interval first."""
 OPEN_INTEREST_HOURS: Final = 200
+INTEREST: Final = "open interest"
 HOUR_MS: Final = INTERVALS_MS["1h"]
 CALL_MAX: Final = 1_500
 GAP_MINUTES_MAX: Final = 2 * 24 * 60
@@ -86,6 +88,21 @@ class Plan(msgspec.Struct, frozen=True):
         return sum(-(-ask.count // CALL_MAX) for ask in (*self.asks, *self.references)) + len(self.open_interest)
 
 
+class Missing(msgspec.Struct, frozen=True):
+    """What nobody answered for and may be asked for again, by symbol; `retry_after_ms` if it was said when (else 0)."""
+
+    symbols: tuple[str, ...] = ()
+    open_interest: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    retry_after_ms: int = 0
+    reason: str = ""
+
+    @property
+    def nothing(self) -> bool:
+        """True if all is there that can be had."""
+        return not (self.symbols or self.open_interest or self.references)
+
+
 class Loaded(msgspec.Struct, frozen=True):
     """What a load brought. `failed` says in sentences what could not be had."""
 
@@ -93,6 +110,7 @@ class Loaded(msgspec.Struct, frozen=True):
     candles: int
     symbols: int
     failed: tuple[str, ...]
+    missing: Missing = Missing()
 
 
 class Source(Protocol):
@@ -162,12 +180,25 @@ def contiguous(candles: Sequence[Candle], interval: str) -> tuple[Candle, ...]:
 
 
 class Loader:
-    """Fetches a plan and delivers inputs: a symbol's histories when all of them are there, gaps when all are."""
+    """Fetches a plan and delivers inputs: a symbol's histories when all of them are there, gaps when all are.
 
-    def __init__(self, source: Source, deliver: Deliver, progress: Callable[[int], None] = lambda _: None) -> None:
+    Of a symbol that the exchange did not answer for at all nothing is delivered; `whole`: nor of one that it did not
+    answer for in part.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        deliver: Deliver,
+        progress: Callable[[int], None] = lambda _: None,
+        *,
+        whole: bool = False,
+    ) -> None:
         self._source = source
         self._deliver = deliver
         self._progress = progress
+        self._whole = whole
+        self._unanswered: dict[tuple[str, str], Unavailable] = {}
         self._slots = asyncio.Semaphore(PARALLEL)
         self._failed: list[str] = []
         self._counts: Counter[str] = Counter()
@@ -183,7 +214,28 @@ class Loader:
         late = sorted((arrived for gap in gaps for arrived in gap), key=lambda a: (a.candle.open_time_ms, a.symbol))
         for arrived in late:
             await self._deliver(arrived)
-        return Loaded(self._counts["calls"], self._counts["candles"], len(symbols), tuple(self._failed))
+        return Loaded(
+            self._counts["calls"],
+            self._counts["candles"],
+            len(symbols),
+            tuple(self._failed),
+            self._missing(wanted, symbols),
+        )
+
+    def _missing(self, wanted: Plan, symbols: Iterable[str]) -> Missing:
+        last = max(self._unanswered.values(), key=lambda error: error.retry_after_ms or 0, default=None)
+        return Missing(
+            tuple(name for name in symbols if self._lacks(ask for ask in wanted.asks if ask.symbol == name)),
+            tuple(name for name in wanted.open_interest if (name, INTEREST) in self._unanswered),
+            tuple(ask.symbol for ask in wanted.references if self._lacks((ask,))),
+            (last.retry_after_ms if last else None) or 0,
+            last.detail if last else "",
+        )
+
+    def _lacks(self, asks: Iterable[Ask]) -> bool:
+        """Tell whether so much of these was not answered that the rest is not told either."""
+        lacking = [(ask.symbol, ask.interval) in self._unanswered for ask in asks]
+        return any(lacking) if self._whole else bool(lacking) and all(lacking)
 
     async def _reference(self, ask: Ask) -> None:
         hours = tuple((c.open_time_ms + HOUR_MS, c.high, c.low, c.close) for c in await self._candles(ask))
@@ -196,6 +248,8 @@ class Loader:
         found, points = await asyncio.gather(
             asyncio.gather(*(self._candles(ask) for ask in asks)), self._open_interest(symbol, wanted)
         )
+        if self._lacks(asks):
+            return []  # of another moment than what comes later, it would not fit
         gap: list[CandleArrived] = []
         held = True  # until a history that takes its place is told: what fails entirely leaves what is held
         for ask, candles in zip(asks, found, strict=True):
@@ -220,7 +274,7 @@ class Loader:
                     count = (end_ms - start_ms) // interval_ms
                     found += await self._source.candles(ask.symbol, ask.interval, start_ms, end_ms - 1, count)
             except HindsightError as error:
-                self._failed.append(f"{ask.symbol} {ask.interval}: {error}")
+                self._fail(ask.symbol, ask.interval, error)
                 break
             finally:
                 self._done()
@@ -237,11 +291,16 @@ class Loader:
                     symbol, "1h", end_ms - OPEN_INTEREST_HOURS * HOUR_MS, end_ms, OPEN_INTEREST_HOURS
                 )
         except HindsightError as error:
-            self._failed.append(f"{symbol} open interest: {error}")
+            self._fail(symbol, INTEREST, error)
             return ()
         finally:
             self._done()
         return tuple((point.time_ms, point.open_interest_value) for point in points)
+
+    def _fail(self, symbol: str, what: str, error: HindsightError) -> None:
+        self._failed.append(f"{symbol} {what}: {error}")
+        if isinstance(error, Unavailable):  # everything else would be refused again
+            self._unanswered[symbol, what] = error
 
     def _done(self) -> None:
         self._counts["done"] += 1

@@ -10,7 +10,7 @@ from infra.binance.feed_values import Delivery, Statistics
 from infra.binance.mailbox import Mailbox
 from infra.binance.once import Once
 from infra.binance.routes import is_partial_depth
-from infra.binance.wire.control_frames import Unknown
+from infra.binance.wire.control_frames import Unknown, Unreadable
 from infra.binance.wire.frames import (
     AssetIndex,
     BookTicker,
@@ -56,6 +56,9 @@ class Intake:
             self._offer(key, delivery)
         elif isinstance(message, Unknown):
             self.statistics.count_unknown(message.event)
+        elif isinstance(message, Unreadable):
+            self.statistics.broken_items += 1
+            self.statistics.last_error = f"{stream}: {message.what} - at {message.where}"
         elif not self.mailbox.put_now(delivery):
             return delivery, key
         return None

@@ -8,8 +8,9 @@
                  ▼  │
               overlap: old and new both deliver, `Once` drops what is seen twice
 
-The new connection takes over when it has delivered every stream that the old one had (or `overlap_s` is over), so a
-candle that closes at that moment comes from at least one of them.
+The new connection takes over when it has delivered every stream that the old one had, and the old one every trade
+before the first that the new one brought (or `overlap_s` is over). So a candle that closes at that moment, and every
+trade, comes from at least one of them.
 """
 
 from __future__ import annotations
@@ -181,6 +182,10 @@ class Line:
         self._back_off.succeeded()
         self._statistics.roll_overs += 1
         await self._hang_up(old)
+        if broken := self._broken_trades(new, old):
+            self._tell(Disconnected(broken, "the connection before died before its successor was complete"))
+            self._tell(Connected(broken, again=True))
+        new.trades = None
         if useless:
             self._tell(Connected(self.streams, again=True))
         return new, self._life_s()
@@ -192,8 +197,10 @@ class Line:
         except UNREACHABLE as error:
             self._statistics.failed(sentence(error))
             return None
+        self._follow_trades(new, old)
         if await self._covers(new, old, at_once=at_once):
             return new
+        old.trades = None
         self._statistics.failed("a new connection delivered nothing; the old one stays")
         await self._hang_up(new)
         return None
@@ -215,10 +222,32 @@ class Line:
             return old.task.done()
         return old.task.done() or bool(new.seen) or not old.seen
 
+    def _follow_trades(self, new: Connection, old: Connection) -> None:
+        """Let both say how far their trades are. All that came so far came on the old one."""
+        newest = {name: self._intake.once.newest_trade(name) for name in self._streams}
+        old.trades = {name: (number, number) for name, number in newest.items() if number is not None}
+        new.trades = {}
+        old.widened = new.widened  # whoever gets further wakes who waits
+
     async def _complete(self, new: Connection, old: Connection) -> None:
-        while not (new.seen and new.seen >= (old.seen & self._streams.keys())):
+        while not self._is_complete(new, old):
             new.widened.clear()
             await new.widened.wait()
+
+    def _is_complete(self, new: Connection, old: Connection) -> bool:
+        """Tell whether nothing is missing when the old one hangs up now: neither a stream, nor a trade on its way."""
+        if not (new.seen and new.seen >= (old.seen & self._streams.keys())):
+            return False
+        return not self._broken_trades(new, old)
+
+    def _broken_trades(self, new: Connection, old: Connection) -> tuple[str, ...]:
+        """Name the streams of which a trade may be missing between what the old one brought and what the new one."""
+        before = old.trades or {}
+        return tuple(
+            name
+            for name, (first, _) in (new.trades or {}).items()
+            if name in old.carried and (name not in before or before[name][1] < first - 1)
+        )
 
     async def _hang_up(self, *connections: Connection) -> None:
         for connection in connections:

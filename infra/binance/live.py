@@ -19,8 +19,8 @@ import msgspec
 
 from actors.ingress import Ingress
 from domain.base import Input, Issued
-from domain.errors import HindsightError
-from domain.market import MINUTE_MS, InstrumentArrived, InstrumentLeft
+from domain.errors import HindsightError, Unavailable
+from domain.market import InstrumentArrived, InstrumentLeft
 from domain.operations import Condition
 from domain.values import ZERO, decimal_of
 from infra.beliefs import Beliefs
@@ -28,7 +28,8 @@ from infra.binance import universe
 from infra.binance.account_desk import AccountDesk
 from infra.binance.arrival import look, set_clock
 from infra.binance.endpoints import KLINES
-from infra.binance.history import Held, Loaded, Loader, plan
+from infra.binance.history import Held, Loaded
+from infra.binance.loading import Loading
 from infra.binance.market_feed import MarketFeed
 from infra.binance.rest import Rest
 from infra.binance.routes import StreamHost
@@ -92,9 +93,9 @@ class LiveExchange:
         self._early: list[Issued] | None = []
         self._desk: AccountDesk | None = None
         self._feed: MarketFeed | None = None
-        self.loaded: Loaded | None = None
+        self._loading: Loading | None = None
         self.ready = threading.Event()
-        """Set when the histories are there and the streams run."""
+        """Set when the histories that can be had are there and the streams run."""
         self.api_calls: Callable[[], int] = lambda: 0
         self.candle_calls: Callable[[], int] = lambda: 0
         self._clock_is_off = threading.Event()
@@ -113,11 +114,19 @@ class LiveExchange:
         """Ask for the exchange's time soon: it may be another than we believe."""
         self._clock_is_off.set()
 
+    @property
+    def loaded(self) -> Loaded | None:
+        """What the histories came to so far; None before all were asked for."""
+        return self._loading.loaded if self._loading is not None else None
+
     def conditions(self) -> Mapping[Condition, str]:
-        """Say whether prices are stale and the account is listened to, as far as can be seen from here."""
-        feed, desk = self._feed, self._desk
-        stale = feed.stale() if feed is not None else ""
-        found = {Condition.FEED_STALE: stale} if stale else {}
+        """Say whether prices are stale, histories missing, and the account is listened to, as seen from here."""
+        feed, desk, loading = self._feed, self._desk, self._loading
+        told = {
+            Condition.FEED_STALE: feed.stale() if feed is not None else "",
+            Condition.HISTORY_MISSING: loading.missing if loading is not None else "",
+        }
+        found = {condition: detail for condition, detail in told.items() if detail}
         return found | _deaf(desk.stream.lost_s() if desk is not None else 0.0)
 
     def run(self, stop: threading.Event) -> None:
@@ -136,7 +145,8 @@ class LiveExchange:
         self._feed = feed
         jobs: list[asyncio.Task[None]] = []
         try:
-            await set_clock(rest, self._clock)
+            with suppress(Unavailable):  # it was set at the arrival, a moment ago
+                await set_clock(rest, self._clock)
             jobs += [asyncio.ensure_future(job) for job in (self._stopped(stop), self._keep_time(rest))]
             jobs += [asyncio.ensure_future(job()) for job in await self._opened_desk(rest, host, feed)]
             tick_s = max(TICK_S_MIN, 1.0 / self._clock.speed)
@@ -171,21 +181,20 @@ class LiveExchange:
         return *desk.jobs(), raise_what_fails
 
     async def _load_and_follow(self, rest: Rest, feed: MarketFeed) -> None:
-        now_ms = self._clock.now_ms()
-        candles = not self._settings.disable_rest_fallback
         references = {name: self._wish.known_hours.get(name, 0) for name in feed.references}
-        wanted = plan(self._wish.held, now_ms, candles=candles, references=references)
-        for held in self._wish.held:
-            known_ms = None if held.last_open_ms is None else held.last_open_ms + MINUTE_MS
-            feed.begin((held.symbol,), now_ms - now_ms % MINUTE_MS if candles or known_ms is None else known_ms)
-        calls = wanted.calls
-        loader = Loader(rest, self._give, lambda done: self._progress(done, calls))
-        self.loaded = await loader.load(wanted)
-        await feed.ready(self._wish.symbols)
+        loading = self._loading = Loading(
+            rest,
+            feed,
+            self._clock,
+            self._give,
+            candles=not self._settings.disable_rest_fallback,
+            progress=self._progress,
+        )
+        await loading.begin(self._wish.held, references)
         self.ready.set()
-        await asyncio.gather(feed.look(), feed.ask_open_interest(), self._refresh(rest, feed))
+        await asyncio.gather(feed.look(), feed.ask_open_interest(), self._refresh(rest, feed, loading), loading.run())
 
-    async def _refresh(self, rest: Rest, feed: MarketFeed) -> None:
+    async def _refresh(self, rest: Rest, feed: MarketFeed, loading: Loading) -> None:
         """Look for listings and delistings every 6 h of real time, and when the exchange says that a status changed."""
         symbols = self._wish.symbols
         while True:
@@ -201,21 +210,17 @@ class LiveExchange:
                     await self._give(InstrumentLeft(name, status or "LEFT_UNIVERSE"))
             gone = tuple(name for name in left if not self._open_in(name))
             feed.remove(gone)
-            await self._join(rest, feed, found, joined)
+            if joined:
+                await self._join(feed, loading, found, joined)
             symbols = tuple(name for name in (*symbols, *joined) if name not in gone)
 
-    async def _join(self, rest: Rest, feed: MarketFeed, found: universe.Universe, joined: Sequence[str]) -> None:
-        if not joined:
-            return
+    async def _join(self, feed: MarketFeed, loading: Loading, found: universe.Universe, joined: Sequence[str]) -> None:
         for contract in found.contracts:
             instrument = contract.instrument() if contract.symbol in joined else None
             if instrument is not None:
                 await self._give(InstrumentArrived(instrument, self._wish.source))
-        now_ms = self._clock.now_ms()
         feed.add(joined)
-        feed.begin(joined, now_ms - now_ms % MINUTE_MS)
-        await Loader(rest, self._give).load(plan((Held(name) for name in joined), now_ms))
-        await feed.ready(joined)
+        await loading.begin(Held(name) for name in joined)
 
     async def _keep_time(self, rest: Rest) -> None:
         """Set the clock once a minute, and when somebody says that it is off."""

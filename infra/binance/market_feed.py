@@ -72,7 +72,7 @@ class MarketFeed:
         self._feed = Feed(host, self._take)
         self.references = tuple(name for name in REFERENCES if name not in symbols)
         self._feed.subscribe([*_streams(symbols), *(routes.kline(name, "1h") for name in self.references)])
-        self._held_back: dict[str, list[CandleArrived]] = {symbol: [] for symbol in symbols}
+        self._held_back: dict[str, list[CandleArrived] | None] = {symbol: [] for symbol in symbols}
         self._funding: dict[str, _Funding] = {}
         self._began_ms = wall_ms()
         self._listing_changed = asyncio.Event()
@@ -83,11 +83,21 @@ class MarketFeed:
         """Say which candle of the streams is wanted first: the one after the histories that are asked for."""
         for symbol in symbols:
             self._order.begin(symbol, next_ms)
+            if symbol in self._held_back:
+                self._held_back[symbol] = []
+
+    def postpone(self, symbols: Iterable[str]) -> None:
+        """The histories of these are not to be had now: until `begin` their candles need not be kept."""
+        self._held_back |= dict.fromkeys(symbol for symbol in symbols if self.follows(symbol))
+
+    def follows(self, symbol: str) -> bool:
+        """Tell whether the symbol is listened to."""
+        return self.board.row(symbol) is not None
 
     async def ready(self, symbols: Iterable[str]) -> None:
         """The histories of these are delivered: what was held back may follow."""
         for symbol in symbols:
-            waited = self._held_back.pop(symbol, [])
+            waited = self._held_back.pop(symbol, None) or []
             for arrived in waited:
                 late = arrived.late or arrived is not waited[-1]
                 await self._offer(msgspec.structs.replace(arrived, late=late))
@@ -178,9 +188,10 @@ class MarketFeed:
 
     async def _hand_on(self, symbol: str, candles: tuple[Candle, ...], late: bool) -> None:
         arrived = [CandleArrived(symbol, candle, late) for candle in candles]
-        waiting = self._held_back.get(symbol)
-        if waiting is not None:
-            waiting.extend(arrived)
+        if symbol in self._held_back:
+            waiting = self._held_back[symbol]
+            if waiting is not None:
+                waiting.extend(arrived)
             return
         for each in arrived:
             await self._offer(each)

@@ -2,7 +2,7 @@
 
 Every market frame has a number that rises along its stream: an update id, a trade id, an event time. A frame that does
 not rise was seen before (or is late, and newer data have been used already). A *closed* candle is told by its open time
-alone, and a late one still passes once: what it says is not in any other frame.
+alone, and a trade by its id; a late one still passes once: what it says is not in any other frame.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ _KLINES: Final = (Kline, ContinuousKline)
 _RECENT_CLOSES: Final = 32
 _RISING: Final[dict[type[Message], Callable[[Message], int]]] = {
     BookTicker: cast("Callable[[Message], int]", attrgetter("update_id")),
-    AggTrade: lambda message: _agg_trade_number(cast("AggTrade", message)),
-    Trade: cast("Callable[[Message], int]", attrgetter("trade_id")),
     MarkPrice: cast("Callable[[Message], int]", attrgetter("time_ms")),
     MiniTicker: cast("Callable[[Message], int]", attrgetter("time_ms")),
     Ticker: cast("Callable[[Message], int]", attrgetter("time_ms")),
@@ -39,17 +37,49 @@ _RISING: Final[dict[type[Message], Callable[[Message], int]]] = {
     AssetIndex: cast("Callable[[Message], int]", attrgetter("time_ms")),
     ForceOrder: lambda message: cast("ForceOrder", message).order.trade_time_ms,
 }
+_HOLES_MAX: Final = 256
+"""So many ranges of ids that were left out are remembered a stream; one that is older is not expected any more."""
 
 
-def _agg_trade_number(trade: AggTrade) -> int:
-    return trade.last_trade_id if trade.agg_trade_id is None else trade.agg_trade_id
+def trade_number(message: AggTrade | Trade) -> int:
+    """Give the number by which a trade is told from the others of its stream."""
+    if isinstance(message, Trade):
+        return message.trade_id
+    return message.last_trade_id if message.agg_trade_id is None else message.agg_trade_id
+
+
+class TradeIds:
+    """Which trades of a stream were seen: all up to `newest`, but those in the holes."""
+
+    __slots__ = ("_holes", "newest")
+
+    def __init__(self, first: int) -> None:
+        self.newest = first
+        self._holes = [(0, first - 1)]
+
+    def is_new(self, number: int) -> bool:
+        """Tell whether this trade was not seen before, and note it."""
+        if number > self.newest:
+            if number > self.newest + 1:
+                self._holes.append((self.newest + 1, number - 1))
+                del self._holes[:-_HOLES_MAX]
+            self.newest = number
+            return True
+        for place in range(len(self._holes) - 1, -1, -1):  # what is late is mostly not very late
+            low, high = self._holes[place]
+            if low <= number <= high:
+                rest = [hole for hole in ((low, number - 1), (number + 1, high)) if hole[0] <= hole[1]]
+                self._holes[place : place + 1] = rest
+                return True
+        return False
 
 
 class Once:
-    """Says of each frame whether it is new. One number a stream (and symbol) is kept."""
+    """Says of each frame whether it is new. One number a stream (and symbol) is kept, and a few of late trades."""
 
     def __init__(self) -> None:
         self._last: dict[Hashable, int] = {}
+        self._trades: dict[Hashable, TradeIds] = {}
         self._closes: dict[Hashable, tuple[int, ...]] = {}
 
     def is_new(self, key: Hashable, message: Message) -> bool:
@@ -59,6 +89,8 @@ class Once:
         """
         number_of = _RISING.get(type(message))
         if number_of is None:
+            if isinstance(message, AggTrade | Trade):
+                return self._is_new_trade(key, trade_number(message))
             return not isinstance(message, _KLINES) or self._is_new_candle(key, message)
         number = number_of(message)
         if number <= self._last.get(key, -1):
@@ -71,11 +103,24 @@ class Once:
 
         Closed candles are remembered: time does not begin again.
         """
-        self._last = {
-            key: number
-            for key, number in self._last.items()
-            if (key[0] if isinstance(key, tuple) else key) not in streams
-        }
+
+        def stays(key: Hashable) -> bool:
+            return (key[0] if isinstance(key, tuple) else key) not in streams
+
+        self._last = {key: number for key, number in self._last.items() if stays(key)}
+        self._trades = {key: seen for key, seen in self._trades.items() if stays(key)}
+
+    def newest_trade(self, stream: str) -> int | None:
+        """Give the highest number of the trades that a stream brought; None before the first."""
+        seen = self._trades.get(stream)
+        return None if seen is None else seen.newest
+
+    def _is_new_trade(self, key: Hashable, number: int) -> bool:
+        seen = self._trades.get(key)
+        if seen is None:
+            self._trades[key] = TradeIds(number)
+            return True
+        return seen.is_new(number)
 
     def _is_new_candle(self, key: Hashable, kline: Kline | ContinuousKline) -> bool:
         closes = self._closes.get(key, ())

@@ -15,10 +15,12 @@ from domain.base import Input
 from domain.market import MINUTE_MS, CandleArrived, HistoryArrived, InstrumentLeft, MarketTick, OpenInterestArrived
 from domain.market_view import ReferenceHoursArrived
 from domain.operations import Condition
+from infra.binance import calls, loading
 from infra.binance.history import CANDLES, Held
 from infra.binance.live import LiveExchange, Wish
 from infra.binance.settings import BinanceSettings
 from infra.clock import ExchangeClock
+from infra.exchange.faults import Faults, Once, RestFault
 from tests.venue_worlds import SYMBOL, WireWorld
 
 SPEED = 120.0
@@ -159,3 +161,22 @@ def test_a_contract_that_ends_leaves_the_run(world: WireWorld, monkeypatch: pyte
     inflow.end()
     (left,) = inflow.of(InstrumentLeft, "ETHUSDT")
     assert left.reason == "STATUS_SETTLING"
+
+
+def test_a_ban_while_histories_load_is_waited_out_and_said(world: WireWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "PATIENCE_MS", 500)  # so that two seconds are more than a call waits for
+    monkeypatch.setattr(loading, "PATIENCE_MS", 500)
+    ban = Faults(ban_s=1.5, next=(Once(RestFault.BANNED_418, "/fapi/v1/klines"),))
+    world.on_loop(lambda: world.stage.misbehave(ban))
+    inflow = Inflow(world, Wish((SYMBOL,), (SYMBOL,), (Held(SYMBOL),)))
+    inflow.until(inflow.live.ready.is_set)
+    assert "banned" in inflow.live.conditions()[Condition.HISTORY_MISSING]
+    inflow.until(lambda: inflow.of(MarketTick))
+    assert not inflow.of(CandleArrived), "without its past it is not analysed"
+    inflow.until(lambda: len(inflow.minutes()) >= 4)
+    assert Condition.HISTORY_MISSING not in inflow.live.conditions()
+    inflow.end()
+    last = next(each.candles[-1] for each in inflow.of(HistoryArrived) if each.interval == "1m")
+    assert contiguous([last.open_time_ms, *inflow.minutes()])
+    assert inflow.live.loaded is not None
+    assert inflow.live.loaded.failed == ()

@@ -38,7 +38,7 @@ class BookSnapshot(Message, frozen=True, gc=False):
 
 
 class Batch(Message, frozen=True, gc=False):
-    """The items of an array stream, in the order of the wire."""
+    """The items of an array stream, in the order of the wire; `Unreadable` stands for one that can't be read."""
 
     items: tuple[Message, ...]
 
@@ -47,3 +47,10 @@ class Unknown(Message, frozen=True, gc=False):
     """A sound frame of an event type that we have no struct for. The feed counts it."""
 
     event: str
+
+
+class Unreadable(Message, frozen=True, gc=False):
+    """An item of an array that can't be read, among others that can. The feed counts it."""
+
+    what: str
+    where: str

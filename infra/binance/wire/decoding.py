@@ -2,11 +2,12 @@
 
     {"stream": "btcusdt@kline_1m", "data": {"e": "kline", …}}     combined
     {"e": "kline", …}                                             raw
-    [{"e": "markPriceUpdate", …}, …]                              an array stream, raw
+    [{"e": "markPriceUpdate", …}, …]                              an array stream, raw; combined, it is the data
     {"result": null, "id": 1}   {"code": 2, "msg": "…"}           answers and errors
 
 The two first are tried at once, by their first bytes. Everything else, and everything that fails there, goes the slow
-way, which looks at the keys and finds out what is wrong.
+way, which looks at the keys and finds out what is wrong. An array is tried as a whole, and if that fails item by item:
+what can't be read becomes `Unreadable`, unless it is all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 
 from domain.base import Message
 from domain.errors import WireError
-from infra.binance.wire.control_frames import Answer, Batch, BookSnapshot, Refusal, RequestId, Unknown
+from infra.binance.wire.control_frames import Answer, Batch, BookSnapshot, Refusal, RequestId, Unknown, Unreadable
 from infra.binance.wire.frames import MarketFrame
 from infra.binance.wire.user_frames import UserEvent
 
@@ -73,6 +74,7 @@ class _Reason(msgspec.Struct, gc=False):
 # `strict=False` reads the quoted numbers; the bounds in `numbers.py` refuse what that would let through.
 _combined: Final[Callable[[bytes], Framed]] = msgspec.json.Decoder(_Combined, strict=False).decode
 _event: Final = msgspec.json.Decoder(_Event, strict=False).decode
+_events: Final = msgspec.json.Decoder(tuple[_Event, ...], strict=False).decode
 _snapshot: Final = msgspec.json.Decoder(BookSnapshot, strict=False).decode
 _envelope: Final = msgspec.json.Decoder(_Envelope).decode
 _items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -126,16 +128,32 @@ def _bytes_of(raw: object) -> bytes:
 
 def _slowly(raw: bytes) -> Framed:
     if raw.lstrip()[:1] == b"[":
-        return _Found("", _batch(raw))
+        return _Found("", _batch(raw, "$"))
     envelope = _envelope(raw)
     if isinstance(envelope.stream, str) and isinstance(envelope.data, msgspec.Raw):
         data = bytes(envelope.data)
-        return _Found(envelope.stream, _batch(data) if data[:1] == b"[" else _item(data))
+        return _Found(envelope.stream, _batch(data, "$.data") if data[:1] == b"[" else _item(data))
     return _Found("", _message(raw, envelope))
 
 
-def _batch(raw: bytes) -> tuple[Message, ...]:
-    return tuple(_item(bytes(item)) for item in _items(raw))
+def _batch(raw: bytes, where: str) -> tuple[Message, ...]:
+    try:
+        return _events(raw)
+    except msgspec.ValidationError:
+        pass  # one of them is at fault, or of a type without a struct
+    found = tuple(_item_or_why(bytes(item), f"{where}[{place}]") for place, item in enumerate(_items(raw)))
+    broken = [item for item in found if isinstance(item, Unreadable)]
+    if broken and len(broken) == len(found):
+        raise WireError(broken[0].what, broken[0].where)
+    return found
+
+
+def _item_or_why(raw: bytes, where: str) -> Message | Unreadable:
+    try:
+        return _item(raw)
+    except (WireError, *_UNREADABLE) as error:
+        why = error if isinstance(error, WireError) else _wire_error(error)
+        return Unreadable(why.what, f"`{where}{why.where.strip('`').removeprefix('$')}`")
 
 
 def _item(raw: bytes) -> Message:

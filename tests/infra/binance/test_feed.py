@@ -24,6 +24,7 @@ from tests.infra.binance.stream_server import (
     until,
 )
 
+MARKS = "!markPrice@arr@1s"
 MINUTE = 60_000
 KLINE, BOOK, TRADES = "btcusdt@kline_1m", "btcusdt@bookTicker", "btcusdt@aggTrade"
 
@@ -40,19 +41,17 @@ def test_streams_go_to_their_route_and_everything_is_delivered() -> None:
         inbox = Inbox()
         async with stream_server() as host:
             feed = feed_of(host, inbox)
-            feed.subscribe([KLINE, BOOK, TRADES, "!markPrice@arr@1s"])
+            feed.subscribe([KLINE, BOOK, TRADES, MARKS])
             async with running(feed.run()):
                 await until(lambda: len(host.callers) == 2)
                 paths = {caller.url.path: caller.streams for caller in host.callers}
-                assert paths == {"/market/stream": [KLINE, TRADES, "!markPrice@arr@1s"], "/public/stream": [BOOK]}
+                assert paths == {"/market/stream": [KLINE, TRADES, MARKS], "/public/stream": [BOOK]}
                 await host.push(KLINE, kline("BTCUSDT", 0))
                 await host.push(BOOK, book_ticker("BTCUSDT", 1))
                 await host.push(TRADES, agg_trade("BTCUSDT", 1))
-                await host.push(
-                    "!markPrice@arr@1s", [{"e": "markPriceUpdate", "E": 1, "s": name, "p": "1"} for name in "AB"]
-                )
+                await host.push(MARKS, [{"e": "markPriceUpdate", "E": 1, "s": name, "p": "1"} for name in "AB"])
                 await until(lambda: len(inbox.deliveries) == 2 + 5)
-                assert [mark.symbol for mark in inbox.of("!markPrice@arr@1s")] == ["A", "B"]
+                assert [mark.symbol for mark in inbox.of(MARKS)] == ["A", "B"]
                 report = feed.report()
                 assert (report.connections, report.connected, report.streams, report.live_streams) == (2, 2, 4, 4)
                 assert report.statistics.messages == 4
@@ -313,6 +312,27 @@ def test_broken_and_unknown_frames_are_counted_and_cost_nothing_else() -> None:
                 await until(lambda: inbox.of(KLINE))
                 report = feed.report().statistics
                 assert (report.broken_frames, report.unknown, report.reconnects) == (4, {"novelty": 1}, 0)
+
+    run(test)
+
+
+def test_one_bad_item_of_an_array_is_counted_and_costs_none_of_the_others() -> None:
+    async def test() -> None:
+        inbox = Inbox()
+        async with stream_server() as host:
+            feed = feed_of(host, inbox)
+            feed.subscribe([MARKS])
+            async with running(feed.run()):
+                await until(lambda: host.callers)
+                prices = {"A": "1", "B": "NaN", "C": "0.00000001"}
+                marks = [{"e": "markPriceUpdate", "E": 1, "s": name, "p": price} for name, price in prices.items()]
+                await host.push(MARKS, marks)
+                await until(lambda: len(inbox.of(MARKS)) == 2)
+                assert [(mark.symbol, mark.mark) for mark in inbox.of(MARKS)] == [("A", 1.0), ("C", 1e-8)]
+                report = feed.report().statistics
+                assert (report.broken_items, report.broken_frames) == (1, 0)
+                assert report.last_error.startswith("!markPrice@arr@1s: ")
+                assert "`$.data[1].p`" in report.last_error
 
     run(test)
 

@@ -11,11 +11,21 @@ from infra.binance.routes import StreamHost
 from infra.binance.streams import Feed
 from infra.binance.user_stream import UserStream
 from infra.binance.wire.frames import Kline
-from tests.infra.binance.stream_server import HandTiming, Inbox, StreamServer, kline, run, running, stream_server, until
+from tests.infra.binance.stream_server import (
+    HandTiming,
+    Inbox,
+    StreamServer,
+    agg_trade,
+    kline,
+    run,
+    running,
+    stream_server,
+    until,
+)
 from tests.infra.binance.test_user_stream import Keys
 
 MINUTE = 60_000
-FIRST, SECOND = "ausdt@kline_1m", "busdt@kline_1m"
+FIRST, SECOND, TRADES = "ausdt@kline_1m", "busdt@kline_1m", "ausdt@aggTrade"
 
 
 class Scene:
@@ -187,3 +197,63 @@ def test_a_host_that_can_not_be_reached_is_one_sentence_without_the_key(base: st
 def test_an_error_without_words_is_named_by_its_kind() -> None:
     assert sentence(TimeoutError()) == "TimeoutError"
     assert isinstance(TimeoutError(), UNREACHABLE)
+
+
+async def _trades_overlapping(at: Scene) -> None:
+    """Bring a feed that has heard trade 1 into a roll-over, in which the new connection brings trade 4 first."""
+    at.feed.subscribe([TRADES])
+    await until(lambda: at.host.callers and TRADES in at.host.callers[0].streams)
+    await at.host.push(TRADES, agg_trade("AUSDT", 1))
+    await until(lambda: at.inbox.of(TRADES))
+    await at.overlapping()
+    old, new = at.host.callers
+    await at.host.push(FIRST, kline("AUSDT", MINUTE))
+    await new.send(TRADES, agg_trade("AUSDT", 4))
+    await until(lambda: len(at.inbox.of(TRADES)) == 2)
+    assert at.host.callers == [old, new], "trades 2 and 3 may be on their way on the old one"
+
+
+def _ids(at: Scene) -> list[int]:
+    return [trade.agg_trade_id for trade in at.inbox.of(TRADES)]
+
+
+def test_trades_that_come_late_on_the_old_connection_are_waited_for_and_pass_once() -> None:
+    async def test(at: Scene) -> None:
+        await _trades_overlapping(at)
+        old, new = at.host.callers
+        await old.send(TRADES, agg_trade("AUSDT", 2))
+        await until(lambda: len(at.inbox.of(TRADES)) == 3)
+        assert at.host.callers == [old, new]
+        await new.send(TRADES, agg_trade("AUSDT", 5))
+        await old.send(TRADES, agg_trade("AUSDT", 3))
+        await until(lambda: at.host.callers == [new])
+        assert sorted(_ids(at)) == [1, 2, 3, 4, 5]
+        assert not at.inbox.kinds(Disconnected)
+        assert at.feed.report().statistics.roll_overs == 1
+
+    scene(test)
+
+
+def test_ids_that_are_left_out_hold_no_roll_over_up() -> None:
+    """The insurance fund's trades have ids, too, and are not sent: then both bring the same trade next."""
+
+    async def test(at: Scene) -> None:
+        await _trades_overlapping(at)
+        new = at.host.callers[1]
+        await at.host.push(TRADES, agg_trade("AUSDT", 4))
+        await until(lambda: at.host.callers == [new])
+        assert _ids(at) == [1, 4]
+
+    scene(test)
+
+
+def test_trades_that_died_with_the_old_connection_are_said_to_be_missed() -> None:
+    async def test(at: Scene) -> None:
+        await _trades_overlapping(at)
+        old, new = at.host.callers
+        await old.kill()
+        await until(lambda: at.host.callers == [new] and len(at.inbox.kinds(Disconnected)) == 1)
+        (lost,) = at.inbox.kinds(Disconnected)
+        assert lost.streams == (TRADES,), "the candles are complete"
+
+    scene(test)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.binance.once import Once
+from infra.binance.once import Once, TradeIds
 from infra.binance.wire import decode
 from tests.infra.binance.stream_server import agg_trade, book_ticker, kline
 
@@ -20,8 +20,6 @@ def read(frame: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("frame", [
     lambda number: book_ticker("X", number),
-    lambda number: agg_trade("X", number),
-    lambda number: {"e": "trade", "E": 1, "T": 1, "s": "X", "t": number, "p": "1", "q": "1", "m": True},
     lambda number: {"e": "markPriceUpdate", "E": number, "s": "X", "p": "1"},
     lambda number: {"e": "forceOrder", "E": 1, "o": {"s": "X", "S": "SELL", "q": "1", "p": "1", "ap": "1",
                                                     "X": "FILLED", "l": "1", "z": "1", "T": number}},
@@ -30,6 +28,35 @@ def test_only_what_rises_is_new(frame: Any) -> None:
     once = Once()
     verdicts = [once.is_new("stream", read(frame(number))) for number in (5, 5, 6, 4, 7)]
     assert verdicts == [True, False, True, False, True]
+
+
+@pytest.mark.parametrize("frame", [
+    lambda number: agg_trade("X", number),
+    lambda number: agg_trade("X", number) | {"a": None, "f": number, "l": number},
+    lambda number: {"e": "trade", "E": 1, "T": 1, "s": "X", "t": number, "p": "1", "q": "1", "m": True},
+])  # fmt: skip
+def test_a_trade_passes_once_even_late(frame: Any) -> None:
+    once = Once()
+    numbers = (5, 5, 9, 7, 7, 4, 4, 6, 8, 10, 6)
+    verdicts = [once.is_new("stream", read(frame(number))) for number in numbers]
+    assert verdicts == [True, False, True, True, False, True, False, True, True, True, False]
+    assert once.newest_trade("stream") == 10
+    assert once.newest_trade("other") is None
+
+
+@given(st.lists(st.integers(0, 60), max_size=200))
+def test_in_whatever_order_trades_come_each_passes_once(numbers: list[int]) -> None:
+    ids = TradeIds(numbers[0]) if numbers else TradeIds(0)
+    passed = [number for number in numbers[1:] if ids.is_new(number)]
+    assert sorted(passed) == sorted(set(numbers) - set(numbers[:1]))
+
+
+def test_what_is_remembered_of_late_trades_is_bounded() -> None:
+    ids = TradeIds(0)
+    assert all(ids.is_new(number) for number in range(2, 20_000, 2))
+    assert not ids.is_new(1), "too long ago to tell"
+    assert ids.is_new(19_997)
+    assert len(ids._holes) <= 256
 
 
 def test_streams_do_not_disturb_each_other() -> None:

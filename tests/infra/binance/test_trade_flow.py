@@ -17,7 +17,7 @@ def trade(number: int | None, time_ms: int, price: float, quantity: float, *, so
 def test_takers_are_told_apart_by_second_and_minute() -> None:
     flow = Flow(0)
     for number, (time_ms, quantity, sold) in enumerate([(100, 1.0, False), (900, 2.0, True), (1_000, 4.0, False)]):
-        assert flow.add(trade(number, time_ms, 10.0, quantity, sold=sold))
+        flow.add(trade(number, time_ms, 10.0, quantity, sold=sold))
     assert flow.second == Bucket(1_000, 40.0, 0.0, 1)
     assert flow.minute == Bucket(0, 50.0, 20.0, 3)
     flow.add(trade(4, MINUTE + 5, 10.0, 8.0, sold=True))
@@ -41,14 +41,15 @@ def test_trades_that_nobody_sums_up_are_forgotten_in_time() -> None:
     assert max(sizes) <= 50
 
 
-def test_a_trade_counts_once_and_left_out_ids_are_counted() -> None:
+def test_a_late_trade_counts_in_the_running_second_and_minute_and_in_the_window_at_its_time() -> None:
     flow = Flow(0)
-    assert flow.add(trade(5, 100, 10.0, 1.0, sold=False))
-    assert not flow.add(trade(5, 100, 10.0, 1.0, sold=False))
-    assert not flow.add(trade(4, 90, 10.0, 1.0, sold=False))
-    assert flow.add(trade(8, 110, 10.0, 1.0, sold=False))
-    assert flow.add(trade(None, 120, 10.0, 1.0, sold=False))
-    assert (flow.minute.trades, flow.missed) == (3, 2)
+    flow.add(trade(2, MINUTE, 10.0, 1.0, sold=False))
+    flow.add(trade(1, MINUTE - 1, 10.0, 2.0, sold=True))
+    assert flow.second == Bucket(MINUTE, 10.0, 20.0, 2)
+    assert flow.minute == Bucket(MINUTE, 10.0, 20.0, 2)
+    summary = flow.close(15 * MINUTE)
+    assert summary is not None
+    assert (summary.trades, summary.span_ms) == (2, 1)
 
 
 def test_large_trades_are_known_once_a_quarter_of_an_hour_is_covered() -> None:

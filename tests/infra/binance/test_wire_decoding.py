@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from domain.errors import WireError
-from infra.binance.wire import EVENT_TYPES, decode, open_frame
-from infra.binance.wire.control_frames import Answer, Batch, BookSnapshot, Refusal, Unknown
+from infra.binance.wire import EVENT_TYPES, decode, decoding, open_frame
+from infra.binance.wire.control_frames import Answer, Batch, BookSnapshot, Refusal, Unknown, Unreadable
 from infra.binance.wire.frames import MarkPrice, Trade
 from infra.binance.wire.user_frames import AccountUpdate
 
@@ -75,6 +75,40 @@ def test_one_unknown_item_does_not_cost_the_others() -> None:
     batch = decode(b'{"stream":"!x@arr","data":[' + MARK + b',{"e":"novelty"}]}')
     assert isinstance(batch, Batch)
     assert [type(item) for item in batch.items] == [MarkPrice, Unknown]
+
+
+@pytest.mark.parametrize(("bad", "says"), [
+    (MARK.replace(b'"p":"', b'"p":"x'), "p`"),
+    (MARK.replace(b'"p":"', b'"p":"-'), "p`"),
+    (b'{"e":"markPriceUpdate"}', "`$.data[1]`"), (b"5", "`$.data[1]`"), (b"null", "`$.data[1]`"),
+    (b"[" + MARK + b"]", "`$.data[1]`"), (b'{"e":5}', "`$.data[1].e`"), (b"{}", "`$.data[1]`"),
+])  # fmt: skip
+def test_one_unreadable_item_does_not_cost_the_others(bad: bytes, says: str) -> None:
+    items = b"[" + MARK + b"," + bad + b"," + MARK + b"]"
+    batch = decode(b'{"stream":"!markPrice@arr","data":' + items + b"}")
+    assert isinstance(batch, Batch)
+    assert [type(item) for item in batch.items] == [MarkPrice, Unreadable, MarkPrice]
+    raw = decode(items)
+    assert isinstance(raw, Batch)
+    for found, where in ((batch.items[1], says), (raw.items[1], says.replace(".data", ""))):
+        assert isinstance(found, Unreadable)
+        assert found.where.endswith(where)
+
+
+def test_an_array_of_which_nothing_can_be_read_is_a_broken_frame() -> None:
+    with pytest.raises(WireError, match=r"`\$\[0\]"):
+        decode(b'[{"e":5},{"e":6}]')
+    with pytest.raises(WireError):
+        decode(b"[" + MARK + b"," + MARK)
+
+
+def test_an_array_that_can_be_read_is_decoded_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("item by item is for arrays that failed as a whole")
+
+    monkeypatch.setattr(decoding, "_item", never)
+    for raw in (b"[" + MARK + b"]", b'{"stream":"!markPrice@arr","data":[' + MARK + b"]}"):
+        assert isinstance(decode(raw), Batch)
 
 
 def test_an_unknown_event_type_is_named_and_a_long_name_is_cut() -> None:
