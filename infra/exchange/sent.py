@@ -60,7 +60,7 @@ class Sent:
         self._lower: dict[str, str] | None = None
 
     def _found(self, name: str) -> str:
-        """Give what was sent under a name, "" for nothing; other spellings are looked for only if this one is missing."""
+        """Give what was sent under a name, "" for nothing; other spellings count only if this one is missing."""
         found = self._sent.get(name)
         if found is not None:
             return found
