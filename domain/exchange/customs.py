@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from domain.exchange.facts import AccountChanged, Income, LeverageChanged, MultiAssetsChanged
-from domain.exchange.margin import margin_of, row_of
+from domain.exchange.margin import margin_of, row_of, rows_of
 from domain.exchange.orders import PositionSide
 from domain.exchange.refusals import refusal
 from domain.exchange.world import Account, Slot, World
@@ -80,6 +80,9 @@ def set_margin_type(world: World, account_name: str, symbol: str, isolated: bool
         raise refusal(-4048)
     slot.isolated = isolated
     account.updated_ms = now_ms
+    rows = rows_of(world, account, slot, slot.leg(PositionSide.BOTH))
+    wallet, cross = account.wallet, account.cross_wallet
+    world.facts.append(AccountChanged(account_name, now_ms, "MARGIN_TYPE_CHANGE", wallet, cross, ZERO, rows))
 
 
 def set_position_mode(world: World, account_name: str, hedge: bool, now_ms: int) -> None:

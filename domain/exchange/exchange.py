@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from domain.exchange import changing, conditional, customs, margin, matching, placing, risk
 from domain.exchange.facts import BookChanged, Depth, Fact
 from domain.exchange.listing import Level, Listing, Mark, Print
@@ -19,7 +21,8 @@ ROUNDS_MAX = 1_000
 class Exchange:
     """All contracts and accounts of one exchange. Not thread-safe: one writer.
 
-    Every wish raises `ExchangeRejected(code, text)` if it is refused, and then nothing has changed.
+    Every wish raises `ExchangeRejected(code, text)` if it is refused, and then nothing has changed. The market may be
+    told late what came before a wish: what that brings about happens at the wish's time, never before it.
     """
 
     def __init__(self, listings: Iterable[Listing]) -> None:
@@ -71,6 +74,7 @@ class Exchange:
 
     def on_book(self, symbol: str, bids: Sequence[Level], asks: Sequence[Level], now_ms: int) -> None:
         """Replace the anonymous liquidity (best first, no level empty); what reaches clients' orders fills them."""
+        now_ms = max(now_ms, self.world.wished_ms)
         contract = self.world.contract(symbol)
         contract.bids.replace(bids)
         contract.asks.replace(asks)
@@ -80,6 +84,8 @@ class Exchange:
     def on_print(self, trade: Print) -> int:
         """Take an anonymous trade: it fills who waits there, and may trigger. Gives its trade id."""
         contract = self.world.contract(trade.symbol)
+        if (now_ms := self.world.wished_ms) > trade.time_ms:
+            trade = replace(trade, time_ms=now_ms)
         trade_id = contract.draw_trade_id(trade.trades)
         matching.printed(self.world, contract, trade, trade_id)
         if contract.algos:
@@ -91,11 +97,12 @@ class Exchange:
         """Take a new mark price: it may trigger conditional orders and liquidate positions."""
         contract = self.world.contract(mark.symbol)
         contract.mark = mark
+        now_ms = max(mark.time_ms, self.world.wished_ms)
         if contract.holders:
-            risk.watch(self.world, contract, mark.time_ms)
+            risk.watch(self.world, contract, now_ms)
         if contract.algos:
-            conditional.watch(self.world, contract, mark.time_ms)
-        self._settle(mark.time_ms)
+            conditional.watch(self.world, contract, now_ms)
+        self._settle(now_ms)
 
     def settle_funding(self, symbol: str, now_ms: int) -> None:
         """Pay funding between the holders of a contract, at the rate and mark price of its last `Mark`."""
@@ -106,6 +113,7 @@ class Exchange:
 
     def advance(self, now_ms: int) -> None:
         """Let time run out for GTD orders and cancel countdowns."""
+        now_ms = max(now_ms, self.world.wished_ms)
         changing.advance(self.world, now_ms)
         conditional.advance(self.world, now_ms)
         self._settle(now_ms)
@@ -118,6 +126,7 @@ class Exchange:
 
     def place(self, account: str, wish: NewOrder, now_ms: int) -> Order:
         """Place an order; the answer shows what became of it at once."""
+        now_ms = self.world.wished(now_ms)
         admitted = placing.admit(self.world, account, wish, now_ms)
         order = placing.accept(self.world, admitted, now_ms)
         self._settle(now_ms)
@@ -125,18 +134,21 @@ class Exchange:
 
     def cancel(self, account: str, symbol: str, order_id: int, client_id: str, now_ms: int) -> Order:
         """Cancel an open order by its id, or by the client's (id 0)."""
+        now_ms = self.world.wished(now_ms)
         order = changing.cancel(self.world, account, symbol, order_id, client_id, now_ms)
         self._settle(now_ms)
         return order
 
     def cancel_all(self, account: str, symbol: str, now_ms: int) -> list[Order]:
         """Cancel all open orders of a contract (conditional ones wait on)."""
+        now_ms = self.world.wished(now_ms)
         orders = changing.cancel_all(self.world, account, symbol, now_ms)
         self._settle(now_ms)
         return orders
 
     def amend(self, account: str, symbol: str, order_id: int, client_id: str, change: Change, now_ms: int) -> Order:
         """Change price and quantity of an open LIMIT order."""
+        now_ms = self.world.wished(now_ms)
         order = changing.amend(self.world, account, symbol, order_id, client_id, change, now_ms)
         self._settle(now_ms)
         return order
@@ -149,14 +161,17 @@ class Exchange:
 
     def place_algo(self, account: str, wish: NewAlgo, now_ms: int) -> Algo:
         """Place a conditional order."""
+        now_ms = self.world.wished(now_ms)
         return conditional.place(self.world, account, wish, now_ms)
 
     def cancel_algo(self, account: str, algo_id: int, client_id: str, now_ms: int) -> Algo:
         """Cancel a waiting conditional order by its id, or by the client's (id 0)."""
+        now_ms = self.world.wished(now_ms)
         return conditional.cancel(self.world, account, algo_id, client_id, now_ms)
 
     def cancel_all_algos(self, account: str, symbol: str, now_ms: int) -> list[Algo]:
         """Cancel all waiting conditional orders of a contract."""
+        now_ms = self.world.wished(now_ms)
         self.world.contract(symbol)
         waiting = [a for a in self.world.account(account).open_algos.values() if a.wish.symbol == symbol]
         return [conditional.cancel(self.world, account, algo.algo_id, "", now_ms) for algo in waiting]

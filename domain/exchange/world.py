@@ -195,13 +195,14 @@ class Contract(msgspec.Struct):
 
 
 class World(msgspec.Struct):
-    """All there is. `fees` and `insurance` are the exchange's own pots (USDT)."""
+    """All there is. `fees` and `insurance` are the exchange's own pots (USDT); `wished_ms`: the last wish."""
 
     contracts: dict[str, Contract]
     accounts: dict[str, Account] = msgspec.field(default_factory=dict[str, Account])
     facts: list[Fact] = msgspec.field(default_factory=list[Fact])
     fees: Decimal = ZERO
     insurance: Decimal = ZERO
+    wished_ms: int = 0
     anonymous: Decimal = ZERO
     next_order_id: int = FIRST_ORDER_ID
     next_algo_id: int = FIRST_ALGO_ID
@@ -211,6 +212,11 @@ class World(msgspec.Struct):
     good_till: list[tuple[int, int, str]] = msgspec.field(default_factory=list[tuple[int, int, str]])
     algos_good_till: list[tuple[int, int, str]] = msgspec.field(default_factory=list[tuple[int, int, str]])
     countdowns: dict[tuple[str, str], int] = msgspec.field(default_factory=dict[tuple[str, str], int])
+
+    def wished(self, now_ms: int) -> int:
+        """Give the time of a wish: no earlier than the last one."""
+        self.wished_ms = max(self.wished_ms, now_ms)
+        return self.wished_ms
 
     def contract(self, symbol: str) -> Contract:
         """Find a contract, or refuse with -1121."""

@@ -48,6 +48,13 @@ class KeyRing:
             _public_key(key.public_key)
         self._keys[key.key] = key
 
+    def signs_with_ed25519(self, key: str) -> bool | None:
+        """Say whether a key may log on to a session of the WebSocket API; None if there is no such key."""
+        found = self._keys.get(key)
+        if found is None:
+            return None
+        return not found.secret and isinstance(_public_key(found.public_key), ed25519.Ed25519PublicKey)
+
     def owner(self, header: str | None, security: Security, *, changes: bool) -> ApiKey | None:
         """Give the key that a request carries, or None where it needs none. Raises `ApiError` -2014 or -2015."""
         if security is Security.NONE:

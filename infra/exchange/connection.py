@@ -120,7 +120,7 @@ def control(client: Client, hub: Hub, text: str | bytes) -> bytes:
         return _refused(2, "Invalid request: request must be an object", None)
     wish = cast("dict[str, object]", found)
     request_id, method = wish.get("id"), wish.get("method")
-    if isinstance(request_id, bool | list | dict):
+    if isinstance(request_id, bool | float | list | dict) or (isinstance(request_id, int) and request_id < 0):
         return _refused(2, "Invalid request: request ID must be an unsigned integer or a string", None)
     if method not in _METHODS:
         variants = ", ".join(f"`{name}`" for name in sorted(_METHODS))

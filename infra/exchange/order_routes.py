@@ -126,7 +126,7 @@ class OrderRoutes:
         return self._each(call, self._amend)
 
     def _each(self, call: Call, handle: Callable[[Call, Sent], Row]) -> list[Row]:
-        batch = batch_of(call.parameters, "batchOrders")
+        batch = batch_of(Sent(call.parameters), "batchOrders")
         if not 1 <= len(batch) <= BATCH_MAX:
             raise ApiError(-4082, f"Invalid number of batch place orders: {len(batch)}")
         return [attempted(handle, call, Sent(_texts(item))) for item in batch]
@@ -135,8 +135,7 @@ class OrderRoutes:
         """DELETE batchOrders: up to ten orders by id or client's id."""
         sent = Sent(call.parameters)
         symbol = sent.symbol()
-        ids = _list_of(call.parameters, "orderIdList")
-        names = _list_of(call.parameters, "origClientOrderIdList")
+        ids, names = _list_of(sent, "orderIdList"), _list_of(sent, "origClientOrderIdList")
         if not ids and not names:
             raise missing("orderIdList")
         if len(ids or names) > CANCEL_BATCH_MAX:
@@ -244,9 +243,9 @@ def window(sent: Sent, now_ms: int, widest_ms: int) -> tuple[int, int]:
 # ── batches ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def batch_of(parameters: Mapping[str, str], name: str) -> list[Mapping[str, object]]:
+def batch_of(sent: Sent, name: str) -> list[Mapping[str, object]]:
     """Read a JSON array of objects; -1130 for anything else."""
-    found = _list_of(parameters, name)
+    found = _list_of(sent, name)
     if not found:
         raise missing(name)
     if not all(isinstance(item, dict) for item in found):
@@ -254,8 +253,8 @@ def batch_of(parameters: Mapping[str, str], name: str) -> list[Mapping[str, obje
     return cast("list[Mapping[str, object]]", found)
 
 
-def _list_of(parameters: Mapping[str, str], name: str) -> list[object]:
-    text = parameters.get(name)
+def _list_of(sent: Sent, name: str) -> list[object]:
+    text = sent.text(name)
     if not text:
         return []
     try:

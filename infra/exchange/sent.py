@@ -1,6 +1,7 @@
 """Reads the parameters of private endpoints, with Binance's refusals for what can't be read (specs/binance.md §4).
 
 Clients send more than an endpoint asks for: what nobody reads is ignored. Booleans come as "true" and as "True".
+Names come in any case: ccxt and python-binance send `orderidlist` where the documentation says `orderIdList`.
 """
 
 from __future__ import annotations
@@ -56,14 +57,24 @@ class Sent:
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         self._sent = parameters
+        self._lower: dict[str, str] | None = None
+
+    def _found(self, name: str) -> str:
+        """Give what was sent under a name, "" for nothing; other spellings count only if this one is missing."""
+        found = self._sent.get(name)
+        if found is not None:
+            return found
+        if self._lower is None:
+            self._lower = {sent.lower(): value for sent, value in self._sent.items()}
+        return self._lower.get(name.lower(), "")
 
     def text(self, name: str, default: str = "") -> str:
         """Give a text, or the default where it was not sent or is empty."""
-        return self._sent.get(name) or default
+        return self._found(name) or default
 
     def required(self, name: str) -> str:
         """Give a text that must be sent (-1102)."""
-        found = self._sent.get(name)
+        found = self._found(name)
         if not found:
             raise missing(name)
         return found
@@ -74,7 +85,7 @@ class Sent:
 
     def decimal(self, name: str) -> Decimal | None:
         """Give a number, None where it was not sent; -1100 for anything that isn't plain digits."""
-        found = self._sent.get(name)
+        found = self._found(name)
         if not found:
             return None
         if not _NUMBERS.fullmatch(found):
@@ -92,7 +103,7 @@ class Sent:
 
     def integer(self, name: str, default: int = 0) -> int:
         """Give a whole number, or the default where it was not sent."""
-        found = self._sent.get(name)
+        found = self._found(name)
         if not found:
             return default
         if not _INTEGERS.fullmatch(found):
@@ -101,7 +112,7 @@ class Sent:
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Give a boolean, written in any case."""
-        found = self._sent.get(name, "").lower()
+        found = self._found(name).lower()
         if not found:
             return default
         if found not in ("true", "false"):
@@ -110,7 +121,7 @@ class Sent:
 
     def word(self, name: str, kind: type[E], default: E | None = None) -> E:
         """Give one of a closed set of words, or the default; each set has its own code for another word."""
-        found = self._sent.get(name)
+        found = self._found(name)
         if not found:
             if default is None:
                 raise missing(name)

@@ -236,14 +236,15 @@ def _short(price: Decimal) -> Decimal:
 
 
 def account_update(fact: AccountChanged) -> Row:
-    """Write ACCOUNT_UPDATE."""
-    balance = {
+    """Write ACCOUNT_UPDATE; a change of margin type moves no balance, so it lists none."""
+    balance: Row = {
         "a": ASSET,
         "wb": money_text(fact.wallet),
         "cw": money_text(fact.cross_wallet),
         "bc": plain(fact.change),
     }
-    body: Row = {"B": [balance], "P": [_position(row) for row in fact.positions], "m": fact.reason}
+    balances = [] if fact.reason == "MARGIN_TYPE_CHANGE" else [balance]
+    body: Row = {"B": balances, "P": [_position(row) for row in fact.positions], "m": fact.reason}
     return {"e": "ACCOUNT_UPDATE", "T": fact.time_ms, "E": fact.time_ms, "a": body}
 
 

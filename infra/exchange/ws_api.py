@@ -1,18 +1,20 @@
 """The WebSocket API, /ws-fapi/v1: the same endpoints as REST, asked as messages (specs/binance.md §1, §3).
 
 A request is `{"id", "method", "params"}`; what is signed is its parameters without `signature`, sorted by name, joined
-as in a query. After `session.logon` (Ed25519) requests need neither key nor signature.
+as in a query. After `session.logon` (Ed25519 keys only) requests of that key need neither key nor signature, but still
+a timestamp. `returnRateLimits` (false in the address, or in a request) leaves the limits out of the answers.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import WSMsgType, web
 
 from infra.exchange.door import Answer, Wish
-from infra.exchange.limiter import WEIGHT_A_MINUTE
+from infra.exchange.limiter import ORDERS_A_MINUTE, ORDERS_IN_10S, WEIGHT_A_MINUTE
 
 if TYPE_CHECKING:
     from infra.exchange.stage import Stage
@@ -47,19 +49,23 @@ METHODS: dict[str, tuple[str, str]] = {
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 
 
-class _Session:
-    """One connection: who logged on."""
+class Session:
+    """One connection: who logged on, and when (in the time that clients are told)."""
 
-    def __init__(self, ip: str) -> None:
+    def __init__(self, ip: str, connected_ms: int, *, limits: bool) -> None:
         self.ip = ip
         self.key = ""
+        self.connected_ms = connected_ms
+        self.authorized_ms: int | None = None
+        self.limits = limits
 
 
 async def converse(request: web.Request, stage: Stage) -> web.StreamResponse:
     """Serve a connection until one side has enough of it."""
     socket = web.WebSocketResponse(autoping=True, compress=False)
     await socket.prepare(request)
-    session = _Session(request.remote or "127.0.0.1")
+    limits = dict(parse_qsl(request.query_string)).get("returnRateLimits", "true").lower() != "false"
+    session = Session(request.remote or "127.0.0.1", stage.clock.told_ms(), limits=limits)
     stage.limiter.count_weight(session.ip, HANDSHAKE_WEIGHT)
     async for message in socket:
         if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
@@ -67,20 +73,22 @@ async def converse(request: web.Request, stage: Stage) -> web.StreamResponse:
     return socket
 
 
-def answer(stage: Stage, session: _Session, text: str | bytes) -> bytes:
+def answer(stage: Stage, session: Session, text: str | bytes) -> bytes:
     """Answer a message."""
     try:
         found: object = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return _written(None, Answer(400, {"code": -1135, "msg": "Invalid JSON Request"}, {}), stage, session)
+        reply = Answer(400, {"code": -1135, "msg": "Invalid JSON Request"}, {})
+        return _written(None, reply, stage, session, limits=session.limits)
     asked = cast("dict[str, object]", found) if isinstance(found, dict) else {}
     params = asked.get("params")
     sent = {name: _text(v) for name, v in cast("dict[str, object]", params).items()} if isinstance(params, dict) else {}
+    limits = sent.get("returnRateLimits", "true" if session.limits else "false") == "true"
     reply = _carried_out(stage, session, str(asked.get("method", "")), sent)
-    return _written(asked.get("id"), reply, stage, session)
+    return _written(asked.get("id"), reply, stage, session, limits=limits)
 
 
-def _carried_out(stage: Stage, session: _Session, method: str, sent: dict[str, str]) -> Answer:
+def _carried_out(stage: Stage, session: Session, method: str, sent: dict[str, str]) -> Answer:
     if method.startswith("session."):
         return _session(stage, session, method, sent)
     known = METHODS.get(method)
@@ -89,39 +97,54 @@ def _carried_out(stage: Stage, session: _Session, method: str, sent: dict[str, s
     return stage.door.fulfil(_wish(session, *known, sent))
 
 
-def _wish(session: _Session, http_method: str, path: str, sent: dict[str, str]) -> Wish:
+def _wish(session: Session, http_method: str, path: str, sent: dict[str, str]) -> Wish:
     signature = sent.pop("signature", "")
     payload = "&".join(f"{name}={value}" for name, value in sorted(sent.items())).encode()
     key = sent.pop("apiKey", "") or session.key
-    trusted = bool(session.key) and not signature
+    trusted = bool(key) and key == session.key and not signature
     return Wish(http_method, path, sent, key or None, payload, signature, session.ip, trusted)
 
 
-def _session(stage: Stage, session: _Session, method: str, sent: dict[str, str]) -> Answer:
+def _session(stage: Stage, session: Session, method: str, sent: dict[str, str]) -> Answer:
     if method == "session.logon":
         key = sent.get("apiKey", "")
+        if stage.keys.signs_with_ed25519(key) is False:
+            return Answer(400, {"code": -4056, "msg": "Invalid api key type."}, {})
         reply = stage.door.fulfil(_wish(session, "GET", _V1 + "rateLimit/order", dict(sent)))
         if reply.status != 200:
             return reply
-        session.key = key
+        session.key, session.authorized_ms = key, stage.clock.told_ms()
     elif method == "session.logout":
-        session.key = ""
+        session.key, session.authorized_ms = "", None
     elif method != "session.status":
         return Answer(400, {"code": -1103, "msg": f"Unknown method '{method}'."}, {})
-    told_ms = stage.clock.told_ms()
-    return Answer(200, {"apiKey": session.key or None, "authorizedSince": told_ms, "serverTime": told_ms}, {})
-
-
-def _written(request_id: object, reply: Answer, stage: Stage, session: _Session) -> bytes:
-    limits = {
-        "rateLimitType": "REQUEST_WEIGHT",
-        "interval": "MINUTE",
-        "intervalNum": 1,
-        "limit": WEIGHT_A_MINUTE,
-        "count": stage.limiter.used_weight(session.ip),
+    told = {
+        "apiKey": session.key or None,
+        "authorizedSince": session.authorized_ms,
+        "connectedSince": session.connected_ms,
+        "returnRateLimits": session.limits,
+        "serverTime": stage.clock.told_ms(),
     }
+    return Answer(200, told, {})
+
+
+def _written(request_id: object, reply: Answer, stage: Stage, session: Session, *, limits: bool) -> bytes:
     name = "result" if reply.status == 200 else "error"
-    return _ENCODER.encode({"id": request_id, "status": reply.status, name: reply.body, "rateLimits": [limits]})
+    written: dict[str, object] = {"id": request_id, "status": reply.status, name: reply.body}
+    if limits:
+        counts = [_limit("MINUTE", 1, WEIGHT_A_MINUTE, stage.limiter.used_weight(session.ip))]
+        if "x-mbx-order-count-10s" in reply.headers:
+            in_10s, in_1m = (int(reply.headers[f"x-mbx-order-count-{span}"]) for span in ("10s", "1m"))
+            counts += [
+                _limit("SECOND", 10, ORDERS_IN_10S, in_10s, "ORDERS"),
+                _limit("MINUTE", 1, ORDERS_A_MINUTE, in_1m, "ORDERS"),
+            ]
+        written["rateLimits"] = counts
+    return _ENCODER.encode(written)
+
+
+def _limit(interval: str, number: int, most: int, count: int, kind: str = "REQUEST_WEIGHT") -> dict[str, object]:
+    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": most, "count": count}
 
 
 def _text(value: object) -> str:

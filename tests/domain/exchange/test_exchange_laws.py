@@ -191,6 +191,7 @@ def test_the_laws_hold_after_every_step(steps: list[tuple[Any, ...]]) -> None:
     floor = Floor(deposit=2_000)
     floor.exchange.set_margin_type("b", BTC, NOW, isolated=True)
     floor.exchange.set_position_mode("c", NOW, hedge=True)
+    floor.exchange.drain()
     watcher = Watcher(floor)
     for step in steps:
         before = state_of(floor)

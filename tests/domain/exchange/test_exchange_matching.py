@@ -46,6 +46,16 @@ def test_what_was_taken_stays_taken_until_the_next_book(floor: Floor) -> None:
     assert floor.exchange.best(BTC) == ((d(999), d(1)), (d(1001), d(1)))
 
 
+def test_a_fill_is_never_told_at_a_time_before_its_order(floor: Floor) -> None:
+    """A driver that moves in steps tells of a print after the order that it meets came in."""
+    placed = floor.now = NOW + 40
+    order = floor.limit(BUY, 1, 999)
+    floor.now = NOW + 10
+    (trade,) = [fact for fact in floor.printed(998, 5, sold=True) if isinstance(fact, OrderTraded)]
+    assert (order.created_ms, trade.time_ms, order.updated_ms) == (placed, placed, placed)
+    assert floor.exchange.account("a").fills[-1].time_ms == placed
+
+
 def test_the_facts_of_a_fill_stand_in_order(floor: Floor) -> None:
     floor.market(BUY, 1)
     kinds = [type(fact) for fact in floor.exchange.drain()]

@@ -164,6 +164,16 @@ def test_a_batch_answers_each_order_on_its_own(desk: Desk) -> None:
     assert (route.weight({}), route.orders({"batchOrders": json.dumps(batch)})) == (5, 5)
 
 
+def test_names_come_in_any_case(desk: Desk) -> None:
+    """As ccxt (`cancel_orders`) and python-binance (`futures_cancel_orders`) write them."""
+    ids = [desk.limit("BUY", 1, 990 - n)["orderId"] for n in range(2)]
+    gone = desk("DELETE", "v1/batchOrders", symbol=BTC, orderidlist=json.dumps(ids))
+    assert [row["status"] for row in gone] == ["CANCELED", "CANCELED"]
+    gone = desk("DELETE", "v1/batchOrders", symbol=BTC, origclientorderidlist='["nobody"]')
+    assert [row["code"] for row in gone] == [-2011]
+    assert desk.refused("POST", "v1/order", **order(), reduceonly="true") == (-2022, "ReduceOnly Order is rejected.")
+
+
 def test_cancel_all_and_countdown(desk: Desk) -> None:
     desk.limit("BUY", 1, 990)
     done = {"code": 200, "msg": "The operation of cancel all open order is done."}

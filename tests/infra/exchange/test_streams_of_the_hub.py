@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ NAMES = {
     "!miniTicker@arr": MARKET, "btcusdt@forceOrder": MARKET, "!forceOrder@arr": MARKET, "!contractInfo": MARKET,
     "btcusdt@trade": PUBLIC, "btcusdt@bookTicker": PUBLIC, "!bookTicker": PUBLIC, "btcusdt@depth": PUBLIC,
     "btcusdt@depth@100ms": PUBLIC, "btcusdt@depth5": PUBLIC, "btcusdt@depth20@500ms": PUBLIC,
+    "btcusdt@rpiDepth@500ms": PUBLIC,
 }  # fmt: skip
 
 
@@ -133,10 +135,10 @@ def test_who_never_reads_is_disconnected() -> None:
 # ── books ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("speed", ["@100ms", "@500ms", ""])
+@pytest.mark.parametrize("speed", ["depth@100ms", "depth@500ms", "depth", "rpiDepth@500ms"])
 def test_snapshot_and_changes_rebuild_the_book(speed: str) -> None:
     rig = Rig()
-    _, socket = rig.listen(PUBLIC, f"btcusdt@depth{speed}")
+    _, socket = rig.listen(PUBLIC, f"btcusdt@{speed}")
     rig.pass_(1.3)
     snapshot = rig.ask("GET", "/fapi/v1/depth", symbol="BTCUSDT", limit=1_000)[1]
     early = socket.texts()
@@ -246,6 +248,13 @@ def test_subscriptions_are_listed_and_properties_set() -> None:
     assert control(client, hub, '{"method":"GET_PROPERTY","params":["combined"],"id":4}') == b'{"result":true,"id":4}'
     rig.pass_(3)
     assert {frame["stream"] for frame in socket.texts()} == {"btcusdt@kline_1m"}
+
+
+@pytest.mark.parametrize("request_id", ["-5", "1.5", "true", "[1]", "{}"])
+def test_ids_that_are_none_are_refused(request_id: str) -> None:
+    client, _ = (rig := Rig()).listen(MARKET)
+    said = control(client, rig.stage.hub, f'{{"method":"LIST_SUBSCRIPTIONS","id":{request_id}}}')
+    assert msgspec.json.decode(said)["code"] == 2
 
 
 @pytest.mark.parametrize("text", ["", "[]", "nonsense", '{"method":"NOPE","id":1}', '{"method":"SUBSCRIBE","id":1}'])

@@ -250,6 +250,13 @@ def test_deposits_leverage_and_modes_are_told(floor: Floor) -> None:
     assert assets["ai"] == {"j": True}
 
 
+def test_a_change_of_margin_type_is_told_without_balances(floor: Floor) -> None:
+    floor.exchange.set_margin_type("a", BTC, NOW, isolated=True)
+    (change,) = told(floor)
+    assert (change["e"], change["a"]["m"], change["a"]["B"]) == ("ACCOUNT_UPDATE", "MARGIN_TYPE_CHANGE", [])
+    assert [(row["s"], row["pa"], row["mt"], row["ps"]) for row in change["a"]["P"]] == [(BTC, "0", "isolated", "BOTH")]
+
+
 def test_a_margin_call_has_the_documented_shape() -> None:
     floor = Floor(deposit=200)
     floor.market(BUY, 1)
