@@ -6,6 +6,7 @@ as in a query. After `session.logon` (Ed25519) requests need neither key nor sig
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -61,9 +62,10 @@ async def converse(request: web.Request, stage: Stage) -> web.StreamResponse:
     await socket.prepare(request)
     session = _Session(request.remote or "127.0.0.1")
     stage.limiter.count_weight(session.ip, HANDSHAKE_WEIGHT)
-    async for message in socket:
-        if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-            await socket.send_str(answer(stage, session, message.data).decode())
+    with suppress(ConnectionError):  # who asks and goes away gets no answer, and no pong either
+        async for message in socket:
+            if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                await socket.send_str(answer(stage, session, message.data).decode())
     return socket
 
 
