@@ -103,7 +103,7 @@ class ExchangeServer:
         except web.RequestPayloadError:
             return Answer(400, _UNREADABLE, {}).response()
         if asked.path.startswith(PREFIX):
-            return self._admin.answer(asked).response()
+            return (await self._admin.answer(asked)).response()
         return await self._answered(request, asked)
 
     async def _answered(self, request: web.Request, asked: Asked) -> web.StreamResponse:
