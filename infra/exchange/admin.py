@@ -8,6 +8,7 @@ POST /admin/deposit  {"account": "a", "amount": "100"}
 POST /admin/listen-keys/expire        {"account": "a"}: let the key's hour be over
 POST /admin/connections/drop          {"silent": true}: break (or mute) every WebSocket connection
 POST /admin/limits   {"enforced": true, "pardon": true}
+POST /admin/contracts  {"symbol": "BTCUSDT", "status": "SETTLING", "leverage_max": 20}: list it otherwise
 """
 
 from __future__ import annotations
@@ -54,6 +55,12 @@ class _Drop(msgspec.Struct):
     silent: bool = False
 
 
+class _Contract(msgspec.Struct):
+    symbol: str
+    status: str | None = None
+    leverage_max: int | None = None
+
+
 class _Limits(msgspec.Struct):
     enforced: bool | None = None
     pardon: bool = False
@@ -74,6 +81,7 @@ class Admin:
             ("POST", "listen-keys/expire"): self._expire,
             ("POST", "connections/drop"): self._drop,
             ("POST", "limits"): self._set_limits,
+            ("POST", "contracts"): self._relist,
         }
 
     async def answer(self, asked: Asked) -> Answer:
@@ -151,6 +159,11 @@ class Admin:
         if wish.pardon:
             limiter.pardon()
         return {"enforced": limiter.enforced}
+
+    def _relist(self, body: bytes) -> object:
+        wish = _read(body, _Contract)
+        found = self._stage.relist(wish.symbol.upper(), wish.status, wish.leverage_max)
+        return {"symbol": found.symbol, "status": found.status, "leverage_max": found.max_leverage}
 
 
 def _read(body: bytes, kind: type[T]) -> T:

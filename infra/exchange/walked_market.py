@@ -100,6 +100,11 @@ class WalkedMarket:
         self._marks = lru_cache(8)(self._marked)
         self._two_days = lru_cache(_TWO_DAYS_KEPT)(self._read_two_days)
 
+    def relist(self, listing: Listing) -> None:
+        """List a contract otherwise from now on: its status, its brackets."""
+        row = self.row[listing.symbol]
+        self.listings = (*self.listings[:row], listing, *self.listings[row + 1 :])
+
     # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def bars(self, symbol: str, interval: str, first_ms: int, end_ms: int, now_ms: int) -> list[Bar]:
