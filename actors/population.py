@@ -1,7 +1,7 @@
 """The actors that are in memory: started when needed, folded from history, let go when finished.
 
-What was let go last is kept for a while: the answer to a position's own cancel comes when it is over already, and a fold
-from the database for each of them would stop the kernel. A state that is kept is the state that a fold gives.
+What was let go last is kept for a while: the answer to a position's own cancel comes when it is over already, and a
+fold from the database for each of them would stop the kernel. A state that is kept is the state that a fold gives.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from actors.ingress import Ingress
 from actors.population import Population
 from actors.ports import Step
 from domain.base import Issued
-from domain.market import InstrumentArrived
+from domain.market import MINUTE_MS, InstrumentArrived
 from domain.market_view import REFERENCES, MarketView
 from domain.market_view import STREAM as MARKET
+from domain.symbol.events import CandleClosed
 from domain.symbol.state import SymbolState
 from infra.beliefs import Beliefs
 from infra.binance.arrival import Arrival, arrive
@@ -27,6 +28,9 @@ from infra.exchange.reopened import HeldPosition, Reopened, RestingOrder
 from infra.places import Place, adapter_settings
 from infra.settings import Settings
 from infra.simulator import Simulator, settings_for
+
+_LATE_S_MAX = 2.0
+"""By how much our clock may be behind a candle's close (real seconds) before it is set anew."""
 
 
 class Outside:
@@ -103,8 +107,17 @@ class Outside:
             self.live.carry_out(issued)
 
     def take(self, step: Step) -> None:
-        """Note a step. By the kernel's thread."""
+        """Note a step. By the kernel's thread.
+
+        A candle that closes later than it is by our clock says that ours is off: the machine slept, or a simulator's
+        time was told to leap. Until the clock is set every timer would be late.
+        """
         self.beliefs.take(step)
+        if (
+            self.live is not None
+            and _newest_close_ms(step) > self.clock.now_ms() + _LATE_S_MAX * 1_000 * self.clock.speed
+        ):
+            self.live.set_clock()
 
     def open_in(self, symbol: str) -> bool:
         """Whether something, real or virtual, is open in a symbol. From any thread."""
@@ -197,6 +210,12 @@ def _known_hours(population: Population) -> dict[str, int]:
     if actor is None or not isinstance(actor.state, MarketView):
         return {}
     return {name: known.hours[-1][0] for name, known in actor.state.references.items() if known.hours}
+
+
+def _newest_close_ms(step: Step) -> int:
+    """Say when the newest candle that a step is about closed, 0 for a step about none."""
+    closed = (each.event.candle for each in step.events if isinstance(each.event, CandleClosed))
+    return max((candle.open_time_ms + MINUTE_MS for candle in closed), default=0)
 
 
 def _held(population: Population, symbol: str) -> Held:

@@ -2,17 +2,18 @@
 
 GET  /admin/state                     what is connected, counted and awake
 GET  /admin/faults   POST the same    read or replace the faults (the JSON of `faults.Faults`)
-POST /admin/clock    {"speed": 60, "advance_ms": 3600000}
+POST /admin/clock    {"speed": 60, "advance_ms": 3600000}: leap there in slices, so that streams lose nothing
 POST /admin/keys     {"account": "a", "key": ..., "secret": ... | "public_key": ..., "permissions": [...]}
 POST /admin/deposit  {"account": "a", "amount": "100"}
 POST /admin/listen-keys/expire        {"account": "a"}: let the key's hour be over
 POST /admin/connections/drop          {"silent": true}: break (or mute) every WebSocket connection
 POST /admin/limits   {"enforced": true, "pardon": true}
+POST /admin/contracts  {"symbol": "BTCUSDT", "status": "SETTLING", "leverage_max": 20}: list it otherwise
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import TypeVar
 
@@ -54,6 +55,12 @@ class _Drop(msgspec.Struct):
     silent: bool = False
 
 
+class _Contract(msgspec.Struct):
+    symbol: str
+    status: str | None = None
+    leverage_max: int | None = None
+
+
 class _Limits(msgspec.Struct):
     enforced: bool | None = None
     pardon: bool = False
@@ -74,16 +81,18 @@ class Admin:
             ("POST", "listen-keys/expire"): self._expire,
             ("POST", "connections/drop"): self._drop,
             ("POST", "limits"): self._set_limits,
+            ("POST", "contracts"): self._relist,
         }
 
-    def answer(self, asked: Asked) -> Answer:
+    async def answer(self, asked: Asked) -> Answer:
         """Answer a request; what can't be read is a 400 with a sentence."""
         door = self._doors.get((asked.method, asked.path.removeprefix(PREFIX)))
         if door is None:
             known = ", ".join(f"{method} {PREFIX}{name}" for method, name in self._doors)
             return Answer(404, {"error": f"There is no {asked.method} {asked.path}; there are: {known}."}, {})
         try:
-            return Answer(200, msgspec.to_builtins(door(asked.body)), {})
+            found = door(asked.body)
+            return Answer(200, msgspec.to_builtins(await found if isinstance(found, Awaitable) else found), {})
         except (msgspec.DecodeError, HindsightError, ValueError) as error:
             return Answer(400, {"error": str(error)}, {})
 
@@ -104,7 +113,7 @@ class Admin:
         self._stage.misbehave(faults)
         return faults
 
-    def _set_clock(self, body: bytes) -> object:
+    async def _set_clock(self, body: bytes) -> object:
         wish, clock = _read(body, _Clock), self._stage.clock
         if wish.speed is not None:
             if not 0.0 < wish.speed <= 1e6:
@@ -112,8 +121,7 @@ class Admin:
             clock.set_speed(wish.speed)
         if wish.advance_ms < 0:
             raise ValueError(f"advance_ms: market time never runs backwards, found {wish.advance_ms}")
-        clock.advance(wish.advance_ms)
-        self._stage.driver.step()
+        await self._stage.driver.leap(wish.advance_ms)
         return {"now_ms": clock.now_ms(), "speed": clock.speed}
 
     def _add_key(self, body: bytes) -> object:
@@ -151,6 +159,11 @@ class Admin:
         if wish.pardon:
             limiter.pardon()
         return {"enforced": limiter.enforced}
+
+    def _relist(self, body: bytes) -> object:
+        wish = _read(body, _Contract)
+        found = self._stage.relist(wish.symbol.upper(), wish.status, wish.leverage_max)
+        return {"symbol": found.symbol, "status": found.status, "leverage_max": found.max_leverage}
 
 
 def _read(body: bytes, kind: type[T]) -> T:

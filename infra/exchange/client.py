@@ -20,7 +20,7 @@ from infra.exchange.stream_names import StreamRoute
 FRAMES_CONFLATED_FROM = 512
 FRAMES_MAX = 16_384
 BYTES_IN_FLIGHT_MAX = 1_048_576
-_TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
+_TEXT, _CLOSE, _PING, _PONG = 0x81, 0x88, 0x89, 0x8A
 
 
 class ConnectionRules(msgspec.Struct, frozen=True):
@@ -120,7 +120,8 @@ class Client:
                 return True
             case FrameFault.CUT:
                 self.flush()
-                self.sink.write(frame[: max(1, len(frame) // 2)])
+                if not self.sink.is_closing():
+                    self.sink.write(frame[: max(1, len(frame) // 2)])
                 self.close(0)
                 return True
             case None:
@@ -170,6 +171,11 @@ class Client:
         self.pinged_s = now_s
         if not self.silent and not self.sink.is_closing():
             self.sink.write(framed(payload, _PING))
+
+    def pong(self, payload: bytes) -> None:
+        """Answer a ping; to who is gone already nothing is said."""
+        if not self.silent and not self.sink.is_closing():
+            self.sink.write(framed(payload, _PONG))
 
     def close(self, code: int, reason: str = "") -> None:
         """Say goodbye; whoever serves the connection then closes the socket."""

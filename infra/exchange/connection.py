@@ -88,13 +88,13 @@ async def _converse(socket: web.WebSocketResponse, client: Client, hub: Hub, wal
                 message.cancel()
                 await asyncio.gather(message, return_exceptions=True)
                 return
-            if not await _heard(socket, client, hub, message.result(), wall_s()):
+            if not _heard(client, hub, message.result(), wall_s()):
                 return
     finally:
         goodbye.cancel()
 
 
-async def _heard(socket: web.WebSocketResponse, client: Client, hub: Hub, message: WSMessage, now_s: float) -> bool:
+def _heard(client: Client, hub: Hub, message: WSMessage, now_s: float) -> bool:
     """Act on a message; false if the connection is over."""
     if message.type in {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}:
         return False
@@ -102,7 +102,7 @@ async def _heard(socket: web.WebSocketResponse, client: Client, hub: Hub, messag
         client.close(1008, "Too many requests")
         return False
     if message.type is WSMsgType.PING:
-        await socket.pong(cast("bytes", message.data))
+        client.pong(cast("bytes", message.data))
     elif message.type is WSMsgType.PONG:
         client.ponged_s = now_s
     elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:

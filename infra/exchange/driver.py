@@ -9,6 +9,7 @@ from infra.exchange.board import Board
 from infra.exchange.hub import STEP_MS, Hub
 from infra.exchange.market_clock import MarketClock
 
+LEAP_SLICE_MS, LEAP_SLICES_MAX = 15_000, 240
 LATE_STEPS_MAX = 200
 """A loop that was held up for longer than 10 s doesn't catch up step by step; candles are closed all the same."""
 
@@ -37,6 +38,18 @@ class Driver:
             if left_s < -LATE_STEPS_MAX * STEP_MS / 1_000.0:
                 due_s = self._clock.wall_s()
             await asyncio.sleep(max(0.0, left_s))
+
+    async def leap(self, milliseconds: int) -> None:
+        """Let market time leap forward, in slices between which clients take what was pushed.
+
+        All at once would be minutes of trades in one step, more than a connection may have waiting: every client that
+        listens to many contracts would be disconnected as too slow.
+        """
+        slices = min(LEAP_SLICES_MAX, max(1, -(-milliseconds // LEAP_SLICE_MS)))
+        for place in range(slices):
+            self._clock.advance(milliseconds * (place + 1) // slices - milliseconds * place // slices)
+            self.step()
+            await self._hub.taken()
 
     def step(self) -> None:
         """Move the market to now, and push what is due."""

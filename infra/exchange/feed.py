@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from domain.exchange.listing import Listing
 from infra.exchange.board import Board
 from infra.exchange.rolling import RollingDay
 from infra.exchange.tape import Tape
 
 LIQUIDATIONS_KEPT = 1_000
+CHANGES_KEPT = 1_000
 NEVER_MS = 1 << 62
 
 
@@ -31,11 +33,18 @@ class FeedRoom:
         self.tape = tape
         self.liquidations: deque[Liquidation] = deque(maxlen=LIQUIDATIONS_KEPT)
         self.liquidated = 0
+        self.changes: deque[tuple[Listing, bool]] = deque(maxlen=CHANGES_KEPT)
+        self.changed = 0
 
     def liquidate(self, found: Liquidation) -> None:
         """Remember a liquidation for the streams that tell of it."""
         self.liquidations.append(found)
         self.liquidated += 1
+
+    def change(self, listing: Listing, *, brackets: bool) -> None:
+        """Remember that a contract is listed otherwise from now on; `brackets`: theirs are new, too."""
+        self.changes.append((listing, brackets))
+        self.changed += 1
 
 
 class Feed:

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from infra.exchange import book_feeds, price_feeds, trade_feeds
+from collections.abc import Callable
+
+from infra.exchange import book_feeds, info_feeds, price_feeds, trade_feeds
 from infra.exchange.feed import Feed, FeedRoom
 from infra.exchange.stream_names import Kind, Stream
 
+_OF_ONE: dict[Kind, Callable[[FeedRoom, Stream], Feed]] = {
+    Kind.KLINE: trade_feeds.KlineFeed,
+    Kind.CONTINUOUS_KLINE: trade_feeds.KlineFeed,
+    Kind.AGG_TRADE: trade_feeds.TradeFeed,
+    Kind.TRADE: trade_feeds.TradeFeed,
+    Kind.DEPTH: lambda room, one: (book_feeds.PartialDepth if one.levels else book_feeds.DiffDepth)(room, one),
+    Kind.BOOK_TICKER: book_feeds.BookTicker,
+    Kind.MARK_PRICE: price_feeds.MarkPrice,
+    Kind.TICKER: price_feeds.Ticker,
+    Kind.MINI_TICKER: price_feeds.Ticker,
+    Kind.FORCE_ORDER: price_feeds.ForceOrders,
+}
+_OF_ALL: dict[Kind, Callable[[FeedRoom, Stream], Feed]] = {
+    Kind.BOOK_TICKER: lambda room, _: book_feeds.AllBookTickers(room),
+    Kind.MARK_PRICE: lambda room, _: price_feeds.AllMarkPrices(room),
+    Kind.TICKER: price_feeds.AllTickers,
+    Kind.MINI_TICKER: price_feeds.AllTickers,
+    Kind.FORCE_ORDER: price_feeds.ForceOrders,
+    Kind.CONTRACT_INFO: lambda room, _: info_feeds.ContractInfo(room),
+    Kind.TRADING_SESSION: lambda _room, _: info_feeds.TradingSession(),
+}
+
 
 def feed_of(room: FeedRoom, stream: Stream) -> Feed | None:
-    """Give the feed of a stream, or None for one that never says anything here."""
+    """Give the feed of a stream, or None for one that never says anything here.
+
+    Those are streams of unknown contracts; of composite indices, since no contract here is one; and `rpiDepth`.
+    """
+    if stream.kind is Kind.ASSET_INDEX:
+        return info_feeds.AssetIndices(room, stream)
     if stream.symbol and stream.symbol not in room.board.row:
         return None
-    match stream.kind:
-        case Kind.KLINE | Kind.CONTINUOUS_KLINE:
-            return trade_feeds.KlineFeed(room, stream)
-        case Kind.AGG_TRADE | Kind.TRADE:
-            return trade_feeds.TradeFeed(room, stream)
-        case Kind.DEPTH:
-            return book_feeds.PartialDepth(room, stream) if stream.levels else book_feeds.DiffDepth(room, stream)
-        case Kind.BOOK_TICKER:
-            return book_feeds.BookTicker(room, stream) if stream.symbol else book_feeds.AllBookTickers(room)
-        case Kind.MARK_PRICE:
-            return price_feeds.MarkPrice(room, stream) if stream.symbol else price_feeds.AllMarkPrices(room)
-        case Kind.TICKER | Kind.MINI_TICKER:
-            return price_feeds.Ticker(room, stream) if stream.symbol else price_feeds.AllTickers(room, stream)
-        case Kind.FORCE_ORDER:
-            return price_feeds.ForceOrders(room, stream)
-        case Kind.CONTRACT_INFO | Kind.QUIET:
-            return None
+    feed = (_OF_ONE if stream.symbol else _OF_ALL).get(stream.kind)
+    return None if feed is None else feed(room, stream)

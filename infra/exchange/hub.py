@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -14,6 +15,7 @@ from infra.exchange.stream_names import Stream, StreamRoute, parse, pushes
 
 STEP_MS = 50
 """The market moves, and real-time streams push, every 50 ms of wall time."""
+_TAKEN_LOOKS, _TAKEN_LOOK_S = 50, 0.005
 
 
 class _Channel:
@@ -129,6 +131,15 @@ class Hub:
         """Write what waits, of everybody."""
         for client in self.clients:
             client.flush()
+
+    async def taken(self) -> None:
+        """Wait until nothing waits to be written any more, but not long for who does not read."""
+        for _ in range(_TAKEN_LOOKS):
+            await asyncio.sleep(0.0)
+            self.flush()
+            if not any(client.waiting and not client.silent for client in self.clients):
+                return
+            await asyncio.sleep(_TAKEN_LOOK_S)
 
     def _publish(self, channel: _Channel, payload: bytes, *, must: bool) -> None:
         plain = combined = b""

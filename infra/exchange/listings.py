@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
+from domain.errors import InvalidInput
 from infra.exchange.bar import DAY_MS
 from infra.exchange.ports import Bracket, Listing
 from infra.market.contracts import Contract
 from infra.market.noise import key_of
 
+STATUSES = (
+    "PENDING_TRADING", "TRADING", "PRE_DELIVERING", "DELIVERING", "DELIVERED", "PRE_SETTLE", "SETTLING", "CLOSE",
+)  # fmt: skip
+"""What `status` and contractInfo's `cs` may say (Binance's enum definitions, contractStatus)."""
 FIRST_LISTING_MS = 1_567_965_300_000
 """When BTCUSDT came to the real exchange: 2019-09-08."""
 _LAST_OLD_LISTING_MS = 1_767_225_600_000
@@ -105,6 +112,22 @@ def brackets(ladder: int) -> tuple[Bracket, ...]:
         found.append(Bracket(number, leverage, floor, Decimal(cap), rate, cumulative))
         floor, rate_below = Decimal(cap), rate
     return tuple(found)
+
+
+def listed_as(one: Listing, status: str | None, leverage_max: int | None) -> Listing:
+    """Give a listing with another status, and with brackets that allow no more than `leverage_max`; None: as it is.
+
+    Raises `InvalidInput` for a status that Binance does not have, or a leverage below 1.
+    """
+    if status is not None and status not in STATUSES:
+        raise InvalidInput("status", f"one of {', '.join(STATUSES)}", repr(status))
+    if leverage_max is not None and leverage_max < 1:
+        raise InvalidInput("leverage_max", "1 or more", str(leverage_max))
+    allowed = tuple(
+        bracket if leverage_max is None else replace(bracket, leverage=min(bracket.leverage, leverage_max))
+        for bracket in one.brackets
+    )
+    return replace(one, status=one.status if status is None else status, brackets=allowed)
 
 
 def _class_of(symbol: str) -> tuple[int, str, str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from infra.exchange import asked
+from infra.exchange.asset_index import ASSETS, asset_indices, row_of
 from infra.exchange.board import Board
 from infra.exchange.limiter import ORDERS_A_MINUTE, ORDERS_IN_10S, WEIGHT_A_MINUTE
 from infra.exchange.market_clock import MarketClock
-from infra.exchange.ports import Call, Handler, Listing, Route, Security
+from infra.exchange.ports import ApiError, Call, Handler, Listing, Route, Security
+from infra.exchange.sessions import schedule
 
 FOREVER_MS = 4_133_404_800_000
 """The deliveryDate of a contract that has none."""
@@ -21,7 +23,6 @@ RATE_LIMITS = (
     {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": ORDERS_A_MINUTE},
     {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": ORDERS_IN_10S},
 )
-_ASSETS = (("USDT", "-10000"), ("BTC", "-0.10000000"), ("BNB", "0"), ("ETH", "0"), ("USDC", "-10000"))
 _INSURANCE_FUND = "314151411.06482935"
 _CONSTITUENTS = (("binance", "0.5"), ("okex", "0.2"), ("bybit", "0.2"), ("coinbase", "0.1"))
 
@@ -29,8 +30,8 @@ _CONSTITUENTS = (("binance", "0.5"), ("okex", "0.2"), ("bybit", "0.2"), ("coinba
 def routes(board: Board, clock: MarketClock) -> list[Route]:
     """Give the endpoints."""
 
-    def get(path: str, handler: Handler, weight: int = 1) -> Route:
-        return Route("GET", path, Security.NONE, asked.fixed(weight), handler)
+    def get(path: str, handler: Handler, weight: int = 1, all_: int = 0) -> Route:
+        return Route("GET", path, Security.NONE, asked.by_symbol(weight, all_ or weight), handler)
 
     return [
         get("/fapi/v1/ping", lambda _call: {}),
@@ -38,10 +39,10 @@ def routes(board: Board, clock: MarketClock) -> list[Route]:
         get("/fapi/v1/exchangeInfo", lambda _call: exchange_info(board, clock.told_ms())),
         get("/fapi/v1/constituents", lambda call: _constituents(board, call), 2),
         get("/fapi/v1/indexInfo", lambda _call: []),
-        get("/fapi/v1/assetIndex", lambda call: _asset_index(board, call)),
+        get("/fapi/v1/assetIndex", lambda call: _asset_index(board, call), 1, 10),
         get("/fapi/v1/insuranceBalance", lambda _call: _insurance(board)),
         get("/fapi/v1/symbolAdlRisk", lambda call: _adl_risk(board, call)),
-        get("/fapi/v1/tradingSchedule", lambda _call: {"updateTime": board.now_ms, "marketSchedules": {}}, 5),
+        get("/fapi/v1/tradingSchedule", lambda _call: _schedule(board.now_ms), 5),
     ]
 
 
@@ -54,7 +55,7 @@ def exchange_info(board: Board, told_ms: int) -> dict[str, object]:
         "futuresType": "U_MARGINED",
         "rateLimits": RATE_LIMITS,
         "exchangeFilters": [],
-        "assets": [{"asset": a, "marginAvailable": True, "autoAssetExchange": amount} for a, amount in _ASSETS],
+        "assets": [{"asset": a, "marginAvailable": True, "autoAssetExchange": amount} for a, amount in ASSETS],
         "symbols": [symbol_info(one) for one in listed],
     }
 
@@ -124,24 +125,16 @@ def _constituents(board: Board, call: Call) -> object:
 
 
 def _asset_index(board: Board, call: Call) -> object:
-    def of(asset: str) -> dict[str, object]:
-        row = board.row.get(f"{asset}USDT")
-        price = 1.0 if row is None else board.market.marks(board.now_ms).indices[row]
-        rates = {"bidRate": 0.95, "askRate": 1.05, "autoExchangeBidRate": 0.975, "autoExchangeAskRate": 1.025}
-        return {
-            "symbol": f"{asset}USD",
-            "time": board.now_ms,
-            "index": f"{price:.8f}",
-            "bidBuffer": "0.05000000",
-            "askBuffer": "0.05000000",
-            "autoExchangeBidBuffer": "0.02500000",
-            "autoExchangeAskBuffer": "0.02500000",
-            **{name: f"{price * factor:.8f}" for name, factor in rates.items()},
-        }
+    wanted = call.parameters.get("symbol", "").upper()
+    found = [row_of(one, board.now_ms) for one in asset_indices(board) if wanted in {"", one.symbol}]
+    if wanted and not found:
+        raise ApiError(-1121, "Invalid symbol.")
+    return found[0] if wanted else found
 
-    wanted = call.parameters.get("symbol", "")
-    found = [of(asset) for asset, _ in _ASSETS]
-    return next((one for one in found if one["symbol"] == wanted), found)
+
+def _schedule(now_ms: int) -> object:
+    sessions = [{"startTime": start, "endTime": end, "type": kind} for start, end, kind in schedule(now_ms)]
+    return {"updateTime": now_ms, "marketSchedules": {"EQUITY": {"sessions": sessions}}}
 
 
 def _insurance(board: Board) -> object:

@@ -11,6 +11,7 @@ from aiohttp import web
 from domain.errors import InvalidInput
 from infra.exchange.admin import PREFIX, Admin
 from infra.exchange.connection import address_of, serve
+from infra.exchange.departed import server_log
 from infra.exchange.door import Answer, Asked, asked_by
 from infra.exchange.faults import RestFault
 from infra.exchange.market_clock import MarketClock
@@ -22,6 +23,7 @@ from infra.exchange.ws_api import converse
 _STOP_S = 2.0
 _UNKNOWN = {"code": -1000, "msg": "Unknown error, please check your request or try again later."}
 _UNAVAILABLE = {"code": -1001, "msg": "Service Unavailable."}
+_UNREADABLE = {"code": -1102, "msg": "A mandatory parameter was not sent, was empty/null, or malformed."}
 _BODY_BYTES_MAX = 1_048_576
 
 
@@ -49,7 +51,9 @@ class ExchangeServer:
         """Listen, and let the market move. Raises `InvalidInput` if the port is taken."""
         app = web.Application(client_max_size=_BODY_BYTES_MAX)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_S)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_S, logger=server_log()
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, backlog=1_024)
         try:
@@ -94,9 +98,12 @@ class ExchangeServer:
             address = address_of(path, query)
             if address is not None:
                 return await serve(request, address, stage.hub, stage.clock.wall_s)
-        asked = await asked_by(request)
+        try:
+            asked = await asked_by(request)
+        except web.RequestPayloadError:
+            return Answer(400, _UNREADABLE, {}).response()
         if asked.path.startswith(PREFIX):
-            return self._admin.answer(asked).response()
+            return (await self._admin.answer(asked)).response()
         return await self._answered(request, asked)
 
     async def _answered(self, request: web.Request, asked: Asked) -> web.StreamResponse:

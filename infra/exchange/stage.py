@@ -7,7 +7,9 @@ from decimal import Decimal
 
 import msgspec
 
+from domain.errors import InvalidInput
 from domain.exchange.exchange import Exchange
+from domain.exchange.listing import Listing
 from infra.exchange import elsewhere, private, public_candles, public_info, public_prices, public_stats
 from infra.exchange.auth import KeyRing
 from infra.exchange.board import Board
@@ -20,6 +22,7 @@ from infra.exchange.floor import Floor
 from infra.exchange.hub import Hub
 from infra.exchange.limiter import Limiter
 from infra.exchange.listen_keys import ListenKeys
+from infra.exchange.listings import listed_as
 from infra.exchange.market_clock import MarketClock
 from infra.exchange.ports import Route
 from infra.exchange.rolling import RollingDay
@@ -89,6 +92,19 @@ class Stage:
             *private.routes(self.exchange, self.listen_keys),
             *elsewhere.routes(self.clock),
         ]
+
+    def relist(self, symbol: str, status: str | None, leverage_max: int | None) -> Listing:
+        """Let a contract have another status, or brackets that allow less; tell who listens to `!contractInfo`.
+
+        Orders and positions stay as they are. Raises `InvalidInput` for an unknown contract.
+        """
+        if symbol not in self.market.row:
+            raise InvalidInput("symbol", "a contract that is listed", repr(symbol))
+        found = listed_as(self.market.listings[self.market.row[symbol]], status, leverage_max)
+        self.market.relist(found)
+        self.exchange.contract(symbol).listing = found
+        self.room.change(found, brackets=leverage_max is not None)
+        return found
 
     def misbehave(self, faults: Faults) -> None:
         """Let these faults happen from now on, instead of those so far."""

@@ -34,6 +34,8 @@ class Kind(enum.StrEnum):
     DEPTH = "depth"
     FORCE_ORDER = "forceOrder"
     CONTRACT_INFO = "contractInfo"
+    ASSET_INDEX = "assetIndex"
+    TRADING_SESSION = "tradingSession"
     QUIET = "quiet"
 
 
@@ -52,7 +54,7 @@ class Stream(msgspec.Struct, frozen=True):
 _PUBLIC = {Kind.BOOK_TICKER, Kind.DEPTH, Kind.TRADE}
 _DEPTH = re.compile(r"depth(5|10|20)?(?:@(0|100|250|500)ms)?")
 _MARK = re.compile(r"markPrice(?:@(1|3)s)?")
-_QUIET = re.compile(r"compositeIndex|assetIndex")
+_QUIET = re.compile(r"compositeIndex")
 _ALL = re.compile(r"!(?:(?P<kind>bookTicker)|(?P<mark>markPrice@arr)(?:@(?P<second>[13])s)?"
                   r"|(?P<arr>miniTicker|ticker|forceOrder)@arr|(?P<info>contractInfo)|assetIndex@arr)")  # fmt: skip
 _PLAIN = {
@@ -62,6 +64,7 @@ _PLAIN = {
     "miniTicker": (Kind.MINI_TICKER, 2_000),
     "ticker": (Kind.TICKER, 2_000),
     "forceOrder": (Kind.FORCE_ORDER, 1_000),
+    "assetIndex": (Kind.ASSET_INDEX, 1_000),
 }
 
 
@@ -69,7 +72,7 @@ _PLAIN = {
 def parse(name: str) -> Stream | None:
     """Read a stream's name, or give None for what is none."""
     if name == "tradingSession":
-        return Stream(name, Kind.QUIET, StreamRoute.MARKET)
+        return _stream(name, Kind.TRADING_SESSION, every_ms=1_000)
     if name.startswith("!"):
         return _of_all(name)
     symbol, _, what = name.partition("@")
@@ -108,7 +111,7 @@ def _of_all(name: str) -> Stream | None:
         return _stream(name, Kind.MARK_PRICE, every_ms=int(match["second"] or 3) * 1_000)
     if match["arr"]:
         return _stream(name, Kind(match["arr"]), every_ms=1_000)
-    return _stream(name, Kind.CONTRACT_INFO if match["info"] else Kind.QUIET, every_ms=1_000)
+    return _stream(name, Kind.CONTRACT_INFO) if match["info"] else _stream(name, Kind.ASSET_INDEX, every_ms=1_000)
 
 
 def _stream(

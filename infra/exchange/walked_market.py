@@ -102,6 +102,11 @@ class WalkedMarket:
         self._walk = lru_cache(_WALKS_KEPT)(self._drawn)
         self._marks = lru_cache(8)(self._marked)
 
+    def relist(self, listing: Listing) -> None:
+        """List a contract otherwise from now on: its status, its brackets."""
+        row = self.row[listing.symbol]
+        self.listings = (*self.listings[:row], listing, *self.listings[row + 1 :])
+
     # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def bars(self, symbol: str, interval: str, first_ms: int, end_ms: int, now_ms: int) -> list[Bar]:

@@ -7,6 +7,7 @@ a timestamp. `returnRateLimits` (false in the address, or in a request) leaves t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
@@ -67,9 +68,10 @@ async def converse(request: web.Request, stage: Stage) -> web.StreamResponse:
     limits = dict(parse_qsl(request.query_string)).get("returnRateLimits", "true").lower() != "false"
     session = Session(request.remote or "127.0.0.1", stage.clock.told_ms(), limits=limits)
     stage.limiter.count_weight(session.ip, HANDSHAKE_WEIGHT)
-    async for message in socket:
-        if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-            await socket.send_str(answer(stage, session, message.data).decode())
+    with suppress(ConnectionError):  # who asks and goes away gets no answer, and no pong either
+        async for message in socket:
+            if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                await socket.send_str(answer(stage, session, message.data).decode())
     return socket
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import pytest
 
 from domain.errors import InvalidInput
 from infra.exchange.admin import Admin
+from infra.exchange.client import FRAMES_MAX
 from infra.exchange.door import Asked
 from infra.exchange.faults import FaultBox, Faults, Latency, Once, RestFault, read_faults
 from infra.exchange.stage import Rules
 from infra.exchange.stream_names import StreamRoute
-from tests.infra.exchange.staging import Rig
+from tests.infra.exchange.staging import START_MS, Rig
 
 ORDER = "/fapi/v1/order"
 
@@ -87,7 +89,8 @@ def test_a_drifting_clock_tells_and_checks_another_time() -> None:
 
 
 def admin(rig: Rig, method: str, name: str, body: bytes = b"") -> tuple[int, object]:
-    answer = Admin(rig.stage).answer(Asked(method, f"/admin/{name}", "", body, "", None, "127.0.0.1"))
+    asked = Asked(method, f"/admin/{name}", "", body, "", None, "127.0.0.1")
+    answer = asyncio.run(Admin(rig.stage).answer(asked))
     return answer.status, answer.body
 
 
@@ -112,3 +115,18 @@ def test_the_admin_doors_answer_and_refuse_with_a_sentence() -> None:
         status, said = admin(rig, "POST", name, body)
         assert status == 400, name
         assert "error" in said  # type: ignore[operator]
+
+
+def test_a_leap_disconnects_nobody_and_leaves_no_candle_out() -> None:
+    rig = Rig()
+    streams = [f"{s.lower()}@{what}" for s in rig.stage.market.symbols for what in ("aggTrade", "kline_1m")]
+    client, socket = rig.listen(StreamRoute.MARKET, *streams, combined=True)
+    leap_ms = 2 * 3_600_000
+    assert admin(rig, "POST", "clock", b'{"advance_ms":%d}' % leap_ms)[0] == 200
+    assert not client.closed.is_set()
+    assert rig.stage.board.now_ms >= START_MS + leap_ms
+    frames = [text["data"] for text in socket.texts()]
+    assert sum(frame["e"] == "aggTrade" for frame in frames) > FRAMES_MAX
+    for symbol in rig.stage.market.symbols:
+        closed = [f["k"]["t"] for f in frames if f["e"] == "kline" and f["s"] == symbol and f["k"]["x"]]
+        assert closed == [closed[0] + 60_000 * i for i in range(leap_ms // 60_000)]

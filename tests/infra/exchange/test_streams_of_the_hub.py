@@ -22,6 +22,7 @@ NAMES = {
     "btcusdt@markPrice": MARKET, "btcusdt@markPrice@1s": MARKET, "!markPrice@arr": MARKET,
     "!markPrice@arr@1s": MARKET, "btcusdt@ticker": MARKET, "!ticker@arr": MARKET, "btcusdt@miniTicker": MARKET,
     "!miniTicker@arr": MARKET, "btcusdt@forceOrder": MARKET, "!forceOrder@arr": MARKET, "!contractInfo": MARKET,
+    "!assetIndex@arr": MARKET, "btcusd@assetIndex": MARKET, "tradingSession": MARKET,
     "btcusdt@trade": PUBLIC, "btcusdt@bookTicker": PUBLIC, "!bookTicker": PUBLIC, "btcusdt@depth": PUBLIC,
     "btcusdt@depth@100ms": PUBLIC, "btcusdt@depth5": PUBLIC, "btcusdt@depth20@500ms": PUBLIC,
     "btcusdt@rpiDepth@500ms": PUBLIC,
