@@ -13,17 +13,16 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 
 
-class _Slot(Generic[T]):
+class _Slot(msgspec.Struct, Generic[T]):
     """A place in the queue whose value may still change."""
 
-    __slots__ = ("key", "value")
-
-    def __init__(self, key: Hashable | None, value: T) -> None:
-        self.key = key
-        self.value = value
+    key: Hashable | None
+    value: T
 
 
 class Mailbox(Generic[T]):
@@ -38,11 +37,16 @@ class Mailbox(Generic[T]):
         self._room.set()
         self.conflated = 0
         self.paused = 0
-        self.longest = 0
+        self._longest = 0
 
     def __len__(self) -> int:
         """How much waits."""
         return len(self._slots)
+
+    @property
+    def longest(self) -> int:
+        """How much has waited at once, at most."""
+        return max(self._longest, len(self._slots))
 
     def offer(self, key: Hashable, value: T) -> None:
         """Hand over what may be conflated under this key. Never waits."""
@@ -82,6 +86,7 @@ class Mailbox(Generic[T]):
         while not self._slots:
             self._filled.clear()
             await self._filled.wait()
+        self._longest = self.longest
         taken: list[T] = []
         for _ in range(min(most, len(self._slots))):
             slot = self._slots.popleft()
@@ -93,5 +98,4 @@ class Mailbox(Generic[T]):
 
     def _append(self, slot: _Slot[T]) -> None:
         self._slots.append(slot)
-        self.longest = max(self.longest, len(self._slots))
         self._filled.set()

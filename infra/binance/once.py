@@ -27,6 +27,7 @@ from infra.binance.wire.frames import (
 )
 
 _KLINES: Final = (Kline, ContinuousKline)
+_TRADES: Final = (AggTrade, Trade)
 _RECENT_CLOSES: Final = 32
 _RISING: Final[dict[type[Message], Callable[[Message], int]]] = {
     BookTicker: cast("Callable[[Message], int]", attrgetter("update_id")),
@@ -89,9 +90,9 @@ class Once:
         """
         number_of = _RISING.get(type(message))
         if number_of is None:
-            if isinstance(message, AggTrade | Trade):
-                return self._is_new_trade(key, trade_number(message))
-            return not isinstance(message, _KLINES) or self._is_new_candle(key, message)
+            if isinstance(message, _KLINES):
+                return self._is_new_candle(key, message)
+            return not isinstance(message, _TRADES) or self._is_new_trade(key, trade_number(message))
         number = number_of(message)
         if number <= self._last.get(key, -1):
             return False
