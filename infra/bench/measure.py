@@ -40,6 +40,14 @@ def rate(count: int, work: Callable[[], object]) -> float:
         return count / (time.perf_counter() - began)
 
 
+def processor_rate(count: int, work: Callable[[], object]) -> float:
+    """Do `count` things that only compute, and give how many a second of processor time that was."""
+    with undisturbed():
+        began = time.process_time()
+        work()
+        return count / (time.process_time() - began)
+
+
 @contextmanager
 def undisturbed() -> Generator[None]:
     """Keep what a benchmark holds from before out of the garbage collector's way."""
