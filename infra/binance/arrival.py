@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Mapping
 
@@ -17,6 +18,7 @@ from infra.binance.signing import Key
 from infra.binance.universe import Universe, choose
 from infra.binance.wire.contract_bodies import SymbolBrackets
 from infra.clock import ExchangeClock
+from infra.stopping import unless_stopped
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -44,13 +46,15 @@ def arrive(
     clock: ExchangeClock,
     kept: tuple[str, ...] = (),
     unsettled: Mapping[str, int] | None = None,
+    stop: threading.Event | None = None,
 ) -> Arrival:
     """Look once and set the clock. `kept` are symbols that something is open in, whether they are wanted or not;
     `unsettled` says until when the funding of what is held in process is settled.
 
-    Raises a `HindsightError` that says in one sentence why nothing can be done there.
+    Raises a `HindsightError` that says in one sentence why nothing can be done there, and `Stopped` if `stop` is set
+    meanwhile.
     """
-    return asyncio.run(_arrive(settings, key, wanted, clock, kept, unsettled or {}))
+    return asyncio.run(unless_stopped(_arrive(settings, key, wanted, clock, kept, unsettled or {}), stop))
 
 
 async def _arrive(
