@@ -80,7 +80,8 @@ class Outside:
         """Make the inflow over what was found."""
         assert self._population is not None
         held = tuple(_held(self._population, symbol) for symbol in arrival.symbols)
-        wish = Wish(self.place.symbols, arrival.symbols, held, self.place.market, _known_hours(self._population))
+        terms = {instrument.symbol: instrument for instrument in arrival.instruments}
+        wish = Wish(self.place.symbols, arrival.symbols, held, self.place.market, _known_hours(self._population), terms)
         account = (self.beliefs, self._epoch) if self.place.over_the_wire else None
         self.live = LiveExchange(
             self._adapter,

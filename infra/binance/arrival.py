@@ -68,7 +68,7 @@ async def _arrive(
     async with Rest(settings, key, now_ms=clock.now_ms) as rest:
         await set_clock(rest, clock)
         universe = await look(rest, wanted)
-        brackets, problem = await _brackets(rest, key)
+        brackets, problem = await known_brackets(rest, key)
         listed = {contract.symbol: contract for contract in (await rest.exchange_info()).contracts} if kept else {}
         contracts = [
             *universe.contracts,
@@ -94,7 +94,7 @@ async def set_clock(rest: Rest, clock: ExchangeClock) -> None:
     clock.set(server_ms + int((time.monotonic() - sent) / 2 * 1000 * clock.speed))
 
 
-async def _brackets(rest: Rest, key: Key | None) -> tuple[dict[str, SymbolBrackets], str]:
+async def known_brackets(rest: Rest, key: Key | None) -> tuple[dict[str, SymbolBrackets], str]:
     """Give the leverage brackets. They are told to key holders only; without one careful limits are assumed."""
     if key is None:
         return {}, "no API key"
