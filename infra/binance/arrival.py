@@ -6,10 +6,11 @@ import asyncio
 import threading
 import time
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
-from domain.errors import ExchangeRejected
+from domain.errors import ExchangeRejected, WireError
 from domain.instrument import Instrument
 from infra.binance.missed_funding import Missed, missed
 from infra.binance.rest import Rest
@@ -19,6 +20,8 @@ from infra.binance.universe import Universe, choose
 from infra.binance.wire.contract_bodies import SymbolBrackets
 from infra.clock import ExchangeClock
 from infra.stopping import unless_stopped
+
+LEAP_MS: Final = 3_600_000
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -88,10 +91,24 @@ async def look(rest: Rest, wanted: int | tuple[str, ...], *, strict: bool = True
 
 
 async def set_clock(rest: Rest, clock: ExchangeClock) -> None:
-    """Set our idea of the exchange's time; it said it half a round trip ago."""
+    """Set our idea of the exchange's time.
+
+    A leap must be said twice: the kernel's time never runs backwards, so that one wrong answer would stay for ever, and
+    everything that has a time would be due. Raises `WireError` if two answers contradict each other.
+    """
+    server_ms = await _asked(rest, clock.speed)
+    if abs(server_ms - clock.now_ms()) > LEAP_MS:
+        before, server_ms = server_ms, await _asked(rest, clock.speed)
+        if abs(server_ms - before) > LEAP_MS:
+            raise WireError(f"Expected the exchange's time twice, got {before} and {server_ms}", "serverTime")
+    clock.set(server_ms)
+
+
+async def _asked(rest: Rest, speed: float) -> int:
+    """Give the exchange's time now; it said it half a round trip ago."""
     sent = time.monotonic()
     server_ms = await rest.server_time_ms()
-    clock.set(server_ms + int((time.monotonic() - sent) / 2 * 1000 * clock.speed))
+    return server_ms + int((time.monotonic() - sent) / 2 * 1000 * speed)
 
 
 async def known_brackets(rest: Rest, key: Key | None) -> tuple[dict[str, SymbolBrackets], str]:

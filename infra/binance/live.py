@@ -19,7 +19,7 @@ import msgspec
 
 from actors.ingress import Ingress
 from domain.base import Input, Issued
-from domain.errors import HindsightError, Unavailable
+from domain.errors import HindsightError
 from domain.instrument import Instrument
 from domain.market import InstrumentArrived, InstrumentLeft
 from domain.operations import Condition
@@ -147,7 +147,7 @@ class LiveExchange:
         self._feed = feed
         jobs: list[asyncio.Task[None]] = []
         try:
-            with suppress(Unavailable):  # it was set at the arrival, a moment ago
+            with suppress(HindsightError):  # it was set at the arrival, a moment ago
                 await set_clock(rest, self._clock)
             jobs += [asyncio.ensure_future(job) for job in (self._stopped(stop), self._keep_time(rest))]
             jobs += [asyncio.ensure_future(job()) for job in await self._opened_desk(rest, host, feed)]

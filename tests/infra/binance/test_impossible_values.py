@@ -11,17 +11,21 @@ import msgspec
 import pytest
 
 from domain.base import Input, Message
+from domain.errors import WireError
 from domain.instrument import Instrument
 from domain.market import CandleArrived, FundingArrived, MarketTick, Quote
+from infra.binance.arrival import LEAP_MS, set_clock
 from infra.binance.feed_values import Delivery
 from infra.binance.market_data import MarketData
 from infra.binance.market_feed import AHEAD_MS, EARLY_MS, MarketFeed
+from infra.binance.rest import Rest
 from infra.binance.routes import MARK_PRICES, StreamHost
 from infra.binance.routes import kline as kline_stream
 from infra.binance.ticks import Board
 from infra.binance.universe import choose, news
 from infra.binance.wire import decode
 from infra.binance.wire.contract_bodies import Contract, read_brackets, read_exchange_info
+from infra.binance.wire.market_bodies import read_prices
 from infra.clock import ExchangeClock
 from tests.infra.binance.stream_server import book_ticker, kline
 
@@ -127,6 +131,65 @@ def test_a_funding_time_that_is_moved_or_garbage_is_no_funding() -> None:
         (NOW_MS + 1_000, MARK_PRICES, mark("0", next_ms=NOW_MS + 3 * HOURS_8)),
         (NOW_MS + 2_000, MARK_PRICES, mark("100", next_ms=0)),
     )
+
+
+class Telling:
+    """An exchange that tells these times, one after the other."""
+
+    def __init__(self, *times_ms: int) -> None:
+        self.times_ms = list(times_ms)
+
+    async def server_time_ms(self) -> int:
+        return self.times_ms.pop(0)
+
+
+def clock_after(*times_ms: int) -> int:
+    clock = ExchangeClock(monotonic=lambda: 0.0)
+    clock.set(NOW_MS)
+    telling = Telling(*times_ms)
+    asyncio.run(set_clock(cast("Rest", telling), clock))
+    assert not telling.times_ms
+    return clock.now_ms()
+
+
+def test_a_clock_that_leaps_must_say_so_twice() -> None:
+    assert clock_after(NOW_MS + LEAP_MS - 1_000) // 1_000 == (NOW_MS + LEAP_MS) // 1_000 - 1
+    assert clock_after(NOW_MS * 2, NOW_MS * 2 + 5) >= NOW_MS * 2
+    for garbage in (0, 9 * 10**15):
+        with pytest.raises(WireError, match="twice"):
+            clock_after(garbage, NOW_MS)
+
+
+# ── rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_contract_that_can_not_be_read_does_not_cost_the_others() -> None:
+    good = {"symbol": "A", "baseAsset": "A", "quoteAsset": "USDT"}
+    bad: list[Any] = [
+        {**good, "symbol": 5},
+        {**good, "filters": [{"filterType": "PRICE_FILTER", "tickSize": "NaN"}]},
+        7,
+    ]
+    limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400}
+    info = read_exchange_info(
+        msgspec.json.encode({"serverTime": 3, "rateLimits": [limit], "symbols": [bad[0], good, *bad[1:]]}), "here"
+    )
+    assert [each.symbol for each in info.contracts] == ["A"]
+    assert (info.server_time_ms, info.rate_limits[0].limit) == (3, 2400)
+    for hopeless in ({"symbols": bad}, {"symbols": 5}, {}, {"symbols": [good], "rateLimits": 5}):
+        with pytest.raises(WireError):
+            read_exchange_info(msgspec.json.encode(hopeless), "here")
+    assert read_exchange_info(b'{"symbols":[]}', "here").contracts == ()
+
+
+def test_rows_of_the_market_stand_for_themselves() -> None:
+    rows = [{"symbol": "A", "price": "1E-8"}, {"symbol": "B", "price": "NaN"}, {"symbol": "C", "price": "3"}]
+    assert [(each.symbol, float(each.price)) for each in read_prices(msgspec.json.encode(rows), "here")] == [
+        ("A", 1e-8), ("C", 3.0),
+    ]  # fmt: skip
+    for broken in (b'[{"symbol":"A"}]', b"{}", b"[", b"5", b"\xff", b"[[[" * 10_000):
+        with pytest.raises(WireError):
+            read_prices(broken, "here")
 
 
 # ── terms ─────────────────────────────────────────────────────────────────────────────────────────────────────────
