@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterable
 
 from actors.ingress import Ingress
@@ -28,6 +29,7 @@ from infra.exchange.reopened import HeldPosition, Reopened, RestingOrder
 from infra.places import Place, adapter_settings
 from infra.settings import Settings
 from infra.simulator import Simulator, settings_for
+from infra.stopping import heed
 
 _LATE_S_MAX = 2.0
 """By how much our clock may be behind a candle's close (real seconds) before it is set anew."""
@@ -53,11 +55,12 @@ class Outside:
 
     # ── before the start ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def open(self, population: Population, at_ms: int) -> Arrival:
+    def open(self, population: Population, at_ms: int, stop: threading.Event | None = None) -> Arrival:
         """Start the simulator at `at_ms` if it is ours, look around, and set the clock.
 
-        Raises a `HindsightError` that says why there is nothing to trade.
+        Raises a `HindsightError` that says why there is nothing to trade, and `Stopped` if `stop` is set meanwhile.
         """
+        heed(stop)
         self._population = population
         self.beliefs.adopt(population)
         if self.place.simulated:
@@ -75,13 +78,14 @@ class Outside:
         open_in = tuple(symbol for symbol in _symbols(population) if self.open_in(symbol))
         outside = (self.beliefs.account,) if self.place.over_the_wire else ()
         unsettled = unsettled_since({actor.stream: actor.state for actor in population.actors()}, outside)
-        return arrive(self._adapter, self._key, self.place.symbols, self.clock, open_in, unsettled)
+        return arrive(self._adapter, self._key, self.place.symbols, self.clock, open_in, unsettled, stop)
 
     def connect(self, arrival: Arrival, ingress: Ingress, progress: Callable[[int, int], None]) -> LiveExchange:
         """Make the inflow over what was found."""
         assert self._population is not None
         held = tuple(_held(self._population, symbol) for symbol in arrival.symbols)
-        wish = Wish(self.place.symbols, arrival.symbols, held, self.place.market, _known_hours(self._population))
+        terms = {instrument.symbol: instrument for instrument in arrival.instruments}
+        wish = Wish(self.place.symbols, arrival.symbols, held, self.place.market, _known_hours(self._population), terms)
         account = (self.beliefs, self._epoch) if self.place.over_the_wire else None
         self.live = LiveExchange(
             self._adapter,

@@ -92,6 +92,14 @@ class VenueWorld:
         """Let a little time pass."""
         self._told.wait(min(seconds, 0.1))
 
+    def until(self, holds: Callable[[], object], seconds: float = WAIT_S) -> None:
+        """Wait for something that is no answer."""
+        deadline = time.monotonic() + seconds
+        with self._told:
+            while not holds():
+                assert time.monotonic() < deadline, f"not within {seconds:g} s"
+                self.move(0.05)
+
     def place(self, wish: PlaceOrder) -> str:
         raise NotImplementedError
 

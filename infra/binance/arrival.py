@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
-from domain.errors import ExchangeRejected
+from domain.errors import ExchangeRejected, WireError
 from domain.instrument import Instrument
 from infra.binance.missed_funding import Missed, missed
 from infra.binance.rest import Rest
@@ -17,6 +19,9 @@ from infra.binance.signing import Key
 from infra.binance.universe import Universe, choose
 from infra.binance.wire.contract_bodies import SymbolBrackets
 from infra.clock import ExchangeClock
+from infra.stopping import unless_stopped
+
+LEAP_MS: Final = 3_600_000
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -44,13 +49,15 @@ def arrive(
     clock: ExchangeClock,
     kept: tuple[str, ...] = (),
     unsettled: Mapping[str, int] | None = None,
+    stop: threading.Event | None = None,
 ) -> Arrival:
     """Look once and set the clock. `kept` are symbols that something is open in, whether they are wanted or not;
     `unsettled` says until when the funding of what is held in process is settled.
 
-    Raises a `HindsightError` that says in one sentence why nothing can be done there.
+    Raises a `HindsightError` that says in one sentence why nothing can be done there, and `Stopped` if `stop` is set
+    meanwhile.
     """
-    return asyncio.run(_arrive(settings, key, wanted, clock, kept, unsettled or {}))
+    return asyncio.run(unless_stopped(_arrive(settings, key, wanted, clock, kept, unsettled or {}), stop))
 
 
 async def _arrive(
@@ -64,7 +71,7 @@ async def _arrive(
     async with Rest(settings, key, now_ms=clock.now_ms) as rest:
         await set_clock(rest, clock)
         universe = await look(rest, wanted)
-        brackets, problem = await _brackets(rest, key)
+        brackets, problem = await known_brackets(rest, key)
         listed = {contract.symbol: contract for contract in (await rest.exchange_info()).contracts} if kept else {}
         contracts = [
             *universe.contracts,
@@ -84,13 +91,27 @@ async def look(rest: Rest, wanted: int | tuple[str, ...], *, strict: bool = True
 
 
 async def set_clock(rest: Rest, clock: ExchangeClock) -> None:
-    """Set our idea of the exchange's time; it said it half a round trip ago."""
+    """Set our idea of the exchange's time.
+
+    A leap must be said twice: the kernel's time never runs backwards, so that one wrong answer would stay for ever, and
+    everything that has a time would be due. Raises `WireError` if two answers contradict each other.
+    """
+    server_ms = await _asked(rest, clock.speed)
+    if abs(server_ms - clock.now_ms()) > LEAP_MS:
+        before, server_ms = server_ms, await _asked(rest, clock.speed)
+        if abs(server_ms - before) > LEAP_MS:
+            raise WireError(f"Expected the exchange's time twice, got {before} and {server_ms}", "serverTime")
+    clock.set(server_ms)
+
+
+async def _asked(rest: Rest, speed: float) -> int:
+    """Give the exchange's time now; it said it half a round trip ago."""
     sent = time.monotonic()
     server_ms = await rest.server_time_ms()
-    clock.set(server_ms + int((time.monotonic() - sent) / 2 * 1000 * clock.speed))
+    return server_ms + int((time.monotonic() - sent) / 2 * 1000 * speed)
 
 
-async def _brackets(rest: Rest, key: Key | None) -> tuple[dict[str, SymbolBrackets], str]:
+async def known_brackets(rest: Rest, key: Key | None) -> tuple[dict[str, SymbolBrackets], str]:
     """Give the leverage brackets. They are told to key holders only; without one careful limits are assumed."""
     if key is None:
         return {}, "no API key"

@@ -49,6 +49,8 @@ PATIENCE_MS: Final = 60_000
 BAN_MS: Final = 120_000
 BAN_MAX_MS: Final = 3 * 86_400_000
 STOP_MS: Final = 60_000
+STOP_MAX_MS: Final = 600_000
+"""The limits' longest span is 5 minutes, so a 429 that wants more is no 429: we ask again, a ban would say so."""
 LOOK_MS: Final = 100
 SAMPLES: Final = 3
 _LIMITED: Final = frozenset({418, 429})
@@ -285,7 +287,7 @@ class Calls:
         elif endpoint.pool in {FUTURES_DATA, FUNDING} and answer.retry_after_ms is None:
             governor.exhausted(endpoint.pool, now_ms)
         else:
-            self.gate.stop(STOP_MS if answer.retry_after_ms is None else min(answer.retry_after_ms, BAN_MAX_MS))
+            self.gate.stop(STOP_MS if answer.retry_after_ms is None else min(answer.retry_after_ms, STOP_MAX_MS))
 
     async def _pass_breaker(self, operation: str, priority: Priority) -> None:
         verdict = self.breaker.ask(operation, priority, self.gate.now_ms())

@@ -51,6 +51,13 @@ class OutcomeUnknown(HindsightError):
         super().__init__(f"Nobody knows whether {what} was carried out: {detail}. Query before repeating it.")
 
 
+class WrongClock(InvalidInput):
+    """The exchange refused a request for its time (-1021) although the clock had just been set: nothing happened.
+
+    It may be our machine's fault; but it also happens to everybody at once, and then it passes.
+    """
+
+
 class Answer:
     """An HTTP answer: status, headers in lower case, body."""
 
@@ -105,7 +112,8 @@ def fault(answer: Answer, what: str, *, changes: bool, expires_ms: int) -> Hinds
         return Unavailable(EXCHANGE, f"{what} exceeded its limits, {detail}", answer.retry_after_ms)
     if said is not None and said.code in _OUR_FAULTS:
         expected, hint = _OUR_FAULTS[said.code]
-        return InvalidInput(f"{EXCHANGE} ({what})", expected, f"{said.text} ({said.code})", hint)
+        kind = WrongClock if said.code == TIMESTAMP else InvalidInput
+        return kind(f"{EXCHANGE} ({what})", expected, f"{said.text} ({said.code})", hint)
     if said is not None and said.code == THROTTLED:
         return Unavailable(EXCHANGE, f"{what} was throttled, {detail}", _RELIEF_MS)
     if _doubtful(answer, said):

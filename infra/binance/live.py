@@ -19,14 +19,15 @@ import msgspec
 
 from actors.ingress import Ingress
 from domain.base import Input, Issued
-from domain.errors import HindsightError, Unavailable
+from domain.errors import HindsightError
+from domain.instrument import Instrument
 from domain.market import InstrumentArrived, InstrumentLeft
 from domain.operations import Condition
 from domain.values import ZERO, decimal_of
 from infra.beliefs import Beliefs
 from infra.binance import universe
 from infra.binance.account_desk import AccountDesk
-from infra.binance.arrival import look, set_clock
+from infra.binance.arrival import known_brackets, look, set_clock
 from infra.binance.endpoints import KLINES
 from infra.binance.history import Held, Loaded
 from infra.binance.loading import Loading
@@ -53,7 +54,7 @@ Job = Callable[[], Coroutine[Any, Any, None]]
 class Wish(msgspec.Struct, frozen=True):
     """What is to be followed: `wanted` as the user said it, the symbols that were found, what is known of each.
 
-    `known_hours` says of a reference contract when its newest known hour closed.
+    `known_hours` says of a reference contract when its newest known hour closed, `terms` what each contract allows.
     """
 
     wanted: int | tuple[str, ...]
@@ -61,6 +62,7 @@ class Wish(msgspec.Struct, frozen=True):
     held: tuple[Held, ...]
     source: str = "exchange"
     known_hours: Mapping[str, int] = {}
+    terms: Mapping[str, Instrument] = {}
 
 
 class LiveExchange:
@@ -145,7 +147,7 @@ class LiveExchange:
         self._feed = feed
         jobs: list[asyncio.Task[None]] = []
         try:
-            with suppress(Unavailable):  # it was set at the arrival, a moment ago
+            with suppress(HindsightError):  # it was set at the arrival, a moment ago
                 await set_clock(rest, self._clock)
             jobs += [asyncio.ensure_future(job) for job in (self._stopped(stop), self._keep_time(rest))]
             jobs += [asyncio.ensure_future(job()) for job in await self._opened_desk(rest, host, feed)]
@@ -196,31 +198,31 @@ class LiveExchange:
 
     async def _refresh(self, rest: Rest, feed: MarketFeed, loading: Loading) -> None:
         """Look for listings and delistings every 6 h of real time, and when the exchange says that a status changed."""
-        symbols = self._wish.symbols
+        symbols, terms = self._wish.symbols, dict(self._wish.terms)
         while True:
             await feed.listing_changed(universe.REFRESH_S)
             try:
                 found = await look(rest, self._wish.wanted, strict=False)
+                brackets, _ = await known_brackets(rest, self._key)
             except HindsightError:
                 continue  # the next look finds it
             joined, left = universe.changes(symbols, found.symbols)
             for name in left:
                 status = found.ended.get(name)
+                if status == universe.UNLISTED:
+                    status = None  # a list that lacks it says less than its streams: no reason to close anything
                 if status is not None or not self._open_in(name):
                     await self._give(InstrumentLeft(name, status or "LEFT_UNIVERSE"))
             gone = tuple(name for name in left if not self._open_in(name))
             feed.remove(gone)
-            if joined:
-                await self._join(feed, loading, found, joined)
-            symbols = tuple(name for name in (*symbols, *joined) if name not in gone)
-
-    async def _join(self, feed: MarketFeed, loading: Loading, found: universe.Universe, joined: Sequence[str]) -> None:
-        for contract in found.contracts:
-            instrument = contract.instrument() if contract.symbol in joined else None
-            if instrument is not None:
+            kept = tuple(name for name in symbols if name not in gone)
+            for instrument in universe.news(found, brackets, (*kept, *joined), terms):
+                terms[instrument.symbol] = instrument
                 await self._give(InstrumentArrived(instrument, self._wish.source))
-        feed.add(joined)
-        await loading.begin(Held(name) for name in joined)
+            if joined:
+                feed.add(joined)
+                await loading.begin(Held(name) for name in joined)
+            symbols = (*kept, *joined)
 
     async def _keep_time(self, rest: Rest) -> None:
         """Set the clock once a minute, and when somebody says that it is off."""

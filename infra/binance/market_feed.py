@@ -36,6 +36,10 @@ PUBLIC_STREAMS_MAX: Final = 200
 LOOK_EVERY_S: Final = 2.0
 STALE_S: Final = 10.0
 """So long without any message, prices are not to be trusted. A connection itself counts as dead after 60 s."""
+AHEAD_MS: Final = 10 * MINUTE_MS
+"""A candle that closes further ahead is garbage: taken for one, it would make all before it missing."""
+EARLY_MS: Final = 2 * MINUTE_MS
+"""So long before its time a funding can't have passed, however our clock is off: its time was moved."""
 OPEN_INTEREST_EVERY_S: Final = 300.0
 OPEN_INTEREST_PAUSE_S_MIN: Final = 0.1
 FOR_ALL: Final = (routes.MARK_PRICES, routes.MINI_TICKERS, routes.LIQUIDATIONS, routes.CONTRACTS)
@@ -183,7 +187,7 @@ class MarketFeed:
                 elif isinstance(message, Kline) and message.bar.interval == "1h":
                     await self._refer(message)
                 candle = self.board.see(message, delivery.stream)
-                if candle is not None:
+                if candle is not None and candle.candle.open_time_ms < self._clock.now_ms() + AHEAD_MS:
                     await self.back_fill.arrived(candle.symbol, candle.candle)
 
     async def _hand_on(self, symbol: str, candles: tuple[Candle, ...], late: bool) -> None:
@@ -212,13 +216,16 @@ class MarketFeed:
             await self._offer(ReferenceHoursArrived(seen.symbol, (hour,)))
 
     async def _fund(self, seen: MarkPrice) -> None:
-        """Tell that a funding time passed, under the rate that was in force until then."""
+        """Tell that a funding time passed, under the rate that was in force until then.
+
+        That the next time is a later one does not suffice: the exchange also changes a contract's interval.
+        """
         rate = seen.funding_rate
-        if rate is None or not seen.next_funding_ms or self.board.row(seen.symbol) is None:
+        if rate is None or not seen.mark or not seen.next_funding_ms or self.board.row(seen.symbol) is None:
             return
         known = self._funding.get(seen.symbol)
         self._funding[seen.symbol] = _Funding(seen.next_funding_ms, rate)
-        if known is not None and seen.next_funding_ms > known.next_ms:
+        if known is not None and seen.next_funding_ms > known.next_ms <= self._clock.now_ms() + EARLY_MS:
             await self._offer(FundingArrived(seen.symbol, known.next_ms, known.rate, seen.mark))
 
 

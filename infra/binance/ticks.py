@@ -171,15 +171,17 @@ class Board:
         return tuple(symbol for symbol, row in self._rows.items() if row.book.waiting and not row.book.live)
 
     def _see_best(self, best: BookTicker) -> None:
+        """Take the best prices in. The exchange writes 0 for an empty side: that is no price, the last ones stay."""
         row = self._rows.get(best.symbol)
-        if row is not None and (row.bid, row.ask) != (best.bid, best.ask):
+        if row is not None and best.bid and best.ask and (row.bid, row.ask) != (best.bid, best.ask):
             row.bid, row.ask = best.bid, best.ask
             self._changed[best.symbol] = None
 
     def _see_mark(self, mark: MarkPrice) -> None:
+        """Take a mark price in; one of 0 would be the end of every long position, and is none."""
         row = self._rows.get(mark.symbol)
-        if row is not None:
-            row.mark, row.index, row.funding_rate = mark.mark, mark.index, mark.funding_rate
+        if row is not None and mark.mark:
+            row.mark, row.index, row.funding_rate = mark.mark, mark.index or None, mark.funding_rate
             row.next_funding_ms = mark.next_funding_ms
             self._changed[mark.symbol] = None
 

@@ -24,7 +24,7 @@ from domain.venue import CancelOrder, OrderType, PlaceOrder, VenueCanceled
 from infra.binance import endpoints as at
 from infra.binance.account_setup import AccountSetup
 from infra.binance.answers import Answers
-from infra.binance.faults import OutcomeUnknown
+from infra.binance.faults import OutcomeUnknown, WrongClock
 from infra.binance.new_order import NewOrder
 from infra.binance.rest import Rest
 from infra.binance.tracking import Told, Tracked, Tracking, Unsettled
@@ -32,6 +32,7 @@ from infra.binance.wire import order_bodies
 from infra.binance.wire.order_bodies import AlgoOrder, Order
 
 DUPLICATE: Final = -4116
+NO_SUCH_SYMBOL: Final = -1121
 ENTRY_PATIENCE_S: Final = 30.0
 """So long an entry is tried that could not even be sent: afterwards its price is an old one (product.md §5)."""
 BACK_OFF_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
@@ -194,15 +195,18 @@ class BinanceVenue:
     async def _patiently(
         self, call: Callable[[], Awaitable[object]], patience_s: float | None, order_id: str = ""
     ) -> None:
-        """Call until it did arrive. Raises `Unavailable` when patience is over, `_Unwanted` if it was taken back."""
+        """Call until it did arrive. Raises what kept it from it when patience is over, `_Unwanted` if it was taken
+        back meanwhile.
+        """
         began, tries = self._loop.time(), 0
         while True:
             try:
                 await call()
-            except Unavailable as error:
+            except (Unavailable, WrongClock) as error:
                 if order_id in self._unwanted:
                     raise _Unwanted from error
-                pause_s = max(_back_off_s(tries), (error.retry_after_ms or 0) / 1000)
+                asked_s = (error.retry_after_ms or 0) / 1000 if isinstance(error, Unavailable) else 0.0
+                pause_s = max(_back_off_s(tries), asked_s)
                 if patience_s is not None and self._loop.time() + pause_s - began > patience_s:
                     raise
             else:
@@ -227,16 +231,22 @@ class BinanceVenue:
             await asyncio.sleep(_back_off_s(tries))
 
     async def _asked(self, tracked: Tracked) -> Order | AlgoOrder | None:
-        """Query an order by its client order id until there is an answer."""
+        """Query an order by its client order id until there is an answer. No trouble of ours or theirs is one: an
+        order of which nobody knows what became is asked for as long as it takes.
+        """
         symbol, tries = tracked.order.symbol, 0
         while True:
             try:
                 if tracked.conditional:
                     return await self.rest.algo_find(symbol, tracked.client_id)
                 return await self.rest.find(symbol, tracked.client_id)
-            except (Unavailable, OutcomeUnknown, WireError):
-                await asyncio.sleep(_back_off_s(tries))
-                tries += 1
+            except ExchangeRejected as error:
+                if error.code == NO_SUCH_SYMBOL:
+                    return None  # the contract is gone, and all of its orders with it
+            except HindsightError:
+                pass  # nobody answered, or our key or clock is at fault: that may be mended
+            await asyncio.sleep(_back_off_s(tries))
+            tries += 1
 
     async def _absorb(self, tracked: Tracked, body: Order | AlgoOrder) -> bool:
         """Tell what a query found; false if some of it is not listed yet."""
@@ -251,7 +261,7 @@ class BinanceVenue:
             body = found
         try:
             trades = await self._trades(tracked, body) if body.executed > ZERO else ()
-        except (Unavailable, WireError):
+        except HindsightError:
             return False
         told = self.tracking.on_body(tracked, body, trades, now_ms)
         self.answers.tell(each for each in told if not isinstance(each, Unsettled))
@@ -262,7 +272,7 @@ class BinanceVenue:
         params = {"symbol": tracked.order.symbol, "orderId": tracked.actual}
         try:
             return await self.rest.calls.ask(at.QUERY, params, order_bodies.read_order)
-        except (ExchangeRejected, Unavailable, WireError):
+        except HindsightError:
             return None
 
     async def _trades(self, tracked: Tracked, body: Order) -> list[order_bodies.UserTrade]:
@@ -285,11 +295,11 @@ class BinanceVenue:
                     await self._take_back(tracked)
                 except ExchangeRejected:
                     self.tell(self.tracking.never_was(tracked, self.rest.server_ms(), "UNKNOWN"))
-                except InvalidInput:
-                    return  # our key lost its permission: nothing can be said of the order
-                except (Unavailable, OutcomeUnknown, WireError):
+                except (Unavailable, OutcomeUnknown, WireError, WrongClock):
                     await asyncio.sleep(_back_off_s(tries))
                     tries += 1
+                except InvalidInput:
+                    return  # our key lost its permission: nothing can be said of the order
                 else:
                     break
         self._unwanted.discard(effect.order_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,8 +49,11 @@ def override(key: str, value: object | None) -> str | None:
 
 
 @contextmanager
-def database(resolved: Resolved) -> Generator[str]:
-    """Give the URL of the store's PostgreSQL: the user's own, or the embedded one for as long as the block runs."""
+def database(resolved: Resolved, stop: threading.Event | None = None) -> Generator[str]:
+    """Give the URL of the store's PostgreSQL: the user's own, or the embedded one for as long as the block runs.
+
+    Raises `Stopped` if `stop` is set while the embedded one starts.
+    """
     place = resolved.settings.database
     if place.url == MEMORY:
         raise InvalidInput("--store", "a PostgreSQL store for this command", "memory", "Leave --store out.")
@@ -59,7 +63,7 @@ def database(resolved: Resolved) -> Generator[str]:
         return
     from infra.postgres import embedded
 
-    with embedded.running(Path(place.home)) as url:
+    with embedded.running(Path(place.home), stop) as url:
         yield url
 
 

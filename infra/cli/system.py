@@ -36,6 +36,7 @@ from infra.patient_history import PatientHistory
 from infra.places import Place
 from infra.session import begin
 from infra.settings import Settings
+from infra.stopping import heed
 
 HISTORY: Final = {"4h": 75, "1h": 300, "15m": 300, "5m": 300, "1m": 300}
 """How many closed candles of each interval a symbol starts with (product.md §2): at most 12.5 days have to be made."""
@@ -170,16 +171,22 @@ class System:
 
 @contextmanager
 def opened(
-    url: str | None, settings: Settings, place: Place, announce: Callable[[str], None] | None = None
+    url: str | None,
+    settings: Settings,
+    place: Place,
+    announce: Callable[[str], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> Generator[System]:
     """Open the live run (in memory if there is no URL) and start the system; the block stops it.
 
     `announce` is told each scan summary in a line, with the network calls that were measured since the last one.
+    Raises `Stopped` if `stop` is set before the system runs.
     """
     with ExitStack() as stack:
         parts = _Parts()
         outbox = Outbox(parts.carry_out, parts.may_leave)
         store = _stored(url, settings, place, outbox.release, stack)
+        heed(stop)
         journal = parts.journal = store.journal
         outside = parts.outside = None if place.in_process else Outside(place, settings, store.epoch)
         view = LiveView(place.venue if place.speed == 1.0 else f"{place.venue} x{place.speed:g}")
@@ -203,7 +210,8 @@ def opened(
             clock, inflow, symbols = _in_process(runner, settings, ingress)
         else:
             stack.callback(outside.close)
-            clock, inflow, symbols = _connected(outside, runner, ingress, warm_up)
+            clock, inflow, symbols = _connected(outside, runner, ingress, warm_up, stop)
+        heed(stop)
         live = LiveSystem(runner, journal, clock, inflow, ingress, door=store.door, follow=store.follow)
         live.start()
         title = f"{place.venue}, {symbols} symbols"
@@ -247,9 +255,11 @@ def _in_process(runner: Runner, settings: Settings, ingress: Ingress) -> tuple[C
     return clock, Scheduled(source, runner.kernel.head.at_ms, clock, ingress), len(market.symbols)
 
 
-def _connected(outside: Outside, runner: Runner, ingress: Ingress, warm_up: WarmUp) -> tuple[Clock, Inflow, int]:
+def _connected(
+    outside: Outside, runner: Runner, ingress: Ingress, warm_up: WarmUp, stop: threading.Event | None
+) -> tuple[Clock, Inflow, int]:
     """Reach the exchange outside, and bring in its contracts and the funding that passed meanwhile."""
-    arrival = outside.open(runner.kernel.population, runner.kernel.head.at_ms)
+    arrival = outside.open(runner.kernel.population, runner.kernel.head.at_ms, stop)
     for instrument in outside.instruments(arrival):
         runner.feed(outside.clock.now_ms(), instrument)
     for funding in arrival.missed.fundings:

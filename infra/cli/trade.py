@@ -28,6 +28,7 @@ from infra.market.recorded import RecordedMarket
 from infra.memory import MemoryJournal
 from infra.places import place_of, require_durable
 from infra.settings import Resolved, Settings
+from infra.stopping import Stopped
 
 SWITCH_INTERVAL_S = 0.0005
 """The writer's thread must not wait 5 ms for the interpreter lock: architecture.md, "Mind the interpreter lock"."""
@@ -95,25 +96,29 @@ def run_command(
     strategy_named(resolved.settings.strategy.name)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     draw = resolved.settings.screen.dashboard and not no_dashboard and not as_json and out.is_terminal
-    with _stop_signal() as stop, _stored(resolved) as url:
-        began = time.perf_counter()
-        if live:
-            require_durable(url)
-        with opened(url, resolved.settings, place, None if draw else err.print) as system:
-            _warm_up(system, stop)
-            _watch(system, stop, duration, draw=draw)
-        summary = system.summary(time.perf_counter() - began)
+    try:
+        with _stop_signal() as stop, _stored(resolved, stop) as url:
+            began = time.perf_counter()
+            if live:
+                require_durable(url)
+            with opened(url, resolved.settings, place, None if draw else err.print, stop) as system:
+                _warm_up(system, stop)
+                _watch(system, stop, duration, draw=draw)
+            summary = system.summary(time.perf_counter() - began)
+    except Stopped:
+        err.print("Stopped before the run had begun.")
+        return 0
     print_facts(summary, "the run", as_json=as_json)
     return 0
 
 
 @contextmanager
-def _stored(resolved: Resolved) -> Generator[str | None]:
+def _stored(resolved: Resolved, stop: threading.Event) -> Generator[str | None]:
     """Give the database's URL, or None for a run in memory."""
     if resolved.settings.database.url == options.MEMORY:
         yield None
         return
-    with options.database(resolved) as url:
+    with options.database(resolved, stop) as url:
         yield url
 
 

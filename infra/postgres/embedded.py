@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -37,11 +38,13 @@ from infra.postgres.server.place import (
     read_postmaster,
     url,
 )
+from infra.stopping import Stopped, heed
 
 RECOVERY_SECONDS_MAX = 120
 START_SECONDS_MAX = 300  # initdb and a recovery, one after the other, on a slow disk
 STOP_SECONDS_MAX = 60
 KILL_SECONDS_MAX = 10
+BREAK_OFF_SECONDS_MAX = 2
 POLL_SECONDS = 0.02
 
 # The locks of those who called `start`: they use the server until they call `stop`, or end.
@@ -68,10 +71,13 @@ def start(home: Path) -> str:
 
 
 @contextmanager
-def running(home: Path) -> Generator[str]:
-    """Use the server under `home` for a while; the last user stops it. Gives and raises what `start` does."""
+def running(home: Path, stop: threading.Event | None = None) -> Generator[str]:
+    """Use the server under `home` for a while; the last user stops it. Gives and raises what `start` does.
+
+    `stop` may be set while it is made and started: then `Stopped` is raised, and nothing is left that runs.
+    """
     place = Place.of(home)
-    user, address = _enter(place)
+    user, address = _enter(place, stop)
     try:
         yield address
     finally:
@@ -106,27 +112,30 @@ def is_running(home: Path) -> bool:
     return found is not None and ping(found) is Ping.OK
 
 
-def _enter(place: Place) -> tuple[int, str]:
+def _enter(place: Place, stop: threading.Event | None = None) -> tuple[int, str]:
     """Become a user of the server, which is started if need be: the lock that says so, and the URL."""
     cluster.prepare(place)
-    with locks.held(place.start_lock, START_SECONDS_MAX):
+    with locks.held(place.start_lock, START_SECONDS_MAX, stop):
         user = locks.take(place.users_lock, shared=True)
         assert user is not None, "nobody takes users.lock alone without start.lock"
         try:
-            return user, _ensure_running(place)
-        except BaseException:
+            return user, _ensure_running(place, stop)
+        except BaseException as error:
             os.close(user)
+            if isinstance(error, Stopped | KeyboardInterrupt) and locks.is_free(place.users_lock):
+                _break_off(place)
             raise
 
 
-def _ensure_running(place: Place) -> str:
+def _ensure_running(place: Place, stop: threading.Event | None) -> str:
     server_log.trim(place.log)
-    postmaster = _settle(place) or _launch(place)
+    postmaster = _settle(place, stop) or _launch(place, stop)
     _ensure_database(postmaster)
+    heed(stop)
     return url(postmaster.socket_directory)
 
 
-def _settle(place: Place) -> Postmaster | None:
+def _settle(place: Place, stop: threading.Event | None = None) -> Postmaster | None:
     """Wait until the server answers, which gives it, or is gone."""
     deadline = time.monotonic() + RECOVERY_SECONDS_MAX
     while True:
@@ -136,6 +145,7 @@ def _settle(place: Place) -> Postmaster | None:
             return found
         if answer is not Ping.REJECT and locks.is_free(place.server_lock):
             return None
+        heed(stop)
         if time.monotonic() > deadline:
             what = (
                 "it is still recovering"
@@ -150,7 +160,7 @@ def _settle(place: Place) -> Postmaster | None:
         time.sleep(POLL_SECONDS)
 
 
-def _launch(place: Place) -> Postmaster:
+def _launch(place: Place, stop: threading.Event | None) -> Postmaster:
     """Start a server where none lives, making its data directory if there is none."""
     programs = binaries.find()
     cluster.require_space(place.base)
@@ -159,17 +169,18 @@ def _launch(place: Place) -> Postmaster:
     runner.adopt(place.base)
     with locks.held(place.server_lock, START_SECONDS_MAX) as lock:
         if not place.data.exists():
-            cluster.initialise(place, programs, runner, keep=lock)
+            cluster.initialise(place, programs, runner, keep=lock, stop=stop)
         cluster.require_major(place.data, programs.major)
         socket_directory = make_socket_directory(place, runner)
         forget_postmaster(place, socket_directory)
         cluster.configure(place, runner, socket_directory)
+        heed(stop)
         with place.log.open("ab") as output:
             offset = output.tell()
             # the shell ends at once, so that the server is nobody's child and never a zombie of ours
             detach = ("/bin/sh", "-c", '"$@" &', "sh", programs.postgres, "-D", place.data)
             runner.run(*detach, output=output.fileno(), keep=(lock,))
-    postmaster = _settle(place)
+    postmaster = _settle(place, stop)
     if postmaster is None:
         why = server_log.last_words(place.log, offset)
         raise Unavailable(f"PostgreSQL in {place.base}", f"it gave up while starting: {why}. See {place.log}.")
@@ -202,6 +213,19 @@ def _shut_down(place: Place) -> None:
     if found.socket_directory.parent != place.base:
         with suppress(OSError):
             found.socket_directory.rmdir()
+
+
+def _break_off(place: Place) -> None:
+    """End a server that starts for nobody any more. What does not end soon is left: the next run finds and uses it."""
+    deadline = time.monotonic() + BREAK_OFF_SECONDS_MAX
+    told = False
+    while not locks.is_free(place.server_lock) and time.monotonic() < deadline:
+        found = read_postmaster(place)
+        if not told and found is not None and ping(found) is not Ping.NO_RESPONSE:
+            with suppress(ProcessLookupError):
+                os.kill(found.pid, signal.SIGINT)
+            told = True
+        time.sleep(POLL_SECONDS)
 
 
 def _ends(place: Place, postmaster: Postmaster, seconds_max: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,13 +13,24 @@ from msgspec.structs import replace
 
 from actors.ingress import Ingress
 from domain.base import Input
-from domain.market import MINUTE_MS, CandleArrived, HistoryArrived, InstrumentLeft, MarketTick, OpenInterestArrived
+from domain.instrument import Instrument
+from domain.market import (
+    MINUTE_MS,
+    CandleArrived,
+    HistoryArrived,
+    InstrumentArrived,
+    InstrumentLeft,
+    MarketTick,
+    OpenInterestArrived,
+)
 from domain.market_view import ReferenceHoursArrived
 from domain.operations import Condition
-from infra.binance import calls, loading
+from infra.binance import calls, live, loading
 from infra.binance.history import CANDLES, Held
 from infra.binance.live import LiveExchange, Wish
+from infra.binance.rest import Rest
 from infra.binance.settings import BinanceSettings
+from infra.binance.universe import Universe, choose
 from infra.clock import ExchangeClock
 from infra.exchange.faults import Faults, Once, RestFault
 from tests.venue_worlds import SYMBOL, WireWorld
@@ -30,13 +42,15 @@ WAIT_S = 30.0
 class Inflow:
     """A live exchange whose inputs are collected on a thread, as the kernel's would take them."""
 
-    def __init__(self, world: WireWorld, wish: Wish, **settings: Any) -> None:
+    def __init__(
+        self, world: WireWorld, wish: Wish, open_in: Callable[[str], bool] = lambda _: False, **settings: Any
+    ) -> None:
         announced = world.server.announced
         there = BinanceSettings(rest_url=announced.rest, stream_url=announced.ws, **settings)
         self.clock = ExchangeClock(SPEED)
         self.clock.set(world.stage.clock.now_ms())
         self.ingress = Ingress()
-        self.live = LiveExchange(there, None, self.clock, self.ingress, wish)
+        self.live = LiveExchange(there, None, self.clock, self.ingress, wish, open_in=open_in)
         self.inputs: list[Input] = []
         self.stop = threading.Event()
         self._changed = threading.Condition()
@@ -161,6 +175,52 @@ def test_a_contract_that_ends_leaves_the_run(world: WireWorld, monkeypatch: pyte
     inflow.end()
     (left,) = inflow.of(InstrumentLeft, "ETHUSDT")
     assert left.reason == "STATUS_SETTLING"
+
+
+def looked_again(inflow: Inflow) -> None:
+    """Let the exchange say that its list changed, and wait until it was read."""
+    before, feed = inflow.live.api_calls(), inflow.live._feed
+    assert feed is not None
+    feed._listing_changed.set()
+    inflow.until(lambda: inflow.live.api_calls() > before and not feed._listing_changed.is_set())
+
+
+def test_terms_that_change_while_it_runs_are_told_once(world: WireWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = world.stage.market
+    listed = next(each for each in market.listings if each.symbol == SYMBOL)
+    known = Instrument(SYMBOL, listed.tick, listed.step, listed.min_quantity, max_leverage=50)
+    known = replace(known, min_notional=listed.min_notional, maintenance_rate=Decimal("0.007"))
+    inflow = Inflow(world, Wish((SYMBOL,), (SYMBOL,), (Held(SYMBOL),), terms={SYMBOL: known}))
+    inflow.until(inflow.live.ready.is_set)
+    coarser = tuple(replace(each, tick=each.tick * 10) if each is listed else each for each in market.listings)
+    monkeypatch.setattr(market, "listings", coarser)
+    looked_again(inflow)
+    inflow.until(lambda: any(isinstance(each, InstrumentArrived) for each in inflow.inputs))
+    looked_again(inflow)
+    inflow.end()
+    (told,) = (each.instrument for each in inflow.inputs if isinstance(each, InstrumentArrived))
+    assert told == replace(known, tick=listed.tick * 10), "leverage and rate as they were: nobody said otherwise"
+
+
+def test_a_list_that_lacks_a_contract_in_which_something_is_open_ends_nothing(
+    world: WireWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = (SYMBOL, "ETHUSDT")
+    inflow = Inflow(world, Wish(both, both, tuple(map(Held, both))), open_in=lambda symbol: symbol == "ETHUSDT")
+    inflow.until(inflow.live.ready.is_set)
+
+    async def empty(rest: Rest, wanted: tuple[str, ...], *, strict: bool) -> Universe:
+        await rest.ping()
+        return choose((), {}, wanted, strict=strict)
+
+    monkeypatch.setattr(live, "look", empty)
+    looked_again(inflow)
+    looked_again(inflow)
+    feed = inflow.live._feed
+    assert feed is not None
+    inflow.until(lambda: feed.board.symbols == ("ETHUSDT",))
+    inflow.end()
+    assert [each.symbol for each in inflow.inputs if isinstance(each, InstrumentLeft)] == [SYMBOL]
 
 
 def test_a_ban_while_histories_load_is_waited_out_and_said(world: WireWorld, monkeypatch: pytest.MonkeyPatch) -> None:

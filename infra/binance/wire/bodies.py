@@ -11,7 +11,7 @@ import abc
 import decimal
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeAlias, TypeVar, cast
 
@@ -79,6 +79,40 @@ class Reader(Generic[T]):
         if wrong is not None:
             raise WireError(f"{wrong} is no usable number", where)
         return body
+
+
+class RowsReader(Generic[T]):
+    """Reads a list of which every row stands for itself, as one contract of all. The whole is tried first; only if that
+    fails, row by row: what can't be read is left out, unless it is all of them.
+
+    Not for lists in which a missing row means something: orders, fills, positions, balances, candles.
+    """
+
+    def __init__(self, kind: type[T]) -> None:
+        self._whole = Reader[list[T]](list[kind])
+        self._row = Reader[T](kind)
+
+    def __call__(self, raw: bytes, where: str) -> list[T]:
+        """Give the rows. Raises `WireError` if none can be read, and nothing else."""
+        try:
+            return self._whole(raw, where)
+        except WireError:
+            found = [row for row in map(self._one(where), _raws(raw, where)) if row is not None]
+            if not found:
+                raise
+            return found
+
+    def _one(self, where: str) -> Callable[[msgspec.Raw], T | None]:
+        def read(row: msgspec.Raw) -> T | None:
+            try:
+                return self._row(bytes(row), where)
+            except WireError:
+                return None
+
+        return read
+
+
+_raws: Final = Reader[list[msgspec.Raw]](list[msgspec.Raw])
 
 
 def _is_suspicious(raw: bytes) -> bool:

@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
+from domain.errors import WireError
 from domain.instrument import Instrument
-from infra.binance.wire.bodies import Body, Int, Reader
+from infra.binance.wire.bodies import Body, Int, Reader, RowsReader
 
 field = msgspec.field
 _NONE: Final = Decimal(0)
@@ -142,8 +143,35 @@ class CommissionRate(Body, frozen=True, kw_only=True):
     taker: Decimal = field(name="takerCommissionRate")
 
 
-read_exchange_info: Final = Reader[ExchangeInfo](ExchangeInfo)
-read_brackets: Final = Reader[list[SymbolBrackets]](list[SymbolBrackets])
+class _Listing(Body, frozen=True, kw_only=True):
+    """An exchangeInfo whose contracts are still to be read."""
+
+    server_time_ms: Int = field(name="serverTime", default=0)
+    rate_limits: tuple[RateLimit, ...] = ()
+    contracts: msgspec.Raw = field(name="symbols")
+
+
+_read_whole_info: Final = Reader[ExchangeInfo](ExchangeInfo)
+_read_listing: Final = Reader[_Listing](_Listing)
+_read_contracts: Final = RowsReader(Contract)
+
+
+def read_exchange_info(raw: bytes, where: str) -> ExchangeInfo:
+    """Read an exchangeInfo; a contract that can't be read is left out, for it can't be traded either.
+
+    Raises `WireError` for whatever else can't be read, and nothing else.
+    """
+    try:
+        return _read_whole_info(raw, where)
+    except WireError:
+        listing = _read_listing(raw, where)
+        contracts = _read_contracts(bytes(listing.contracts), where)
+        return ExchangeInfo(
+            server_time_ms=listing.server_time_ms, rate_limits=listing.rate_limits, contracts=tuple(contracts)
+        )
+
+
+read_brackets: Final = RowsReader(SymbolBrackets)
 read_symbol_brackets: Final = Reader[SymbolBrackets](SymbolBrackets)
 read_commission_rate: Final = Reader[CommissionRate](CommissionRate)
 read_rate_limits: Final = Reader[list[RateLimit]](list[RateLimit])

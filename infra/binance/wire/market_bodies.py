@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.market import Candle
-from infra.binance.wire.bodies import BlankableFloat, Body, Int, Reader
+from infra.binance.wire.bodies import BlankableFloat, Body, Int, Reader, RowsReader
 
 field = msgspec.field
 
@@ -186,14 +186,14 @@ read_depth: Final = Reader[Depth](Depth)
 read_trades: Final = Reader[list[Trade]](list[Trade])
 read_aggregate_trades: Final = Reader[list[AggregateTrade]](list[AggregateTrade])
 read_day_ticker: Final = Reader[DayTicker](DayTicker)
-read_day_tickers: Final = Reader[list[DayTicker]](list[DayTicker])
+read_day_tickers: Final = RowsReader(DayTicker)
 read_price: Final = Reader[Price](Price)
-read_prices: Final = Reader[list[Price]](list[Price])
+read_prices: Final = RowsReader(Price)
 read_book_ticker: Final = Reader[BookTicker](BookTicker)
-read_book_tickers: Final = Reader[list[BookTicker]](list[BookTicker])
+read_book_tickers: Final = RowsReader(BookTicker)
 read_mark_price: Final = Reader[MarkPrice](MarkPrice)
-read_mark_prices: Final = Reader[list[MarkPrice]](list[MarkPrice])
+read_mark_prices: Final = RowsReader(MarkPrice)
 read_funding_rates: Final = Reader[list[FundingRate]](list[FundingRate])
-read_funding_info: Final = Reader[list[FundingInfo]](list[FundingInfo])
+read_funding_info: Final = RowsReader(FundingInfo)
 read_open_interest: Final = Reader[OpenInterest](OpenInterest)
 read_open_interest_history: Final = Reader[list[OpenInterestPoint]](list[OpenInterestPoint])

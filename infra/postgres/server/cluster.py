@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from domain.errors import InvalidInput, Unavailable
@@ -12,6 +13,7 @@ from infra.postgres.server.binaries import Binaries
 from infra.postgres.server.place import PORT, USER, Place
 from infra.postgres.server.run_as import RunAs, name_of, require_owner
 from infra.postgres.server.server_log import last_words
+from infra.stopping import Stopped
 
 FREE_BYTES_MIN = 512 << 20  # without space for WAL PostgreSQL stops in mid-run; this leaves time to make room
 SHARED_MEMORY_BYTES_MIN = 256 << 20  # containers often have 64 MB, which one parallel query fills
@@ -71,20 +73,40 @@ def require_major(data: Path, major: int) -> None:
         )
 
 
-def initialise(place: Place, binaries: Binaries, run_as: RunAs, keep: int) -> None:
+def initialise(place: Place, binaries: Binaries, run_as: RunAs, keep: int, stop: threading.Event | None = None) -> None:
     """Make the data directory, all or nothing. initdb inherits the descriptor `keep`.
 
     Raises:
         Unavailable: initdb failed.
+        Stopped: `stop` was set before it was done.
     """
     unfinished = place.base / "data.new"
     if unfinished.exists():
         shutil.rmtree(unfinished)
+    try:
+        code, why = _initdb(place, binaries, run_as, unfinished, keep, stop)
+    except Stopped:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    if code != 0:
+        raise Unavailable(f"PostgreSQL in {place.base}", f"initdb gave up: {why}. See {place.log}.")
+    with (unfinished / "postgresql.conf").open("a") as configuration:
+        configuration.write("\ninclude = 'hindsight.conf'\n")
+        configuration.flush()
+        os.fsync(configuration.fileno())
+    unfinished.rename(place.data)
+    _sync_directory(place.base)
+
+
+def _initdb(
+    place: Place, binaries: Binaries, run_as: RunAs, directory: Path, keep: int, stop: threading.Event | None
+) -> tuple[int, str]:
+    """Run initdb; give its exit code and what it said last."""
     with place.log.open("ab") as log:
         offset = log.tell()
         code = run_as.run(
             binaries.initdb,
-            f"--pgdata={unfinished}",
+            f"--pgdata={directory}",
             f"--username={USER}",
             "--auth-local=trust",  # whoever gets through a 0700 directory is us
             "--auth-host=reject",
@@ -94,16 +116,9 @@ def initialise(place: Place, binaries: Binaries, run_as: RunAs, keep: int) -> No
             "--no-instructions",
             output=log.fileno(),
             keep=(keep,),
+            stop=stop,
         )
-    if code != 0:
-        why = last_words(place.log, offset)
-        raise Unavailable(f"PostgreSQL in {place.base}", f"initdb gave up: {why}. See {place.log}.")
-    with (unfinished / "postgresql.conf").open("a") as configuration:
-        configuration.write("\ninclude = 'hindsight.conf'\n")
-        configuration.flush()
-        os.fsync(configuration.fileno())
-    unfinished.rename(place.data)
-    _sync_directory(place.base)
+    return code, last_words(place.log, offset)
 
 
 def configure(place: Place, run_as: RunAs, socket_directory: Path) -> None:

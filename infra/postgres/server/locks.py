@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from domain.errors import Unavailable
+from infra.stopping import heed
 
 POLL_SECONDS = 0.02
 
@@ -43,14 +45,16 @@ def is_free(path: Path) -> bool:
 
 
 @contextmanager
-def held(path: Path, seconds_max: float) -> Generator[int]:
+def held(path: Path, seconds_max: float, stop: threading.Event | None = None) -> Generator[int]:
     """Hold the lock `path`, waiting for it up to `seconds_max`. Gives its descriptor.
 
     Raises:
         Unavailable: somebody else held it all that time.
+        Stopped: `stop` was set meanwhile.
     """
     deadline = time.monotonic() + seconds_max
     while (descriptor := take(path)) is None:
+        heed(stop)
         if time.monotonic() > deadline:
             raise Unavailable(f"The lock {path}", f"another process has held it for {seconds_max:g} seconds.")
         time.sleep(POLL_SECONDS)

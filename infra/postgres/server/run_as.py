@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import subprocess
+import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
 from domain.errors import InvalidInput, Unavailable
+from infra.stopping import heed
 
 STAND_INS = ("postgres", "nobody")  # in this order: a machine that has `postgres` keeps it apart from other services
 PROGRAM_SECONDS_MAX = 120
 PROBE_SECONDS_MAX = 10
+STOP_LOOK_SECONDS = 0.05
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")  # the rest of our environment holds keys, and PG… variables mislead
 
 
@@ -31,16 +37,23 @@ class RunAs(msgspec.Struct, frozen=True):
     uid: int | None = None
     gid: int | None = None
 
-    def run(self, *command: str | Path, output: int = subprocess.DEVNULL, keep: Sequence[int] = ()) -> int:
+    def run(
+        self,
+        *command: str | Path,
+        output: int = subprocess.DEVNULL,
+        keep: Sequence[int] = (),
+        stop: threading.Event | None = None,
+    ) -> int:
         """Run `command` to its end, away from our terminal; stdout and stderr go to the descriptor `output`.
 
         The descriptors in `keep` stay open in it. Returns the exit code.
 
         Raises:
             Unavailable: it can't be started, or takes more than `PROGRAM_SECONDS_MAX`.
+            Stopped: `stop` was set. It is killed then, with all that it started.
         """
         try:
-            return subprocess.run(  # noqa: S603 - no shell reads it, and only our own callers choose it
+            with subprocess.Popen(  # noqa: S603 - no shell reads it, and only our own callers choose it
                 [*self.prefix, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -53,9 +66,8 @@ class RunAs(msgspec.Struct, frozen=True):
                 extra_groups=None if self.gid is None else [],
                 umask=0o077,
                 start_new_session=True,  # or Ctrl-C in our terminal would end the server before its last commit
-                timeout=PROGRAM_SECONDS_MAX,
-                check=False,
-            ).returncode
+            ) as process:
+                return _ended(process, stop)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable("PostgreSQL", f"{command[0]} could not be run ({error}).") from error
 
@@ -155,6 +167,23 @@ def _works(prefix: tuple[str, ...]) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return probe.returncode == 0
+
+
+def _ended(process: subprocess.Popen[bytes], stop: threading.Event | None) -> int:
+    """Wait for a program's end and give its exit code; whatever else ends the waiting ends it and its children."""
+    deadline = time.monotonic() + PROGRAM_SECONDS_MAX
+    try:
+        while True:
+            heed(stop)
+            try:
+                return process.wait(STOP_LOOK_SECONDS if stop else PROGRAM_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() >= deadline:
+                    raise
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # it has a session, so a group, of its own
+        raise
 
 
 def _environment() -> dict[str, str]:

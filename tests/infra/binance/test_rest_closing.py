@@ -10,7 +10,7 @@ from toy_exchange import Seen, Toy, refuses, rest_of, right_key, says, with_toy
 
 from domain.errors import Unavailable
 from infra.binance.breaker import Breaker, Level
-from infra.binance.calls import BAN_MAX_MS, governor_of
+from infra.binance.calls import STOP_MAX_MS, governor_of
 from infra.binance.endpoints import WEIGHT
 from infra.binance.pacing import Gate
 from infra.binance.priority import Priority
@@ -70,7 +70,7 @@ def test_whatever_retry_after_says_the_pause_ends_some_day(after: str) -> None:
                 await rest.ping()
             gate = rest.calls.gate
             gate.governor.enter({WEIGHT: 1}, Priority.LOW)
-            assert (gate.governor.wait_ms(gate.now_ms()) or 0) <= BAN_MAX_MS
+            assert (gate.governor.wait_ms(gate.now_ms()) or 0) <= STOP_MAX_MS
 
     with_toy(test)
 
