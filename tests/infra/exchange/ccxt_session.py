@@ -100,8 +100,9 @@ async def watch_markets(api: Any) -> None:
     both = [BTC, ETH]
     told = await asyncio.gather(
         api.watch_ticker(BTC), api.watch_tickers(both), api.watch_order_book(BTC),
-        api.watch_order_book_for_symbols(both), api.watch_trades(BTC), api.watch_trades_for_symbols(both), api.watch_ohlcv(BTC, "1m"),
-        api.watch_ohlcv_for_symbols([[BTC, "1m"], [ETH, "5m"]]), api.watch_mark_price(BTC), api.watch_bids_asks([BTC]),
+        api.watch_order_book_for_symbols(both), api.watch_trades(BTC), api.watch_trades_for_symbols(both),
+        api.watch_ohlcv(BTC, "1m"), api.watch_ohlcv_for_symbols([[BTC, "1m"], [ETH, "5m"]]),
+        api.watch_mark_price(BTC), api.watch_bids_asks([BTC]),
     )  # fmt: skip
     ticker, tickers, book, books, trades, both_trades, candles, both_candles, mark, best = told
     assert ticker["last"] > 0
