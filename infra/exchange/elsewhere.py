@@ -16,7 +16,7 @@ _EMPTY_LISTS = (
     "/sapi/v1/margin/allAssets",
     "/sapi/v1/margin/isolated/allPairs",
 )
-_NO_MARKETS = {"timezone": "UTC", "rateLimits": [], "exchangeFilters": [], "symbols": []}
+_NO_MARKETS: dict[str, object] = {"timezone": "UTC", "rateLimits": [], "exchangeFilters": [], "symbols": []}
 """ccxt's `binance` asks for all markets of Binance before it trades one: there are no spot and COIN-M markets here."""
 
 
