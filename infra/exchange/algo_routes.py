@@ -60,6 +60,8 @@ class AlgoRoutes:
         """GET openAlgoOrders of one symbol or of all."""
         sent = Sent(call.parameters)
         symbol, algo_id = sent.text("symbol").upper(), sent.integer("algoId")
+        if symbol:
+            self._exchange.contract(symbol)
         waiting = self._exchange.account(call.account).open_algos.values()
         return self._rows(a for a in waiting if symbol in ("", a.wish.symbol) and algo_id in (0, a.algo_id))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import cast
 from urllib.parse import parse_qsl, unquote
@@ -15,7 +16,9 @@ from infra.exchange.hub import Hub, acknowledged
 from infra.exchange.stream_names import StreamRoute
 
 MESSAGE_BYTES_MAX = 262_144
-_METHODS = frozenset({"SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY"})
+_METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+_NAME = re.compile(r"[\w!@.:-]+")
+"""What may be the name of a stream; symbols may be of any script. ccxt saw "invalid stream" for a name with a blank."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -122,8 +125,10 @@ def control(client: Client, hub: Hub, text: str | bytes) -> bytes:
     request_id, method = wish.get("id"), wish.get("method")
     if isinstance(request_id, bool | float | list | dict) or (isinstance(request_id, int) and request_id < 0):
         return _refused(2, "Invalid request: request ID must be an unsigned integer or a string", None)
+    if "method" not in wish:
+        return _refused(2, "Invalid request: missing field `method`", request_id)
     if method not in _METHODS:
-        variants = ", ".join(f"`{name}`" for name in sorted(_METHODS))
+        variants = ", ".join(f"`{name}`" for name in _METHODS)
         return _refused(2, f"Invalid request: unknown variant `{method}`, expected one of {variants}", request_id)
     params = wish.get("params")
     if method == "LIST_SUBSCRIPTIONS":
@@ -140,6 +145,8 @@ def _listen(client: Client, hub: Hub, params: list[object], request_id: object, 
     names = [name for name in params if isinstance(name, str)]
     if len(names) < len(params):
         return _refused(2, "Invalid request: params must be strings", request_id)
+    if on and not all(_NAME.fullmatch(name) for name in names):
+        return _refused(2, "Invalid request: invalid stream", request_id)
     if on and len({*client.streams, *names}) > hub.rules.streams_max:
         return _refused(2, f"Invalid request: at most {hub.rules.streams_max} streams a connection", request_id)
     for name in names:
@@ -148,7 +155,11 @@ def _listen(client: Client, hub: Hub, params: list[object], request_id: object, 
 
 
 def _property(client: Client, params: list[object], request_id: object, *, write: bool) -> bytes:
-    if not params or params[0] != "combined":
+    if not params or not isinstance(params[0], str):
+        return _refused(2, "Invalid request: property name must be a string", request_id)
+    if len(params) > 1 + write:
+        return _refused(2, "Invalid request: too many parameters", request_id)
+    if params[0] != "combined":
         return _refused(0, "Unknown property", request_id)
     if not write:
         return acknowledged(client.combined, request_id)
@@ -159,7 +170,7 @@ def _property(client: Client, params: list[object], request_id: object, *, write
 
 
 def _refused(code: int, text: str, request_id: object) -> bytes:
-    """Write an error: flat for what can't be read, else with the id (there is no recording of it: a guess)."""
+    """Write an error: with the id as ccxt saw it on the wire, flat as documented where there is none."""
     if request_id is None:
         return msgspec.json.encode({"code": code, "msg": text})
     return msgspec.json.encode({"error": {"code": code, "msg": text}, "id": request_id})

@@ -16,6 +16,8 @@ _EMPTY_LISTS = (
     "/sapi/v1/margin/allAssets",
     "/sapi/v1/margin/isolated/allPairs",
 )
+_NO_MARKETS: dict[str, object] = {"timezone": "UTC", "rateLimits": [], "exchangeFilters": [], "symbols": []}
+"""ccxt's `binance` asks for all markets of Binance before it trades one: there are no spot and COIN-M markets here."""
 
 
 def routes(clock: MarketClock) -> list[Route]:
@@ -29,4 +31,5 @@ def routes(clock: MarketClock) -> list[Route]:
         get("/sapi/v1/system/status", {"status": 0, "msg": "normal"}),
         Route("GET", "/api/v3/time", Security.NONE, asked.fixed(1), lambda _call: {"serverTime": clock.told_ms()}),
         *(get(path, []) for path in _EMPTY_LISTS),
+        *(get(path, _NO_MARKETS) for path in ("/api/v3/exchangeInfo", "/dapi/v1/exchangeInfo")),
     ]

@@ -111,7 +111,9 @@ class OrderRoutes:
     def count_down(self, call: Call) -> Row:
         """POST countdownCancelAll: cancel everything unless this comes again in time."""
         sent = Sent(call.parameters)
-        symbol, milliseconds = sent.symbol(), int(sent.amount("countdownTime"))
+        symbol, milliseconds = sent.symbol(), sent.integer("countdownTime", -1)
+        if milliseconds < 0:
+            raise missing("countdownTime")
         self._exchange.count_down(call.account, symbol, milliseconds, call.now_ms)
         return {"symbol": symbol, "countdownTime": str(milliseconds)}
 

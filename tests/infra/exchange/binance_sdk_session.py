@@ -9,14 +9,17 @@ from typing import Any
 import binance_sdk_derivatives_trading_usds_futures as sdk
 import pytest
 from binance_common import configuration
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from tests.infra.exchange.running import Place
+from tests.infra.exchange.running import Place, admin, newcomer
 
 BTC = "BTCUSDT"
 
 
-def client(place: Place) -> Any:
-    keys = {"api_key": place.key, "api_secret": place.secret}
+def client(place: Place, *, private: bool = False) -> Any:
+    """Make a client; `private`: the secret is a private key."""
+    keys = {"api_key": place.key, "private_key" if private else "api_secret": place.secret}
     return sdk.DerivativesTradingUsdsFutures(
         config_rest_api=configuration.ConfigurationRestAPI(**keys, base_path=place.rest, timeout=10_000),
         config_ws_streams=configuration.ConfigurationWebSocketStreams(stream_url=place.ws),
@@ -50,9 +53,11 @@ def look_and_trade(place: Place) -> None:
         api.cancel_order(symbol=BTC, order_id=1)
 
 
-async def converse(api: Any) -> dict[str, Any]:
+async def converse(api: Any, account: str, place: Place) -> dict[str, Any]:
+    """Hear the first of every stream, all at once; at last the user's key dies, and that is said too."""
     streams = await api.websocket_streams.create_connection()
     came: dict[str, asyncio.Future[Any]] = {}
+    users: asyncio.Queue[Any] = asyncio.Queue()
 
     async def hear(name: str, subscription: Any) -> None:
         came[name] = asyncio.get_running_loop().create_future()
@@ -61,49 +66,109 @@ async def converse(api: Any) -> dict[str, Any]:
 
     try:
         await hear("kline", streams.kline_candlestick_streams(symbol="btcusdt", interval="1m"))
+        continuous = {"pair": "btcusdt", "contract_type": "perpetual", "interval": "1m"}
+        await hear("continuous", streams.continuous_contract_kline_candlestick_streams(**continuous))
         await hear("aggTrade", streams.aggregate_trade_streams(symbol="btcusdt"))
-        await hear("depth", streams.diff_book_depth_streams(symbol="btcusdt"))
-        await hear("bookTicker", streams.individual_symbol_book_ticker_streams(symbol="btcusdt"))
         await hear("ticker", streams.individual_symbol_ticker_streams(symbol="btcusdt"))
+        await hear("tickers", streams.all_market_tickers_streams())
+        await hear("minis", streams.all_market_mini_tickers_stream())
+        await hear("marks", streams.mark_price_stream_for_all_market())
+        await hear("depth", streams.diff_book_depth_streams(symbol="btcusdt"))
+        await hear("rpi", streams.rpi_diff_book_depth_streams(symbol="btcusdt"))
+        await hear("levels", streams.partial_book_depth_streams(symbol="btcusdt", levels=10))
+        await hear("bookTicker", streams.individual_symbol_book_ticker_streams(symbol="btcusdt"))
         key = api.rest_api.start_user_data_stream().data().listen_key
-        await hear("user", streams.user_data(key))
+        (await streams.user_data(key)).on("message", users.put_nowait)
+        came["user"] = asyncio.ensure_future(users.get())
         while not came["user"].done():  # the SDK doesn't say when it listens
             api.rest_api.new_order(symbol=BTC, side="BUY", type="MARKET", quantity=0.002)
             await asyncio.wait({came["user"]}, timeout=1)
         said = await asyncio.wait_for(asyncio.gather(*came.values()), 30)
+        price = float(said[0].k.c)
+        api.rest_api.change_initial_leverage(symbol=BTC, leverage=7)
+        stop = {"algo_type": "CONDITIONAL", "symbol": BTC, "side": "SELL", "type": "STOP_MARKET", "quantity": 0.002}
+        api.rest_api.new_algo_order(**stop, trigger_price=round(price * 0.9, 1))
+        admin(place, "listen-keys/expire", account=account)
+        heard: list[Any] = []
+        while not heard or _kind(heard[-1]) != "ListenKeyExpired":
+            heard.append(await asyncio.wait_for(users.get(), 30))
+        assert {_kind(event) for event in heard} >= {
+            "OrderTradeUpdate",
+            "AccountUpdate",
+            "AccountConfigUpdate",
+            "AlgoUpdate",
+        }
+        assert heard[-1].actual_instance.listen_key == key
+        with pytest.raises(sdk.BadRequestError, match="-1125"):
+            api.rest_api.keepalive_user_data_stream()
         return dict(zip(came, said, strict=True))
     finally:
         await streams.close_connection(close_session=True)
 
 
+def _kind(event: Any) -> str:
+    return type(event.actual_instance).__name__
+
+
 def watch(place: Place) -> None:
-    said = asyncio.run(converse(client(place)))
-    assert said["kline"].e == "kline"
-    assert said["aggTrade"].e == "aggTrade"
-    assert said["depth"].e == "depthUpdate"
+    api = client(place)
+    (balance,) = api.rest_api.futures_account_balance_v3().data()
+    said = asyncio.run(converse(api, balance.account_alias, place))
+    for kind, name in {"kline": "kline", "continuous_kline": "continuous", "aggTrade": "aggTrade"}.items():
+        assert said[name].e == kind
+    assert {said[name].e for name in ("depth", "rpi", "levels")} == {"depthUpdate"}
     assert said["ticker"].s == said["bookTicker"].s == BTC
-    assert said["user"] is not None
+    assert _kind(said["user"]) == "TradeLite"
+    assert {one.e for one in said["tickers"]} == {"24hrTicker"}
+    assert {one.e for one in said["minis"]} == {"24hrMiniTicker"}
+    assert len(said["marks"]) == 20
 
 
-async def ask(api: Any) -> tuple[Any, Any, Any]:
+async def ask(api: Any) -> None:
+    """Ask everything that the WebSocket API answers."""
+    price = float(api.rest_api.kline_candlestick_data(symbol=BTC, interval="1m", limit=1).data()[0][4])
+    order = {"symbol": BTC, "side": "BUY", "type": "LIMIT", "time_in_force": "GTC", "quantity": 0.002}
     connection = await api.websocket_api.create_connection()
     try:
-        price = float(api.rest_api.kline_candlestick_data(symbol=BTC, interval="1m", limit=1).data()[0][4])
-        order = {"symbol": BTC, "side": "BUY", "type": "LIMIT", "time_in_force": "GTC", "quantity": 0.002}
-        placed = await connection.new_order(**order, price=round(price * 0.98, 1))
-        balance = await connection.futures_account_balance_v2()
-        return placed.data(), balance.data(), price
+        answered = await connection.new_order(**order, price=round(price * 0.98, 1))
+        assert [limit.rateLimitType for limit in answered.rate_limits] == ["REQUEST_WEIGHT", "ORDERS", "ORDERS"]
+        placed = {"symbol": BTC, "order_id": answered.data().result.order_id}
+        change = {"side": "BUY", "quantity": 0.003, "price": round(price * 0.97, 1)}
+        assert (await connection.modify_order(**placed, **change)).data().result.orig_qty == "0.003"
+        assert (await connection.query_order(**placed)).data().result.status == "NEW"
+        assert (await connection.cancel_order(**placed)).data().result.status == "CANCELED"
+        stop = {"symbol": BTC, "side": "BUY", "type": "STOP_MARKET", "quantity": 0.002}
+        waits = await connection.new_algo_order(algo_type="CONDITIONAL", **stop, trigger_price=round(price * 1.1, 1))
+        gone = (await connection.cancel_algo_order(algo_id=waits.data().result.algo_id)).data().result
+        assert (gone.code, gone.msg) == ("200", "success")
+        for balance in (connection.futures_account_balance, connection.futures_account_balance_v2):
+            assert (await balance()).data().result[0].asset == "USDT"
+        for account in (connection.account_information, connection.account_information_v2):
+            assert (await account()).data().result.assets[0].asset == "USDT"
+        assert len((await connection.position_information()).data().result) == 20
+        book = (await connection.order_book(symbol=BTC, limit=5)).data().result
+        assert len(book.additional_properties["bids"]) == 5
     finally:
         await connection.close_connection(close_session=True)
 
 
+def signed_by_ed25519(place: Place) -> None:
+    """Sign with an Ed25519 key, over REST and over the WebSocket API."""
+    private = ed25519.Ed25519PrivateKey.generate()
+    pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
+    public = private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    own = newcomer(place, public_key=public)
+    own = own._replace(secret=private.private_bytes(pem, serialization.PrivateFormat.PKCS8, none).decode())
+    api = client(own, private=True)
+    assert api.rest_api.futures_account_balance_v3().data()[0].balance == "10000.00000000"
+    asyncio.run(ask(api))
+
+
 def session(place: Place) -> None:
-    look_and_trade(place)
-    watch(place)
-    placed, balance, price = asyncio.run(ask(client(place)))
-    assert price > 0
-    assert placed.result.symbol == BTC
-    assert balance.result[0].asset == "USDT"
+    look_and_trade(newcomer(place))
+    watch(newcomer(place))
+    asyncio.run(ask(client(newcomer(place))))
+    signed_by_ed25519(place)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ import ccxt
 import pytest
 from ccxt import pro
 
+from tests.infra.exchange import ccxt_account
 from tests.infra.exchange.running import Place, moved
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 
 def client(place: Place, kind: Any) -> Any:
-    made = kind({"apiKey": place.key, "secret": place.secret})
+    made = kind({"apiKey": place.key, "secret": place.secret, "enableRateLimit": False})
     moved(made.urls["api"], place)
     return made
 
@@ -94,33 +95,63 @@ def look_and_trade(place: Place) -> None:
 
 
 async def watch_markets(api: Any) -> None:
+    """Watch everything public at once, so that nothing waits for a stream that speaks every two seconds."""
     await api.load_markets()
-    assert (await api.watch_ticker(BTC))["last"] > 0
-    book = await api.watch_order_book(BTC)
-    assert book["bids"][0][0] < book["asks"][0][0]
-    assert (await api.watch_trades(BTC))[0]["symbol"] == BTC
-    assert len((await api.watch_ohlcv(BTC, "1m"))[0]) == 6
-    assert await api.watch_ohlcv_for_symbols([[BTC, "1m"], [ETH, "5m"]])
-    assert (await api.watch_mark_price(BTC))["markPrice"] > 0
-    assert (await api.watch_bids_asks([BTC]))[BTC]["bid"] > 0
-    assert (await api.watch_tickers([BTC]))[BTC]["last"] > 0
+    both = [BTC, ETH]
+    told = await asyncio.gather(
+        api.watch_ticker(BTC), api.watch_tickers(both), api.watch_order_book(BTC),
+        api.watch_order_book_for_symbols(both), api.watch_trades(BTC), api.watch_trades_for_symbols(both),
+        api.watch_ohlcv(BTC, "1m"), api.watch_ohlcv_for_symbols([[BTC, "1m"], [ETH, "5m"]]),
+        api.watch_mark_price(BTC), api.watch_bids_asks([BTC]),
+    )  # fmt: skip
+    ticker, tickers, book, books, trades, both_trades, candles, both_candles, mark, best = told
+    assert ticker["last"] > 0
+    assert set(tickers) <= set(both)
+    assert books["symbol"] in both
+    assert (trades[0]["symbol"], both_trades[0]["symbol"] in both) == (BTC, True)
+    assert len(candles[0]) == 6
+    assert set(both_candles) <= set(both)
+    assert mark["markPrice"] > 0
+    assert best[BTC]["bid"] > 0
+    for _ in range(3):
+        before, book = book["nonce"], await api.watch_order_book(BTC)
+        assert book["bids"][0][0] < book["asks"][0][0]
+        assert book["nonce"] >= before
+    for stop in (api.un_watch_trades, api.un_watch_order_book, api.un_watch_ticker):
+        assert await stop(BTC)
 
 
 async def watch_account(api: Any) -> None:
-    watching = [
-        asyncio.create_task(coroutine)
-        for coroutine in (api.watch_balance(), api.watch_orders(BTC), api.watch_my_trades(BTC))
-    ]
+    """See one's own order come back as order, trade, balance and position; then trade over the WebSocket API."""
+    watchers = (api.watch_balance(), api.watch_orders(BTC), api.watch_my_trades(BTC), api.watch_positions())
+    watching = [asyncio.create_task(coroutine) for coroutine in watchers]
     while not api.clients or not any("private" in url for url in api.clients):
         await asyncio.wait(watching, timeout=0.05)
     while (await place_and_wait(api, watching))[1]:
         pass
-    balance, orders, trades = await asyncio.gather(*watching)
+    balance, orders, trades, positions = await asyncio.gather(*watching)
     assert balance["USDT"]["total"] < 10_000
     assert orders[0]["symbol"] == BTC
     assert trades[0]["amount"] == 0.01
+    assert (positions[0]["symbol"], positions[0]["side"], positions[0]["marginMode"]) == (BTC, "long", "cross")
+    await trade_by_message(api)
+
+
+async def trade_by_message(api: Any) -> None:
+    """Place, change, ask after, cancel, and stop, over the WebSocket API."""
+    price = (await api.fetch_ticker(BTC))["last"]
     assert (await api.fetch_balance_ws())["USDT"]["total"] > 0
-    assert (await api.create_order_ws(BTC, "limit", "buy", 0.01, (await api.fetch_ticker(BTC))["last"] * 0.98))["id"]
+    assert len((await api.fetch_order_book_ws(BTC))["bids"]) > 0
+    placed = (await api.create_order_ws(BTC, "limit", "buy", 0.01, price * 0.98))["id"]
+    assert (await api.edit_order_ws(placed, BTC, "limit", "buy", 0.02, price * 0.97))["amount"] == 0.02
+    assert (await api.fetch_order_ws(placed, BTC))["status"] == "open"
+    assert (await api.cancel_order_ws(placed, BTC))["status"] == "canceled"
+    with pytest.raises(ccxt.OrderNotFound):
+        await api.cancel_order_ws(placed, BTC)
+    stop = await api.create_order_ws(BTC, "market", "sell", 0.01, None, {"stopLossPrice": price * 0.9})
+    assert (await api.cancel_order_ws(stop["id"], BTC, {"trigger": True}))["id"] == stop["id"]
+    (position,) = await api.fetch_positions_ws([BTC])
+    assert position["contracts"] >= 0.01
 
 
 async def place_and_wait(api: Any, watching: list[Any]) -> tuple[set[Any], set[Any]]:
@@ -140,6 +171,7 @@ async def watch(place: Place) -> None:
 
 def session(place: Place) -> None:
     look_and_trade(place)
+    ccxt_account.session(place)
     asyncio.run(watch(place))
 
 

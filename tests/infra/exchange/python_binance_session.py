@@ -9,15 +9,11 @@ from typing import Any
 import binance
 import pytest
 
+from tests.infra.exchange import python_binance_account
+from tests.infra.exchange.python_binance_account import pointed
 from tests.infra.exchange.running import Place
 
 BTC = "BTCUSDT"
-
-
-def pointed(api: Any, place: Place) -> Any:
-    api.API_URL, api.MARGIN_API_URL = f"{place.rest}/api", f"{place.rest}/sapi"
-    api.FUTURES_URL, api.FUTURES_DATA_URL = f"{place.rest}/fapi", f"{place.rest}/futures/data"
-    return api
 
 
 def look(api: Any) -> None:
@@ -87,17 +83,26 @@ async def first(socket: Any) -> Any:
 
 
 async def watch(api: Any, place: Place) -> None:
+    """Hear the first of every kind of socket, all at once: some speak every five seconds only."""
     streams = binance.BinanceSocketManager(api)
     streams.FSTREAM_URL = f"{place.ws}/"
-    assert (await first(streams.aggtrade_futures_socket(BTC)))["data"]["e"] == "aggTrade"
-    assert (await first(streams.symbol_mark_price_socket(BTC)))["data"]["e"] == "markPriceUpdate"
-    assert (await first(streams.symbol_ticker_futures_socket(BTC)))["data"]["e"] in {"24hrTicker", "bookTicker"}
-    multiplexed = await first(streams.futures_multiplex_socket(["btcusdt@kline_1m", "ethusdt@kline_5m"]))
-    assert multiplexed["data"]["e"] == "kline"
-    async with streams.futures_user_socket() as stream:
-        await api.futures_create_order(symbol=BTC, side="BUY", type="MARKET", quantity=0.002)
-        events = [(await asyncio.wait_for(stream.recv(), 20))["e"] for _ in range(4)]
-    assert events == ["TRADE_LITE", "ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "ORDER_TRADE_UPDATE"]
+    names = ["btcusdt@kline_1m", "ethusdt@kline_5m"]
+    told = await asyncio.gather(
+        first(streams.aggtrade_futures_socket(BTC)), first(streams.symbol_mark_price_socket(BTC)),
+        first(streams.symbol_ticker_futures_socket(BTC)), first(streams.futures_multiplex_socket(names)),
+        first(streams.individual_symbol_ticker_futures_socket(BTC)), first(streams.futures_depth_socket(BTC)),
+        first(streams.futures_rpi_depth_socket(BTC)),
+    )  # fmt: skip
+    kinds = [said["data"]["e"] for said in told]
+    assert kinds[2] in {"24hrTicker", "bookTicker"}
+    assert kinds[:2] + kinds[3:] == [
+        "aggTrade", "markPriceUpdate", "kline", "24hrTicker", "depthUpdate", "depthUpdate",
+    ]  # fmt: skip
+    candle, marks = await asyncio.gather(
+        first(streams.kline_futures_socket(BTC, interval="1m")), first(streams.all_mark_price_socket())
+    )
+    assert candle["e"] == "continuous_kline"
+    assert len(marks["data"]) == 20
 
 
 async def listen(place: Place) -> None:
@@ -111,6 +116,7 @@ async def listen(place: Place) -> None:
 def session(place: Place) -> None:
     look_and_trade(place)
     asyncio.run(listen(place))
+    python_binance_account.session(place)
 
 
 if __name__ == "__main__":

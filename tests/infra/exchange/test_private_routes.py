@@ -181,6 +181,8 @@ def test_cancel_all_and_countdown(desk: Desk) -> None:
     assert desk("GET", "v1/openOrders") == []
     answer = desk("POST", "v1/countdownCancelAll", symbol=BTC, countdownTime=30000)
     assert answer == {"symbol": BTC, "countdownTime": "30000"}
+    assert desk.refused("POST", "v1/countdownCancelAll", symbol=BTC)[0] == -1102
+    assert desk.refused("POST", "v1/countdownCancelAll", symbol=BTC, countdownTime=-1)[0] == -1100
 
 
 # ── conditional orders ────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,6 +193,7 @@ def test_a_conditional_order_lives_from_placing_to_its_order(desk: Desk) -> None
     assert (placed["algoStatus"], placed["triggerPrice"], placed["quantity"]) == ("NEW", "990.00", "1.000")
     assert desk("GET", "v1/openAlgoOrders")[0]["algoId"] == placed["algoId"]
     assert desk("GET", "v1/openAlgoOrders", symbol=ETH) == []
+    assert desk.refused("GET", "v1/openAlgoOrders", symbol="NOPE") == (-1121, "Invalid symbol.")
     desk.floor.mark(990)
     done = desk("GET", "v1/algoOrder", clientAlgoId="stop")
     assert (done["algoStatus"], done["actualQty"], done["actualType"]) == ("FINISHED", "1.000", "MARKET")

@@ -258,6 +258,38 @@ def test_ids_that_are_none_are_refused(request_id: str) -> None:
     assert msgspec.json.decode(said)["code"] == 2
 
 
+@pytest.mark.parametrize(
+    ("method", "params", "code", "text"),
+    [
+        (None, [], 2, "Invalid request: missing field `method`"),
+        ("SUBSCRIBE", None, 2, "Invalid request: missing field `params`"),
+        ("SUBSCRIBE", ["btcusdt@trade", "not a stream"], 2, "Invalid request: invalid stream"),
+        ("SUBSCRIBE", [""], 2, "Invalid request: invalid stream"),
+        ("SUBSCRIBE", [5], 2, "Invalid request: params must be strings"),
+        ("SET_PROPERTY", [], 2, "Invalid request: property name must be a string"),
+        ("SET_PROPERTY", ["combined", True, 1], 2, "Invalid request: too many parameters"),
+        ("GET_PROPERTY", ["combined", True], 2, "Invalid request: too many parameters"),
+        ("SET_PROPERTY", ["combined", "yes"], 1, "Invalid value type: expected Boolean"),
+        ("GET_PROPERTY", ["colour"], 0, "Unknown property"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_documented_words(method: Any, params: Any, code: int, text: str) -> None:
+    client, _ = (rig := Rig()).listen(MARKET)
+    wish = {"method": method, "params": params, "id": 9}
+    said = control(client, rig.stage.hub, msgspec.json.encode({k: v for k, v in wish.items() if v is not None}))
+    assert msgspec.json.decode(said) == {"error": {"code": code, "msg": text}, "id": 9}
+    assert client.streams == {}
+
+
+def test_an_unknown_method_is_told_of_those_that_there_are() -> None:
+    client, _ = (rig := Rig()).listen(MARKET)
+    said = msgspec.json.decode(control(client, rig.stage.hub, '{"method":"LISTEN","id":9}'))
+    assert said["error"]["msg"] == (
+        "Invalid request: unknown variant `LISTEN`, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`,"
+        " `SET_PROPERTY`, `GET_PROPERTY`"
+    )
+
+
 @pytest.mark.parametrize("text", ["", "[]", "nonsense", '{"method":"NOPE","id":1}', '{"method":"SUBSCRIBE","id":1}'])
 def test_what_can_not_be_obeyed_is_answered_with_an_error(text: str) -> None:
     rig = Rig()
