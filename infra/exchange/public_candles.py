@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+
+import numpy as np
 
 from domain.market import MINUTE_MS
 from infra.exchange import asked
-from infra.exchange.bar import earlier_open, next_open, open_time
+from infra.exchange.bar import SPANS_MS, earlier_open, next_open, open_time
 from infra.exchange.board import Board
+from infra.exchange.marked_market import MarkPath
 from infra.exchange.ports import ApiError, Call, Route, Security
+from infra.market.bars import Counts
 from infra.market.noise import Floats
 
 DEFAULT, MOST = 500, 1_500
+_DAY_MINUTES = 1_440
 _WEIGHT = asked.by_limit(DEFAULT, (99, 1), (499, 2), (1_000, 5), (MOST, 10))
 _CONTRACT_TYPES = {"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"}
 
@@ -65,20 +71,32 @@ def span(board: Board, call: Call, interval: str, listed_ms: int) -> tuple[int, 
     return first, min(newest, last) + 1
 
 
-def _mark(mark: Floats, _index: Floats) -> Floats:
-    return mark
+def _mark(path: MarkPath) -> Floats:
+    return path.mark
 
 
-def _index(_mark: Floats, index: Floats) -> Floats:
-    return index
+def _index(path: MarkPath) -> Floats:
+    return path.indices
 
 
-def _premium(mark: Floats, index: Floats) -> Floats:
-    return mark / index - 1.0
+def _premium(path: MarkPath) -> Floats:
+    return path.mark / path.indices - 1.0
 
 
-def _marks(board: Board, call: Call, name: str, value: Callable[[Floats, Floats], Floats]) -> object:
-    """Draw candles from the path of mark and index, which turns at whole minutes only."""
+@cache
+def level_of(interval: str) -> int:
+    """Say of how many minutes (as a power of two) a candle of marks is made: every one up to 1h, then fewer.
+
+    There are at least sixty in any candle, and its ends are always among them. Without that the candles of years, whose
+    marks nobody looked at before, would hold everybody up for a second.
+    """
+    minutes = SPANS_MS[interval] // MINUTE_MS
+    whole = minutes if interval != "1M" else _DAY_MINUTES  # months are days, and their number varies
+    return max(level for level in range(6) if whole % (1 << level) == 0 and (not level or minutes >= 60 << level))
+
+
+def _marks(board: Board, call: Call, name: str, value: Callable[[MarkPath], Floats]) -> object:
+    """Draw candles from the path of mark and index."""
     symbol, interval = asked.symbol(board, call, name), asked.interval(call)
     listed_ms = board.market.listings[board.row[symbol]].onboard_ms
     first, end = span(board, call, interval, listed_ms)
@@ -90,14 +108,19 @@ def _marks(board: Board, call: Call, name: str, value: Callable[[Floats, Floats]
     if not opens:
         return []
     origin_ms = max(opens[0], listed_ms // MINUTE_MS * MINUTE_MS)
-    path = value(*board.market.mark_path(symbol, origin_ms, min(at, board.now_ms)))
-    return [_row(path, interval, opened_ms, origin_ms, board.now_ms) for opened_ms in opens]
+    path = board.market.mark_path(symbol, origin_ms, min(at, board.now_ms), level_of(interval))
+    return _rows(path.times, value(path), [*opens, at], board.now_ms)
 
 
-def _row(path: Floats, interval: str, opened_ms: int, origin_ms: int, now_ms: int) -> list[object]:
-    closes_ms = next_open(interval, opened_ms)
-    first = max(0, (opened_ms - origin_ms) // MINUTE_MS)
-    part = path[first : (closes_ms - origin_ms) // MINUTE_MS + 1]
-    shown = [f"{v:.8f}" for v in (part[0], part.max(), part.min(), part[-1])]
-    seconds = (min(closes_ms, now_ms) - opened_ms) // 1_000
-    return [opened_ms, *shown, "0", closes_ms - 1, "0", seconds, "0", "0", "0"]
+def _rows(times: Counts, path: Floats, bounds: list[int], now_ms: int) -> list[list[object]]:
+    """Fold a path to candles between bounds; the end of one is the begin of the next."""
+    starts = np.searchsorted(times, np.maximum(bounds[:-1], times[0]))
+    ends = np.append(starts[1:], len(path) - 1)
+    highs = np.maximum(np.maximum.reduceat(path, starts), path[ends])
+    lows = np.minimum(np.minimum.reduceat(path, starts), path[ends])
+    columns = (path[starts].tolist(), highs.tolist(), lows.tolist(), path[ends].tolist())
+    return [
+        [opened, f"{o:.8f}", f"{h:.8f}", f"{low:.8f}", f"{c:.8f}", "0", closes - 1, "0",
+         (min(closes, now_ms) - opened) // 1_000, "0", "0", "0"]
+        for opened, closes, o, h, low, c in zip(bounds[:-1], bounds[1:], *columns, strict=True)
+    ]  # fmt: skip

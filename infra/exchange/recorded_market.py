@@ -16,10 +16,11 @@ from domain.errors import InvalidInput
 from domain.market import MINUTE_MS
 from infra.exchange.bar import DAY_MS, Bar, grouped, rows_of
 from infra.exchange.listings import listing
+from infra.exchange.minutes import HOUR_MINUTES, Issued
 from infra.exchange.ports import Listing
 from infra.exchange.trade_counts import TRADES_MIN
 from infra.exchange.walk import PRINTS_MAX
-from infra.exchange.walked_market import HOUR_MINUTES, Issued, WalkedMarket
+from infra.exchange.walked_market import WalkedMarket
 from infra.market.activity import Activity, Traded
 from infra.market.bars import Bars, Counts
 from infra.market.beside import Beside
@@ -98,22 +99,29 @@ class RecordedMinutes:
         """Give the 1m candles of [first, end): flat ones, without a trade, outside of the recording."""
         held = self._bars[row]
         places = np.arange(first, end) - self._first
+        inside = np.clip(places, 0, held.close.shape[1] - 1)
+        outside = places != inside
+        high, low = (self._prices(held, places, name)[None, :] for name in ("high", "low"))
+        opens, closes = (self._prices(held, places, name)[None, :] for name in ("open", "close"))
+        traded = (getattr(held.traded, name)[:, inside] for name in Traded.__struct_fields__)
+        return Bars(opens, high, low, closes, Traded(*(np.where(outside, 0, column) for column in traded)))
+
+    @staticmethod
+    def _prices(held: Bars, places: Indices, name: str) -> Counts:
+        """Give one column of prices; before the recording its first price, after it its last."""
         last = held.close.shape[1] - 1
         inside = np.clip(places, 0, last)
-        outside = places != inside
         flat = np.array([held.open[0, 0], held.close[0, last]])[(places > last).astype(np.intp)]
-
-        def price(column: Counts) -> Counts:
-            return np.where(outside, flat, column[0, inside])[None, :]
-
-        traded = (getattr(held.traded, name)[:, inside] for name in Traded.__struct_fields__)
-        counts = Traded(*(np.where(outside, 0, column) for column in traded))
-        return Bars(price(held.open), price(held.high), price(held.low), price(held.close), counts)
+        return np.where(places != inside, flat, getattr(held, name)[0, inside])
 
     def hours(self, row: int, first: int, end: int) -> Bars:
         """Give the 1h candles of [first, end)."""
         minutes = self.bars(row, first * HOUR_MINUTES, end * HOUR_MINUTES)
         return grouped(minutes, range(0, (end - first) * HOUR_MINUTES, HOUR_MINUTES))
+
+    def opens(self, row: int, first: int, last: int, level: int) -> Counts:
+        """Give the opens of every 2^level-th minute from `first` to `last`."""
+        return self._prices(self._bars[row], np.arange(first, last + 1, 1 << level) - self._first, "open")
 
     def issued(self, row: int, minute: int) -> Issued:
         """Give the ids that a minute begins with: they count from the begin of the recording."""

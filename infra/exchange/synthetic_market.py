@@ -11,8 +11,9 @@ from domain.market import MINUTE_MS
 from infra.exchange.bar import Bar, grouped, rows_of
 from infra.exchange.listings import listing, onboard_times
 from infra.exchange.minute_bars import MarketPath, MinuteBars, bars_between
+from infra.exchange.minutes import HOUR_MINUTES, Issued
 from infra.exchange.names import names
-from infra.exchange.walked_market import HOUR_MINUTES, Issued, WalkedMarket
+from infra.exchange.walked_market import WalkedMarket
 from infra.market.activity import Activity
 from infra.market.bars import Bars, Counts, joined
 from infra.market.contracts import contracts
@@ -68,6 +69,10 @@ class SyntheticMinutes:
         windows = range(first // _WINDOW_HOURS, (end - 1) // _WINDOW_HOURS + 1)
         parts = [_cut(self._hours(row, w), first - w * _WINDOW_HOURS, end - w * _WINDOW_HOURS) for w in windows]
         return joined(parts) if len(parts) > 1 else parts[0]
+
+    def opens(self, row: int, first: int, last: int, level: int) -> Counts:
+        """Give the opens of every 2^level-th minute from `first` to `last`."""
+        return self._alone[row].opens(self._market.nodes(first, last, level), first, last, level)[0]
 
     def issued(self, row: int, minute: int) -> Issued:
         """Say what was traded before a minute: each print is one trade."""

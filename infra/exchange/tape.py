@@ -10,8 +10,9 @@ from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from domain.market import MINUTE_MS
+from infra.exchange.minutes import Issued
 from infra.exchange.trade_counts import TRADES_MAX
-from infra.exchange.walked_market import Issued, WalkedMarket
+from infra.exchange.walked_market import WalkedMarket
 
 CLIENT_TRADES_KEPT = 20_000
 _MONTH_MINUTES = 30 * 1_440
