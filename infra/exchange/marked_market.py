@@ -15,9 +15,12 @@ import numpy as np
 from domain.market import MINUTE_MS
 from infra.exchange.minutes import HOUR_MINUTES, Minutes
 from infra.exchange.ports import Listing, Mark
+from infra.exchange.recorded_past import Past
 from infra.market.bars import Counts
 from infra.market.noise import Floats
 
+MARK_DIGITS = 8
+"""Recorded candles of the mark price are counted in units of 1e-8 USDT."""
 _DAY_MINUTES = 1_440
 _MINUTES_AT_ONCE = 200_000
 """Below that, marks of scattered moments are read from one stretch of minutes."""
@@ -50,6 +53,7 @@ class MarkedMarket:
         self.row = {symbol: row for row, symbol in enumerate(self.symbols)}
         self.contracts = minutes.contracts
         self._minutes = minutes
+        self._begins_ms = minutes.begins_ms
         self._ticks_in_usdt = np.array([float(10**contract.digits) for contract in self.contracts])
         self._funding_ms = np.array([[one.funding_interval_hours * 3_600_000] for one in self.listings], np.int64)
         self._marks = lru_cache(8)(self._marked)
@@ -66,9 +70,10 @@ class MarkedMarket:
     def _marked(self, time_ms: int) -> Marks:
         minute, past = divmod(time_ms, MINUTE_MS)
         opens, closes = self._minutes.ends(minute)
-        mark = (opens + (closes - opens) * (past / MINUTE_MS)) / self._ticks_in_usdt
         times = np.array([time_ms])
         activity = self._minutes.activity
+        last = (opens + (closes - opens) * (past / MINUTE_MS)) / self._ticks_in_usdt
+        mark = last * (1.0 + activity.mark_gap(times)[:, 0])
         index = mark / (1.0 + activity.premium(times)[:, 0])
         rates = activity.funding_rate(times + 1, self._funding_ms)[:, 0]
         due = (time_ms // self._funding_ms + 1) * self._funding_ms
@@ -95,7 +100,8 @@ class MarkedMarket:
         first, end = min(times_ms) // MINUTE_MS, max(times_ms) // MINUTE_MS + 1
         times = np.asarray(times_ms, np.int64)
         places, past = np.divmod(times, MINUTE_MS)
-        if not (times % (HOUR_MINUTES * MINUTE_MS)).any() and end - first > _DAY_MINUTES:
+        far = end - first > _DAY_MINUTES or first * MINUTE_MS < self._begins_ms[row]
+        if far and not (times % (HOUR_MINUTES * MINUTE_MS)).any():
             hour, last = first // HOUR_MINUTES, (end - 1) // HOUR_MINUTES
             opens = closes = self._minutes.hours(row, hour, last + 1).open[0, places // HOUR_MINUTES - hour]
         elif end - first <= _MINUTES_AT_ONCE:
@@ -104,8 +110,10 @@ class MarkedMarket:
         else:
             single = [self._minutes.bars(row, minute, minute + 1) for minute in places.tolist()]
             opens, closes = (np.array([getattr(bar, name)[0, 0] for bar in single]) for name in ("open", "close"))
-        mark = (opens + (closes - opens) * (past / MINUTE_MS)) / self._ticks_in_usdt[row]
-        index = mark / (1.0 + self._minutes.activity_of(row).premium(times)[0])
+        activity = self._minutes.activity_of(row)
+        last = (opens + (closes - opens) * (past / MINUTE_MS)) / self._ticks_in_usdt[row]
+        mark = last * (1.0 + activity.mark_gap(times)[0])
+        index = mark / (1.0 + activity.premium(times)[0])
         return list(zip(mark.tolist(), index.tolist(), strict=True))
 
     def mark_path(self, symbol: str, first_ms: int, until_ms: int, level: int = 0) -> MarkPath:
@@ -125,8 +133,21 @@ class MarkedMarket:
         opened, closes = int(running.open[0, 0]), int(running.close[0, 0])
         ticks = np.append(opens, opened + (closes - opened) * ((until_ms - newest * MINUTE_MS) / MINUTE_MS))
         times = np.append(minutes * MINUTE_MS, until_ms)
-        mark = ticks / self._ticks_in_usdt[row]
-        return MarkPath(times, mark, mark / (1.0 + self._minutes.activity_of(row).premium(times)[0]))
+        activity = self._minutes.activity_of(row)
+        mark = ticks / self._ticks_in_usdt[row] * (1.0 + activity.mark_gap(times)[0])
+        return MarkPath(times, mark, mark / (1.0 + activity.premium(times)[0]))
+
+    def begins_ms(self, symbol: str) -> int:
+        """Say when the first minute of a contract opened."""
+        return self._begins_ms[self.row[symbol]]
+
+    def recorded_marks(self, symbol: str) -> Past:
+        """Give the candles of the mark price that were recorded, in units of 1e-8 USDT."""
+        return self._minutes.past_marks(self.row[symbol])
+
+    def fundings_since(self, symbol: str) -> int:
+        """Say when the first funding was."""
+        return self._minutes.fundings_since(self.row[symbol])
 
     def fundings(self, symbol: str, times_ms: Sequence[int]) -> list[tuple[int, float, float]]:
         """Give time, rate and mark of fundings at these times."""

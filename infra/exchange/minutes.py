@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from infra.exchange.bar import Bar
 from infra.exchange.ports import Listing
+from infra.exchange.recorded_past import Past
 from infra.market.activity import Activity
 from infra.market.bars import Bars, Counts
 from infra.market.contracts import Contract
@@ -19,6 +20,7 @@ class Minutes(Protocol):
     contracts: tuple[Contract, ...]
     listings: tuple[Listing, ...]
     activity: Activity
+    begins_ms: tuple[int, ...]
 
     def minute(self, row: int, minute: int) -> Bar:
         """Give a 1m candle, whole."""
@@ -42,6 +44,18 @@ class Minutes(Protocol):
 
     def activity_of(self, row: int) -> Activity:
         """Give what goes on beside the price of one contract: `activity` says it of all."""
+        ...
+
+    def past(self, row: int) -> Past:
+        """Give the candles from before the minutes begin (`begins_ms`)."""
+        ...
+
+    def past_marks(self, row: int) -> Past:
+        """Give the candles of the mark price that were recorded, in units of 1e-8 USDT."""
+        ...
+
+    def fundings_since(self, row: int) -> int:
+        """Say when the first funding was (UTC ms)."""
         ...
 
     def ends(self, minute: int) -> tuple[Counts, Counts]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from domain.market import MINUTE_MS
 from infra.exchange import asked
-from infra.exchange.bar import SPANS_MS, earlier_open, next_open, open_time
+from infra.exchange.bar import SPANS_MS, Bar, earlier_open, next_open, open_time
 from infra.exchange.board import Board
-from infra.exchange.marked_market import MarkPath
+from infra.exchange.marked_market import MARK_DIGITS, MarkPath
 from infra.exchange.ports import ApiError, Call, Route, Security
 from infra.market.bars import Counts
 from infra.market.noise import Floats
@@ -53,7 +53,7 @@ def continuous_klines(board: Board, call: Call) -> object:
 
 def _klines(board: Board, call: Call, symbol: str) -> object:
     interval = asked.interval(call)
-    first, end = span(board, call, interval, board.market.listings[board.row[symbol]].onboard_ms)
+    first, end = span(board, call, interval, board.market.since(symbol, interval))
     row = board.row[symbol]
     return [board.kline(row, interval, bar) for bar in board.market.bars(symbol, interval, first, end, board.now_ms)]
 
@@ -96,20 +96,37 @@ def level_of(interval: str) -> int:
 
 
 def _marks(board: Board, call: Call, name: str, value: Callable[[MarkPath], Floats]) -> object:
-    """Draw candles from the path of mark and index."""
+    """Draw candles from the path of mark and index; marks that were recorded are told as they were."""
     symbol, interval = asked.symbol(board, call, name), asked.interval(call)
-    listed_ms = board.market.listings[board.row[symbol]].onboard_ms
-    first, end = span(board, call, interval, listed_ms)
+    market, now_ms = board.market, board.now_ms
+    recorded = market.recorded_marks(symbol)
+    begins_ms = market.begins_ms(symbol)
+    since_ms = recorded.since(interval) if value is _mark else None
+    first, end = span(board, call, interval, begins_ms if since_ms is None else min(since_ms, begins_ms))
+    past = recorded.between(interval, first, end, now_ms) if since_ms is not None else []
+    rows = [_row(one.open_ms, next_open(interval, one.open_ms), now_ms, *_prices(one)) for one in past]
+    if past:
+        first = next_open(interval, past[-1].open_ms)
     opens: list[int] = []
-    at = max(first, open_time(interval, listed_ms))
-    while at < end and at < board.now_ms:
+    at = max(first, open_time(interval, begins_ms))
+    while at < end and at < now_ms:
         opens.append(at)
         at = next_open(interval, at)
     if not opens:
-        return []
-    origin_ms = max(opens[0], listed_ms // MINUTE_MS * MINUTE_MS)
-    path = board.market.mark_path(symbol, origin_ms, min(at, board.now_ms), level_of(interval))
-    return _rows(path.times, value(path), [*opens, at], board.now_ms)
+        return rows
+    origin_ms = max(opens[0], begins_ms // MINUTE_MS * MINUTE_MS)
+    path = market.mark_path(symbol, origin_ms, min(at, now_ms), level_of(interval))
+    return rows + _rows(path.times, value(path), [*opens, at], now_ms)
+
+
+def _prices(recorded: Bar) -> tuple[float, ...]:
+    return tuple(units / 10.0**MARK_DIGITS for units in recorded[1:5])
+
+
+def _row(opened: int, closes: int, now_ms: int, *prices: float) -> list[object]:
+    """Write a candle without a volume: how many seconds it has lasted stands for the number of trades."""
+    shown = [f"{price:.8f}" for price in prices]
+    return [opened, *shown, "0", closes - 1, "0", (min(closes, now_ms) - opened) // 1_000, "0", "0", "0"]
 
 
 def _rows(times: Counts, path: Floats, bounds: list[int], now_ms: int) -> list[list[object]]:
@@ -120,7 +137,6 @@ def _rows(times: Counts, path: Floats, bounds: list[int], now_ms: int) -> list[l
     lows = np.minimum(np.minimum.reduceat(path, starts), path[ends])
     columns = (path[starts].tolist(), highs.tolist(), lows.tolist(), path[ends].tolist())
     return [
-        [opened, f"{o:.8f}", f"{h:.8f}", f"{low:.8f}", f"{c:.8f}", "0", closes - 1, "0",
-         (min(closes, now_ms) - opened) // 1_000, "0", "0", "0"]
-        for opened, closes, o, h, low, c in zip(bounds[:-1], bounds[1:], *columns, strict=True)
-    ]  # fmt: skip
+        _row(opened, closes, now_ms, *prices)
+        for opened, closes, *prices in zip(bounds[:-1], bounds[1:], *columns, strict=True)
+    ]

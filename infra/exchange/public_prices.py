@@ -206,7 +206,7 @@ def _funding_times(board: Board, symbol: str, count: int, start: int | None, unt
     step = listing.funding_interval_hours * _HOUR_MS
     last = until // step * step
     first = last - (count - 1) * step if start is None else -(-start // step) * step
-    first = max(first, -(-listing.onboard_ms // step) * step)
+    first = max(first, -(-board.market.fundings_since(symbol) // step) * step)
     return range(first, min(last, first + (count - 1) * step) + 1, step)
 
 

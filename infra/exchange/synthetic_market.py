@@ -13,6 +13,7 @@ from infra.exchange.listings import listing, onboard_times
 from infra.exchange.minute_bars import MarketPath, MinuteBars, bars_between
 from infra.exchange.minutes import HOUR_MINUTES, Issued
 from infra.exchange.names import names
+from infra.exchange.recorded_past import NO_PAST, Past
 from infra.exchange.walked_market import WalkedMarket
 from infra.market.activity import Activity
 from infra.market.bars import Bars, Counts, joined
@@ -44,6 +45,7 @@ class SyntheticMinutes:
             raise InvalidInput("--symbols", "at least one", repr(symbols))
         onboard = onboard_times(self.contracts, start_ms)
         self.listings = tuple(listing(contract, onboard[contract.symbol]) for contract in self.contracts)
+        self.begins_ms = tuple(one.onboard_ms for one in self.listings)
         self._all = MinuteBars(seed, self.contracts)
         self._alone = [MinuteBars(seed, (contract,)) for contract in self.contracts]
         self._market = MarketPath(seed)
@@ -82,6 +84,20 @@ class SyntheticMinutes:
     def activity_of(self, row: int) -> Activity:
         """Give what goes on beside the price of one contract."""
         return self._alone[row].activity
+
+    def past(self, row: int) -> Past:
+        """Give nothing: minutes begin with the listing."""
+        del row
+        return NO_PAST
+
+    def past_marks(self, row: int) -> Past:
+        """Give nothing: marks are a function of the minutes."""
+        del row
+        return NO_PAST
+
+    def fundings_since(self, row: int) -> int:
+        """Say when the contract was listed."""
+        return self.begins_ms[row]
 
     def ends(self, minute: int) -> tuple[Counts, Counts]:
         """Give opens and closes of all contracts."""

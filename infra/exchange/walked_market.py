@@ -44,21 +44,30 @@ class WalkedMarket(MarkedMarket):
     def bars(self, symbol: str, interval: str, first_ms: int, end_ms: int, now_ms: int) -> list[Bar]:
         """Give the candles that open in [first, end), on the interval's grid, the last one as far as it went by now."""
         row = self.row[symbol]
-        listed = self.listings[row].onboard_ms
+        listed = self._begins_ms[row]
         end_ms = min(end_ms, now_ms + 1)
+        past = self._minutes.past(row).between(interval, first_ms, end_ms, now_ms)
+        if past:
+            first_ms = next_open(interval, past[-1].open_ms)
         starts: list[int] = []
         at = max(first_ms, open_time(interval, listed))
         while at < end_ms:
             starts.append(at)
             at = next_open(interval, at)
         if not starts:
-            return []
+            return past
         running = starts[-1] if next_open(interval, starts[-1]) > now_ms else None
         closed = starts if running is None else starts[:-1]
         found = self._closed(row, closed, at if running is None else running, listed) if closed else []
         if running is not None:
             found += self._running(row, max(running, listed // MINUTE_MS * MINUTE_MS), running, now_ms)
-        return found
+        return past + found
+
+    def since(self, symbol: str, interval: str) -> int:
+        """Say when the first candle of an interval opened: with the minutes, or in the past."""
+        row = self.row[symbol]
+        first_ms = self._minutes.past(row).since(interval)
+        return self._begins_ms[row] if first_ms is None else min(first_ms, self._begins_ms[row])
 
     def latest(self, symbol: str, interval: str, count: int, now_ms: int, end_ms: int | None = None) -> list[Bar]:
         """Give the last `count` candles that opened by `end_ms` (default: now)."""
@@ -108,7 +117,7 @@ class WalkedMarket(MarkedMarket):
     def stretch(self, symbol: str, from_ms: int, until_ms: int) -> Bar | None:
         """Fold the closed minutes of [from, until), as far as the contract was listed; None if there are none."""
         row = self.row[symbol]
-        listed = self.listings[row].onboard_ms
+        listed = self._begins_ms[row]
         from_ms = max(from_ms, listed)
         return self._closed(row, [from_ms], until_ms, listed)[0] if from_ms < until_ms else None
 
@@ -119,7 +128,7 @@ class WalkedMarket(MarkedMarket):
         """
         row = self.row[symbol]
         origin = (minute // _DAY_MINUTES - 1) * _DAY_MINUTES
-        first = max(minute - _DAY_MINUTES + 1, -(-self.listings[row].onboard_ms // MINUTE_MS))
+        first = max(minute - _DAY_MINUTES + 1, -(-self._begins_ms[row] // MINUTE_MS))
         if first >= minute:
             return None
         held = self._two_days(row, origin)
