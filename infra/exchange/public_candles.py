@@ -13,6 +13,7 @@ from infra.exchange.bar import SPANS_MS, Bar, earlier_open, next_open, open_time
 from infra.exchange.board import Board
 from infra.exchange.marked_market import MARK_DIGITS, MarkPath
 from infra.exchange.ports import ApiError, Call, Route, Security
+from infra.exchange.tape import Tape
 from infra.market.bars import Counts
 from infra.market.noise import Floats
 
@@ -22,40 +23,43 @@ _WEIGHT = asked.by_limit(DEFAULT, (99, 1), (499, 2), (1_000, 5), (MOST, 10))
 _CONTRACT_TYPES = {"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"}
 
 
-def routes(board: Board) -> list[Route]:
+def routes(board: Board, tape: Tape) -> list[Route]:
     """Give the endpoints."""
 
     def get(path: str, handler: Callable[[Board, Call], object]) -> Route:
         return Route("GET", path, Security.NONE, _WEIGHT, lambda call: handler(board, call))
 
     return [
-        get("/fapi/v1/klines", klines),
-        get("/fapi/v1/continuousKlines", continuous_klines),
+        get("/fapi/v1/klines", lambda b, call: klines(b, tape, call)),
+        get("/fapi/v1/continuousKlines", lambda b, call: continuous_klines(b, tape, call)),
         get("/fapi/v1/markPriceKlines", lambda b, call: _marks(b, call, "symbol", _mark)),
         get("/fapi/v1/indexPriceKlines", lambda b, call: _marks(b, call, "pair", _index)),
         get("/fapi/v1/premiumIndexKlines", lambda b, call: _marks(b, call, "symbol", _premium)),
     ]
 
 
-def klines(board: Board, call: Call) -> object:
+def klines(board: Board, tape: Tape, call: Call) -> object:
     """Answer GET klines."""
-    return _klines(board, call, asked.symbol(board, call))
+    return _klines(board, tape, call, asked.symbol(board, call))
 
 
-def continuous_klines(board: Board, call: Call) -> object:
+def continuous_klines(board: Board, tape: Tape, call: Call) -> object:
     """Answer GET continuousKlines: there are perpetual contracts only."""
     pair = asked.symbol(board, call, "pair")
     kind = asked.required(call, "contractType")
     if kind not in _CONTRACT_TYPES:
         raise ApiError(-1130, "Data sent for parameter 'contractType' is not valid.")
-    return _klines(board, call, pair) if kind == "PERPETUAL" else []
+    return _klines(board, tape, call, pair) if kind == "PERPETUAL" else []
 
 
-def _klines(board: Board, call: Call, symbol: str) -> object:
+def _klines(board: Board, tape: Tape, call: Call, symbol: str) -> object:
     interval = asked.interval(call)
     first, end = span(board, call, interval, board.market.since(symbol, interval))
     row = board.row[symbol]
-    return [board.kline(row, interval, bar) for bar in board.market.bars(symbol, interval, first, end, board.now_ms)]
+    bars = board.market.bars(symbol, interval, first, end, board.now_ms)
+    ends = [min(board.now_ms, next_open(interval, bar.open_ms) - 1) for bar in bars] if tape.has_clients(symbol) else ()
+    traded = [tape.traded(symbol, bar, until) for bar, until in zip(bars, ends, strict=True)] if ends else bars
+    return [board.kline(row, interval, bar) for bar in traded]
 
 
 def span(board: Board, call: Call, interval: str, listed_ms: int) -> tuple[int, int]:
