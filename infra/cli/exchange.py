@@ -32,6 +32,12 @@ Faults = Annotated[Path | None, typer.Option("--faults", help="A TOML or JSON fi
 NoLimits = Annotated[bool, typer.Option("--no-limits", help="Count requests and orders, but refuse none.")]
 Balance = Annotated[int, typer.Option("--balance", help="What every account begins with (USDT).", min=0)]
 Life = Annotated[float, typer.Option("--connection-life", help="Close WebSocket connections after S seconds.", min=1.0)]
+PingInterval = Annotated[
+    float, typer.Option("--ping-interval", help="Ping WebSocket connections every S seconds.", min=1.0)
+]
+PingPatience = Annotated[
+    float, typer.Option("--ping-patience", help="Close those that leave pings unanswered for S seconds.", min=1.0)
+]
 ParentFd = Annotated[int | None, typer.Option("--parent-fd", help="End when this file descriptor closes.", hidden=True)]
 
 
@@ -52,6 +58,8 @@ def exchange_command(
     no_limits: NoLimits = False,
     balance: Balance = 10_000,
     connection_life: Life = 86_400.0,
+    ping_interval: PingInterval = 180.0,
+    ping_patience: PingPatience = 600.0,
     parent_fd: ParentFd = None,
     as_json: options.Json = False,
 ) -> int:
@@ -75,7 +83,7 @@ def exchange_command(
         limits=not no_limits,
         latency_ms=latency_ms,
         balance=Decimal(balance),
-        connections=ConnectionRules(life_s=connection_life),
+        connections=ConnectionRules(life_s=connection_life, ping_every_s=ping_interval, pong_within_s=ping_patience),
         faults=trouble,
     )
     market, start_ms = _market(data, symbols, seed)

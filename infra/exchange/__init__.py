@@ -7,7 +7,7 @@ The market:
 
 - `bar.py` `walk.py`              candles in whole ticks and lots; the prints inside a minute, which fold to it
 - `anonymous_book.py`             books as a function of (contract, time)
-- `walked_market.py`              candles, prints, books, marks over minutes from anywhere
+- `minutes.py` `walked_market.py` `marked_market.py`   candles, prints, books; marks: over minutes from anywhere
 - `minute_bars.py` `names.py` `listings.py` `synthetic_market.py`    several hundred contracts from a seed
 - `recorded_market.py`            recorded candles to walk along
 
@@ -15,7 +15,7 @@ The server:
 
 - `stage.py`                      all parts, put together; `server.py` gives them a port
 - `driver.py` `market_clock.py`   the heartbeat, 50 ms of wall time; market time at any speed
-- `board.py` `tape.py` `rolling.py`   what everybody may see, as of the last step
+- `board.py` `tape.py` `client_trades.py` `rolling.py`   what everybody may see, as of the last step
 - `door.py` `requests.py` `auth.py` `limiter.py`   what every REST request passes
 - `asked.py` `public_*.py` `elsewhere.py`          public endpoints; `private.py` has those of accounts
 - `asset_index.py` `sessions.py`   what is the calendar's, or follows from prices: both in REST and as streams

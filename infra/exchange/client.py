@@ -71,7 +71,7 @@ class Client:
         self.events: frozenset[str] = frozenset()
         self.opened_s = now_s
         self.pinged_s = now_s
-        self.ponged_s = now_s
+        self.unanswered_s: float | None = None
         self.silent = False
         self.dropped_frames = 0
         self.closed = asyncio.Event()
@@ -167,8 +167,10 @@ class Client:
         return self._messages <= most
 
     def ping(self, now_s: float, payload: bytes) -> None:
-        """Ask whether the other side is there."""
+        """Ask whether the other side is there. `unanswered_s` is when that was asked first without an answer."""
         self.pinged_s = now_s
+        if self.unanswered_s is None:
+            self.unanswered_s = now_s
         if not self.silent and not self.sink.is_closing():
             self.sink.write(framed(payload, _PING))
 

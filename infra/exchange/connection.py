@@ -107,7 +107,7 @@ def _heard(client: Client, hub: Hub, message: WSMessage, now_s: float) -> bool:
     if message.type is WSMsgType.PING:
         client.pong(cast("bytes", message.data))
     elif message.type is WSMsgType.PONG:
-        client.ponged_s = now_s
+        client.unanswered_s = None
     elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
         client.reply(control(client, hub, cast("str | bytes", message.data)))
     return True

@@ -177,7 +177,7 @@ class Hub:
         for client in tuple(self.clients):
             if now_s - client.opened_s >= rules.life_s:
                 client.close(1008, "24 hours are over")
-            elif client.ponged_s < client.pinged_s and now_s - client.ponged_s >= rules.pong_within_s:
+            elif client.unanswered_s is not None and now_s - client.unanswered_s >= rules.pong_within_s:
                 client.close(1008, "no pong")
             elif now_s - client.pinged_s >= rules.ping_every_s:
                 client.ping(now_s, str(told_ms).encode())

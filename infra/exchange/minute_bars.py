@@ -71,6 +71,10 @@ class MinuteBars:
         traded = self.activity.traded(minutes, moves, (tops + bottoms) * 0.5 / self._ticks_in_usdt, self._lot, trades)
         return Bars(ticks[:, :-1], tops, bottoms, ticks[:, 1:], _bounded(traded))
 
+    def opens(self, market: Floats, first: int, last: int, level: int) -> Counts:
+        """Give the prices at every 2^level-th minute from `first` to `last`; `market` holds the common path there."""
+        return self._ticks(self._beta * market + self._own.nodes(first, last, level))
+
     def trades_before(self, minute: int) -> Counts:
         """Give the trades of each contract before a minute."""
         return self._trades.totals(minute, minute)[:, 0]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from domain.market import MINUTE_MS
 from infra.exchange.board import Board
 from infra.exchange.feed import Feed, FeedRoom, Liquidation
 from infra.exchange.stream_names import Kind, Stream
+from infra.exchange.tape import Last
 from infra.exchange.walk import Walk
 
 
@@ -49,14 +49,14 @@ class Ticker(Feed):
     def __init__(self, room: FeedRoom, stream: Stream) -> None:
         self._room, self._symbol = room, stream.symbol
         self._mini = stream.kind is Kind.MINI_TICKER
-        self._shown_ms = 0
+        self._shown: Last | None = None
 
     def frames(self, now_ms: int) -> Sequence[bytes]:
         """Push it if it changed."""
-        traded_ms, _, _ = self._room.board.market.last(self._symbol, now_ms)
-        if traded_ms == self._shown_ms:
+        last = self._room.tape.last(self._symbol, now_ms)
+        if last == self._shown:
             return ()
-        self._shown_ms = traded_ms
+        self._shown = last
         return (ticker(self._room, self._symbol, now_ms, mini=self._mini).encode(),)
 
 
@@ -66,16 +66,15 @@ class AllTickers(Feed):
     def __init__(self, room: FeedRoom, stream: Stream) -> None:
         self._room = room
         self._mini = stream.kind is Kind.MINI_TICKER
-        self._shown_ms: dict[str, int] = {}
+        self._shown: dict[str, Last] = {}
 
     def frames(self, now_ms: int) -> Sequence[bytes]:
         """Push those that changed; no array if none did."""
         found: list[str] = []
-        market = self._room.board.market
         for symbol in self._room.board.listed():
-            traded_ms, _, _ = market.last(symbol, now_ms)
-            if self._shown_ms.get(symbol) != traded_ms:
-                self._shown_ms[symbol] = traded_ms
+            last = self._room.tape.last(symbol, now_ms)
+            if self._shown.get(symbol) != last:
+                self._shown[symbol] = last
                 found.append(ticker(self._room, symbol, now_ms, mini=self._mini))
         return (f"[{','.join(found)}]".encode(),) if found else ()
 
@@ -90,8 +89,7 @@ def ticker(room: FeedRoom, symbol: str, now_ms: int, *, mini: bool) -> str:
     close = f'"c":"{price(row, day.close)}"'
     if mini:
         return f'{{"e":"24hrMiniTicker","E":{now_ms},"s":"{symbol}",{close},{prices},{volumes},"st":1}}'
-    walk = board.market.walk(symbol, now_ms // MINUTE_MS)
-    last = board.quantity(row, int(walk.lots[max(0, walk.until(now_ms) - 1)]))
+    last = board.quantity(row, room.tape.last(symbol, now_ms).lots)
     return (
         f'{{"e":"24hrTicker","E":{now_ms},"s":"{symbol}","p":"{price(row, day.close - day.open)}",'
         f'"P":"{(day.close / day.open - 1.0) * 100.0:.3f}","w":"{room.day.average(row, day)}",{close},"Q":"{last}",'

@@ -3,52 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+
+import numpy as np
 
 from domain.market import MINUTE_MS
 from infra.exchange import asked
-from infra.exchange.bar import earlier_open, next_open, open_time
+from infra.exchange.bar import SPANS_MS, Bar, earlier_open, next_open, open_time
 from infra.exchange.board import Board
+from infra.exchange.marked_market import MARK_DIGITS, MarkPath
 from infra.exchange.ports import ApiError, Call, Route, Security
+from infra.exchange.tape import Tape
+from infra.market.bars import Counts
 from infra.market.noise import Floats
 
 DEFAULT, MOST = 500, 1_500
+_DAY_MINUTES = 1_440
 _WEIGHT = asked.by_limit(DEFAULT, (99, 1), (499, 2), (1_000, 5), (MOST, 10))
 _CONTRACT_TYPES = {"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"}
 
 
-def routes(board: Board) -> list[Route]:
+def routes(board: Board, tape: Tape) -> list[Route]:
     """Give the endpoints."""
 
     def get(path: str, handler: Callable[[Board, Call], object]) -> Route:
         return Route("GET", path, Security.NONE, _WEIGHT, lambda call: handler(board, call))
 
     return [
-        get("/fapi/v1/klines", klines),
-        get("/fapi/v1/continuousKlines", continuous_klines),
+        get("/fapi/v1/klines", lambda b, call: klines(b, tape, call)),
+        get("/fapi/v1/continuousKlines", lambda b, call: continuous_klines(b, tape, call)),
         get("/fapi/v1/markPriceKlines", lambda b, call: _marks(b, call, "symbol", _mark)),
         get("/fapi/v1/indexPriceKlines", lambda b, call: _marks(b, call, "pair", _index)),
         get("/fapi/v1/premiumIndexKlines", lambda b, call: _marks(b, call, "symbol", _premium)),
     ]
 
 
-def klines(board: Board, call: Call) -> object:
+def klines(board: Board, tape: Tape, call: Call) -> object:
     """Answer GET klines."""
-    return _klines(board, call, asked.symbol(board, call))
+    return _klines(board, tape, call, asked.symbol(board, call))
 
 
-def continuous_klines(board: Board, call: Call) -> object:
+def continuous_klines(board: Board, tape: Tape, call: Call) -> object:
     """Answer GET continuousKlines: there are perpetual contracts only."""
     pair = asked.symbol(board, call, "pair")
     kind = asked.required(call, "contractType")
     if kind not in _CONTRACT_TYPES:
         raise ApiError(-1130, "Data sent for parameter 'contractType' is not valid.")
-    return _klines(board, call, pair) if kind == "PERPETUAL" else []
+    return _klines(board, tape, call, pair) if kind == "PERPETUAL" else []
 
 
-def _klines(board: Board, call: Call, symbol: str) -> object:
+def _klines(board: Board, tape: Tape, call: Call, symbol: str) -> object:
     interval = asked.interval(call)
-    first, end = span(board, call, interval, board.market.listings[board.row[symbol]].onboard_ms)
-    return board.klines(board.row[symbol], interval, board.market.bars(symbol, interval, first, end, board.now_ms))
+    first, end = span(board, call, interval, board.market.since(symbol, interval))
+    row = board.row[symbol]
+    bars = board.market.bars(symbol, interval, first, end, board.now_ms)
+    ends = [min(board.now_ms, next_open(interval, bar.open_ms) - 1) for bar in bars] if tape.has_clients(symbol) else ()
+    traded = [tape.traded(symbol, bar, until) for bar, until in zip(bars, ends, strict=True)] if ends else bars
+    return board.klines(row, interval, traded)
 
 
 def span(board: Board, call: Call, interval: str, listed_ms: int) -> tuple[int, int]:
@@ -64,39 +75,72 @@ def span(board: Board, call: Call, interval: str, listed_ms: int) -> tuple[int, 
     return first, min(newest, last) + 1
 
 
-def _mark(mark: Floats, _index: Floats) -> Floats:
-    return mark
+def _mark(path: MarkPath) -> Floats:
+    return path.mark
 
 
-def _index(_mark: Floats, index: Floats) -> Floats:
-    return index
+def _index(path: MarkPath) -> Floats:
+    return path.indices
 
 
-def _premium(mark: Floats, index: Floats) -> Floats:
-    return mark / index - 1.0
+def _premium(path: MarkPath) -> Floats:
+    return path.mark / path.indices - 1.0
 
 
-def _marks(board: Board, call: Call, name: str, value: Callable[[Floats, Floats], Floats]) -> object:
-    """Draw candles from the path of mark and index, which turns at whole minutes only."""
+@cache
+def level_of(interval: str) -> int:
+    """Say of how many minutes (as a power of two) a candle of marks is made: every one up to 1h, then fewer.
+
+    There are at least sixty in any candle, and its ends are always among them. Without that the candles of years, whose
+    marks nobody looked at before, would hold everybody up for a second.
+    """
+    minutes = SPANS_MS[interval] // MINUTE_MS
+    whole = minutes if interval != "1M" else _DAY_MINUTES  # months are days, and their number varies
+    return max(level for level in range(6) if whole % (1 << level) == 0 and (not level or minutes >= 60 << level))
+
+
+def _marks(board: Board, call: Call, name: str, value: Callable[[MarkPath], Floats]) -> object:
+    """Draw candles from the path of mark and index; marks that were recorded are told as they were."""
     symbol, interval = asked.symbol(board, call, name), asked.interval(call)
-    listed_ms = board.market.listings[board.row[symbol]].onboard_ms
-    first, end = span(board, call, interval, listed_ms)
+    market, now_ms = board.market, board.now_ms
+    recorded = market.recorded_marks(symbol)
+    begins_ms = market.begins_ms(symbol)
+    since_ms = recorded.since(interval) if value is _mark else None
+    first, end = span(board, call, interval, begins_ms if since_ms is None else min(since_ms, begins_ms))
+    past = recorded.between(interval, first, end, now_ms) if since_ms is not None else []
+    rows = [_row(one.open_ms, next_open(interval, one.open_ms), now_ms, *_prices(one)) for one in past]
+    if past:
+        first = next_open(interval, past[-1].open_ms)
     opens: list[int] = []
-    at = max(first, open_time(interval, listed_ms))
-    while at < end and at < board.now_ms:
+    at = max(first, open_time(interval, begins_ms))
+    while at < end and at < now_ms:
         opens.append(at)
         at = next_open(interval, at)
     if not opens:
-        return []
-    origin_ms = max(opens[0], listed_ms // MINUTE_MS * MINUTE_MS)
-    path = value(*board.market.mark_path(symbol, origin_ms, min(at, board.now_ms)))
-    return [_row(path, interval, opened_ms, origin_ms, board.now_ms) for opened_ms in opens]
+        return rows
+    origin_ms = max(opens[0], begins_ms // MINUTE_MS * MINUTE_MS)
+    path = market.mark_path(symbol, origin_ms, min(at, now_ms), level_of(interval))
+    return rows + _rows(path.times, value(path), [*opens, at], now_ms)
 
 
-def _row(path: Floats, interval: str, opened_ms: int, origin_ms: int, now_ms: int) -> list[object]:
-    closes_ms = next_open(interval, opened_ms)
-    first = max(0, (opened_ms - origin_ms) // MINUTE_MS)
-    part = path[first : (closes_ms - origin_ms) // MINUTE_MS + 1]
-    shown = [f"{v:.8f}" for v in (part[0], part.max(), part.min(), part[-1])]
-    seconds = (min(closes_ms, now_ms) - opened_ms) // 1_000
-    return [opened_ms, *shown, "0", closes_ms - 1, "0", seconds, "0", "0", "0"]
+def _prices(recorded: Bar) -> tuple[float, ...]:
+    return tuple(units / 10.0**MARK_DIGITS for units in recorded[1:5])
+
+
+def _row(opened: int, closes: int, now_ms: int, *prices: float) -> list[object]:
+    """Write a candle without a volume: how many seconds it has lasted stands for the number of trades."""
+    shown = [f"{price:.8f}" for price in prices]
+    return [opened, *shown, "0", closes - 1, "0", (min(closes, now_ms) - opened) // 1_000, "0", "0", "0"]
+
+
+def _rows(times: Counts, path: Floats, bounds: list[int], now_ms: int) -> list[list[object]]:
+    """Fold a path to candles between bounds; the end of one is the begin of the next."""
+    starts = np.searchsorted(times, np.maximum(bounds[:-1], times[0]))
+    ends = np.append(starts[1:], len(path) - 1)
+    highs = np.maximum(np.maximum.reduceat(path, starts), path[ends])
+    lows = np.minimum(np.minimum.reduceat(path, starts), path[ends])
+    columns = (path[starts].tolist(), highs.tolist(), lows.tolist(), path[ends].tolist())
+    return [
+        _row(opened, closes, now_ms, *prices)
+        for opened, closes, *prices in zip(bounds[:-1], bounds[1:], *columns, strict=True)
+    ]

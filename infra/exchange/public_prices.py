@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 from infra.exchange import asked
 from infra.exchange.board import Board
+from infra.exchange.client_trades import Trade
 from infra.exchange.ports import ApiError, Call, Route, Security
 from infra.exchange.rolling import RollingDay
-from infra.exchange.tape import Tape, Trade
+from infra.exchange.tape import Tape
 
 DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1_000)
 _HOUR_MS = 3_600_000
@@ -35,8 +36,8 @@ def routes(board: Board, day: RollingDay, tape: Tape) -> list[Route]:
         get("/fapi/v1/historicalTrades", lambda c: _trades(board, tape, c), asked.fixed(20), Security.KEY),
         get("/fapi/v1/aggTrades", lambda call: _agg_trades(board, tape, call), asked.fixed(20)),
         get("/fapi/v1/ticker/24hr", lambda call: _one_or_all(board, call, day.rest), asked.by_symbol(1, 40)),
-        get("/fapi/v1/ticker/price", lambda call: _price(board, call), asked.by_symbol(1, 2)),
-        get("/fapi/v2/ticker/price", lambda call: _price(board, call), asked.by_symbol(1, 2)),
+        get("/fapi/v1/ticker/price", lambda call: _price(board, tape, call), asked.by_symbol(1, 2)),
+        get("/fapi/v2/ticker/price", lambda call: _price(board, tape, call), asked.by_symbol(1, 2)),
         get("/fapi/v1/ticker/bookTicker", lambda call: _book_ticker(board, call), asked.by_symbol(2, 5)),
         get("/fapi/v1/premiumIndex", lambda call: _premium_index(board, call), asked.by_symbol(1, 10)),
         get("/fapi/v1/fundingRate", lambda call: _funding_rate(board, call), asked.fixed(0)),
@@ -131,9 +132,9 @@ def _one_or_all(board: Board, call: Call, of: Callable[[str], object]) -> object
     return [of(one) for one in board.market.symbols if board.market.listings[board.row[one]].onboard_ms <= board.now_ms]
 
 
-def _price(board: Board, call: Call) -> object:
+def _price(board: Board, tape: Tape, call: Call) -> object:
     def of(symbol: str) -> dict[str, object]:
-        time_ms, ticks, _ = board.market.last(symbol, board.now_ms)
+        time_ms, ticks, _ = tape.last(symbol, board.now_ms)
         return {"symbol": symbol, "price": board.price(board.row[symbol], ticks), "time": time_ms}
 
     return _one_or_all(board, call, of)
@@ -206,7 +207,7 @@ def _funding_times(board: Board, symbol: str, count: int, start: int | None, unt
     step = listing.funding_interval_hours * _HOUR_MS
     last = until // step * step
     first = last - (count - 1) * step if start is None else -(-start // step) * step
-    first = max(first, -(-listing.onboard_ms // step) * step)
+    first = max(first, -(-board.market.fundings_since(symbol) // step) * step)
     return range(first, min(last, first + (count - 1) * step) + 1, step)
 
 

@@ -42,7 +42,7 @@ def _times(board: Board, call: Call, symbol: str) -> tuple[str, list[int]]:
     if start is not None:
         first = -(-start // step) * step
         last = min(last, first + (count - 1) * step)
-    listed = board.market.listings[board.row[symbol]].onboard_ms
+    listed = board.market.begins_ms(symbol)
     first = max(first, -(-max(listed, board.now_ms - _KEPT_MS) // step) * step)
     return period, list(range(first, last + 1, step))
 

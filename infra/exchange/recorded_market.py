@@ -1,8 +1,10 @@
 """Recorded candles as a market to walk along: `run.py exchange --data DIR`.
 
 The 1m candles of the files are the minutes, to the tick and the lot; what happens inside a minute is drawn as in the
-synthetic market. Trades, taker volume and quote volume that a file doesn't know are filled in plausibly; funding rates
-are the recorded ones where there are any. Holes are minutes without a trade, and so is all that comes after the end.
+synthetic market. Candles of coarser files are the past from before the minutes begin (`recorded_past.py`). Trades,
+taker volume and quote volume that a file doesn't know are filled in plausibly; mark prices, funding rates and open
+interest are the recorded ones where there are any (`recorded_activity.py`). Holes are minutes without a trade, and so
+is all that comes after the end.
 """
 
 from __future__ import annotations
@@ -10,68 +12,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from domain.errors import InvalidInput
 from domain.market import MINUTE_MS
-from infra.exchange.bar import DAY_MS, Bar, grouped, rows_of
+from infra.exchange.bar import DAY_MS, SPANS_MS, Bar, grouped, rows_of
 from infra.exchange.listings import listing
+from infra.exchange.marked_market import MARK_DIGITS
+from infra.exchange.minutes import HOUR_MINUTES, Issued
 from infra.exchange.ports import Listing
-from infra.exchange.trade_counts import TRADES_MIN
+from infra.exchange.recorded_activity import RecordedActivity, TogetherActivity
+from infra.exchange.recorded_bars import contract_of, on_grid
+from infra.exchange.recorded_past import Past, Stretch, laid_over
 from infra.exchange.walk import PRINTS_MAX
-from infra.exchange.walked_market import HOUR_MINUTES, Issued, WalkedMarket
+from infra.exchange.walked_market import WalkedMarket
 from infra.market.activity import Activity, Traded
 from infra.market.bars import Bars, Counts
 from infra.market.beside import Beside
-from infra.market.catalogue import Catalogue, listed
+from infra.market.catalogue import KLINES, Catalogue, listed
 from infra.market.contracts import Contract
-from infra.market.noise import Floats, Indices, keys_of
+from infra.market.noise import Indices
 from infra.market.series import Series, load_candles
 
 HISTORY_SHARE = 0.75
 """The market begins after this share of the recording: what is before is history that clients can ask for."""
-_DIGITS_MAX = 8
-_FUNDING_MS = 8 * 60 * MINUTE_MS
-_RATE_WITHOUT_RECORD = 0.0001
-_USDT_A_TRADE = 900.0
+_HOUR_MS = HOUR_MINUTES * MINUTE_MS
 
 
-class RecordedActivity(Activity):
-    """Premium and open interest are drawn, funding rates are recorded: the one that is paid next."""
+class _Recorded:
+    """One contract: its minutes from `start_ms` to `end_ms`, what came before, and what stood beside."""
 
-    def __init__(self, seed: int, contract: Contract, beside: Beside) -> None:
-        column = np.array([[1_000.0 * contract.turnover]]), np.array([[contract.price]])
-        super().__init__(keys_of((seed, "contract", contract.symbol)), *column)
-        self._funding = beside.funding
-
-    def funding_rate(self, times: Indices, interval_ms: int | Indices = _FUNDING_MS) -> Floats:
-        """Give the rate of the first funding at or after each time."""
-        del interval_ms
-        rates = np.full((1, len(times)), _RATE_WITHOUT_RECORD)
-        if self._funding is not None:
-            places = np.searchsorted(self._funding.times, times)
-            known = places < len(self._funding.times)
-            rates[0, known] = self._funding.columns["funding_rate"][places[known]]
-        return rates
-
-
-class _Together(Activity):
-    """The activities of several contracts, one row each."""
-
-    def __init__(self, single: Sequence[RecordedActivity]) -> None:
-        self._single = single
-
-    def premium(self, times: Indices) -> Floats:
-        """Give the premium of each."""
-        return np.vstack([one.premium(times) for one in self._single])
-
-    def funding_rate(self, times: Indices, interval_ms: int | Indices = _FUNDING_MS) -> Floats:
-        """Give the rate of each."""
-        return np.vstack([one.funding_rate(times, interval_ms) for one in self._single])
-
-    def open_interest(self, times: Indices) -> Floats:
-        """Give the open interest of each."""
-        return np.vstack([one.open_interest(times) for one in self._single])
+    def __init__(self, seed: int, catalogue: Catalogue, series: Series, start_ms: int, end_ms: int) -> None:
+        symbol = series.symbol
+        coarser = [
+            _unbroken(load_candles(catalogue, symbol, interval))
+            for interval in catalogue.intervals(KLINES, symbol)
+            if interval != "1m"
+        ]
+        self.contract = contract_of([series, *coarser])
+        whole = _stretch(self.contract, _unbroken(series))
+        self.bars = on_grid(self.contract, series, start_ms, end_ms)
+        self.past = Past([whole, *(_stretch(self.contract, one) for one in coarser)], start_ms)
+        self.first_ms = min(start_ms, whole.first_ms, *(int(one.times[0]) for one in coarser))
+        beside = Beside.load(catalogue, symbol)
+        self.activity = RecordedActivity(seed, self.contract, beside)
+        self.marks = Past([], start_ms)
+        if beside.marks is not None and len(beside.marks.times):
+            stretch = _stretch(msgspec.structs.replace(self.contract, digits=MARK_DIGITS), _unbroken(beside.marks))
+            self.marks = Past([stretch], stretch.end_ms)
+        traded = self.bars.traded
+        prints = np.minimum(np.minimum(traded.trades, PRINTS_MAX), traded.lots)
+        self.trades, self.prints = (np.append(0, np.cumsum(column[0])) + 1 for column in (traded.trades, prints))
 
 
 class RecordedMinutes:
@@ -83,12 +75,23 @@ class RecordedMinutes:
         self.start_ms = max(int(one.times[0]) for one in series)
         self.end_ms = min(int(one.times[-1]) for one in series) + MINUTE_MS
         self._first = self.start_ms // MINUTE_MS
-        self.contracts = tuple(_contract(one) for one in series)
-        self.listings: tuple[Listing, ...] = tuple(listing(contract, self.start_ms) for contract in self.contracts)
-        self._bars = [_minutes(c, s, self.start_ms, self.end_ms) for c, s in zip(self.contracts, series, strict=True)]
-        self._issued = [_issued(bars) for bars in self._bars]
-        self._activities = [RecordedActivity(seed, c, Beside.load(catalogue, c.symbol)) for c in self.contracts]
-        self.activity: Activity = _Together(self._activities)
+        self._recorded = [_Recorded(seed, catalogue, one, self.start_ms, self.end_ms) for one in series]
+        self.contracts = tuple(one.contract for one in self._recorded)
+        self.listings: tuple[Listing, ...] = tuple(_listing(one) for one in self._recorded)
+        self.begins_ms = (self.start_ms,) * len(series)
+        for row, one in enumerate(self._recorded):
+            self._learn_gaps(row, one.activity)
+        self.activity: Activity = TogetherActivity([one.activity for one in self._recorded])
+
+    def _learn_gaps(self, row: int, activity: RecordedActivity) -> None:
+        """Compare recorded marks with last prices: at minutes, and at the full hours of the past."""
+        times = activity.mark_times(self._recorded[row].first_ms, self.end_ms)
+        times = times[(times >= self.start_ms) | (times % _HOUR_MS == 0)]
+        if len(times):
+            hours = times // _HOUR_MS
+            past = self.hours(row, int(hours[0]), int(hours[-1]) + 1).open[0, hours - hours[0]]
+            ticks = np.where(times < self.start_ms, past, self._opens(row, times // MINUTE_MS))
+            activity.learn_gaps(times, ticks / 10.0 ** self.contracts[row].digits)
 
     def minute(self, row: int, minute: int) -> Bar:
         """Give a 1m candle."""
@@ -96,42 +99,69 @@ class RecordedMinutes:
 
     def bars(self, row: int, first: int, end: int) -> Bars:
         """Give the 1m candles of [first, end): flat ones, without a trade, outside of the recording."""
-        held = self._bars[row]
+        held = self._recorded[row].bars
         places = np.arange(first, end) - self._first
+        inside = np.clip(places, 0, held.close.shape[1] - 1)
+        outside = places != inside
+        high, low = (self._prices(held, places, name)[None, :] for name in ("high", "low"))
+        opens, closes = (self._prices(held, places, name)[None, :] for name in ("open", "close"))
+        traded = (getattr(held.traded, name)[:, inside] for name in Traded.__struct_fields__)
+        return Bars(opens, high, low, closes, Traded(*(np.where(outside, 0, column) for column in traded)))
+
+    @staticmethod
+    def _prices(held: Bars, places: Indices, name: str) -> Counts:
+        """Give one column of prices; before the recording its first price, after it its last."""
         last = held.close.shape[1] - 1
         inside = np.clip(places, 0, last)
-        outside = places != inside
         flat = np.array([held.open[0, 0], held.close[0, last]])[(places > last).astype(np.intp)]
-
-        def price(column: Counts) -> Counts:
-            return np.where(outside, flat, column[0, inside])[None, :]
-
-        traded = (getattr(held.traded, name)[:, inside] for name in Traded.__struct_fields__)
-        counts = Traded(*(np.where(outside, 0, column) for column in traded))
-        return Bars(price(held.open), price(held.high), price(held.low), price(held.close), counts)
+        return np.where(places != inside, flat, getattr(held, name)[0, inside])
 
     def shared(self, row: int, first: int, end: int) -> Bars:
         """Give the same: it is at hand for all contracts."""
         return self.bars(row, first, end)
 
     def hours(self, row: int, first: int, end: int) -> Bars:
-        """Give the 1h candles of [first, end)."""
+        """Give the 1h candles of [first, end): those of the past, too."""
         minutes = self.bars(row, first * HOUR_MINUTES, end * HOUR_MINUTES)
-        return grouped(minutes, range(0, (end - first) * HOUR_MINUTES, HOUR_MINUTES))
+        hours = grouped(minutes, range(0, (end - first) * HOUR_MINUTES, HOUR_MINUTES))
+        past = self._recorded[row].past.columns("1h", first * _HOUR_MS, end * _HOUR_MS)
+        if past is None:
+            return hours
+        first_ms, bars = past
+        return laid_over(hours, first_ms // _HOUR_MS - first, bars)
+
+    def opens(self, row: int, first: int, last: int, level: int) -> Counts:
+        """Give the opens of every 2^level-th minute from `first` to `last`."""
+        return self._opens(row, np.arange(first, last + 1, 1 << level))
+
+    def _opens(self, row: int, minutes: Indices) -> Counts:
+        return self._prices(self._recorded[row].bars, minutes - self._first, "open")
+
+    def past(self, row: int) -> Past:
+        """Give the candles from before the minutes begin."""
+        return self._recorded[row].past
+
+    def past_marks(self, row: int) -> Past:
+        """Give the recorded candles of the mark price, in units of 1e-8 USDT."""
+        return self._recorded[row].marks
+
+    def fundings_since(self, row: int) -> int:
+        """Say when the first funding was (UTC ms)."""
+        return min(self.start_ms, self._recorded[row].activity.funding_since_ms or self.start_ms)
 
     def issued(self, row: int, minute: int) -> Issued:
         """Give the ids that a minute begins with: they count from the begin of the recording."""
-        trades, prints = self._issued[row]
+        trades, prints = self._recorded[row].trades, self._recorded[row].prints
         place = min(max(0, minute - self._first), len(trades) - 1)
         return Issued(int(trades[place]), int(prints[place]))
 
     def activity_of(self, row: int) -> Activity:
         """Give what goes on beside the price of one contract."""
-        return self._activities[row]
+        return self._recorded[row].activity
 
     def ends(self, minute: int) -> tuple[Counts, Counts]:
         """Give opens and closes of all contracts."""
-        bars = [self.bars(row, minute, minute + 1) for row in range(len(self._bars))]
+        bars = [self.bars(row, minute, minute + 1) for row in range(len(self._recorded))]
         return np.array([bar.open[0, 0] for bar in bars]), np.array([bar.close[0, 0] for bar in bars])
 
 
@@ -165,77 +195,19 @@ def _covering(series: Sequence[Series], *, chosen: bool) -> list[Series]:
     return best
 
 
-def _contract(series: Series) -> Contract:
-    """Read a contract's steps off its candles: as many decimals as their prices and volumes have."""
-    columns = series.columns
-    prices = np.concatenate([columns[name][-5_000:] for name in ("open", "high", "low", "close")])
-    digits, lot_digits = _decimals(prices), _decimals(columns["volume"][-5_000:])
-    price = float(np.median(columns["close"]))
-    turnover = float(np.median(columns["volume"])) * price / 1_000.0
-    return Contract(series.symbol, price, digits, lot_digits, 1.0, 10.0, max(turnover, 1.0))
+def _listing(one: _Recorded) -> Listing:
+    found = listing(one.contract, one.first_ms)
+    hours = one.activity.funding_hours
+    return found if hours is None else msgspec.structs.replace(found, funding_interval_hours=hours)
 
 
-def _decimals(values: Floats) -> int:
-    for digits in range(_DIGITS_MAX):
-        scaled = values * 10.0**digits
-        if bool(np.all(np.abs(scaled - np.rint(scaled)) < 1e-4)):
-            return digits
-    return _DIGITS_MAX
+def _unbroken(series: Series) -> Series:
+    """Cut to what follows the last hole of more than a day: before it the file tells another story."""
+    holes = np.flatnonzero(np.diff(series.times) > DAY_MS + SPANS_MS[series.interval])
+    return series.slice(int(holes[-1]) + 1 if len(holes) else 0, len(series.times))
 
 
-def _minutes(contract: Contract, series: Series, start_ms: int, end_ms: int) -> Bars:
-    """Put the candles on the grid of minutes, in ticks and lots; a hole stands where the candle before it ended."""
-    part = series.between(start_ms, end_ms)
-    grid = np.arange(start_ms // MINUTE_MS, end_ms // MINUTE_MS)
-    source = np.searchsorted(part.times // MINUTE_MS, grid, side="right") - 1
-    real = part.times[source] // MINUTE_MS == grid
-
-    def price(name: str) -> Counts:
-        ticks = _whole(part.columns[name][source], 10.0**contract.digits)
-        return np.where(real, ticks, _whole(part.columns["close"][source], 10.0**contract.digits))[None, :]
-
-    lots = np.where(real, _whole(part.columns["volume"][source], 10.0**contract.lot_digits), 0)
-    return Bars(price("open"), price("high"), price("low"), price("close"), _traded(contract, part, source, lots))
-
-
-def _traded(contract: Contract, part: Series, source: Indices, lots: Counts) -> Traded:
-    """Give what was traded; where a file doesn't know: mean price, half bought, a trade for every 900 USDT."""
-    columns, scale = part.columns, 10.0**contract.lot_digits
-    volume = lots / scale
-    middle = (columns["high"][source] + columns["low"][source]) * 0.5
-    quote = _known(part, "quote_volume", source, volume * middle)
-    rising = np.sign(columns["close"][source] - columns["open"][source])
-    bought = _known(part, "taker_buy_volume", source, volume * (0.5 + 0.1 * rising))
-    trades = _known(part, "trades", source, np.maximum(quote / _USDT_A_TRADE, float(TRADES_MIN)))
-    taker_lots = np.minimum(_whole(bought, scale), lots)
-    share = np.divide(taker_lots, lots, out=np.zeros(len(lots)), where=lots > 0)
-    taker_quote = _known(part, "taker_buy_quote_volume", source, quote * share)
-    none = lots == 0
-    counted = np.maximum(_whole(trades, 1.0), _sides(lots, taker_lots))
-    found = (lots, _whole(quote, 100.0), taker_lots, _whole(taker_quote, 100.0), counted)
-    return Traded(*(np.where(none, 0, column)[None, :] for column in found))
-
-
-def _sides(lots: Counts, taker_lots: Counts) -> Counts:
-    """Count the taker sides of each minute: there was a trade of each at least."""
-    return (taker_lots > 0).astype(np.int64) + (taker_lots < lots)
-
-
-def _issued(bars: Bars) -> tuple[Counts, Counts]:
-    """Count the trades and the prints (`Walk`) before each minute, and before the end."""
-    traded = bars.traded
-    prints = np.minimum(np.minimum(traded.trades, PRINTS_MAX), traded.lots)
-    trades, shown = (np.append(0, np.cumsum(column[0])) + 1 for column in (traded.trades, prints))
-    return trades, shown
-
-
-def _known(part: Series, name: str, source: Indices, otherwise: Floats) -> Floats:
-    column = part.columns.get(name)
-    if column is None:
-        return otherwise
-    values = column[source]
-    return np.where(np.isnan(values), otherwise, values)
-
-
-def _whole(values: Floats, scale: float) -> Counts:
-    return np.rint(values * scale).astype(np.int64)
+def _stretch(contract: Contract, series: Series) -> Stretch:
+    first_ms = int(series.times[0])
+    end_ms = int(series.times[-1]) + SPANS_MS[series.interval]
+    return Stretch(series.interval, first_ms, on_grid(contract, series, first_ms, end_ms))

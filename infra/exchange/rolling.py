@@ -27,7 +27,8 @@ class RollingDay:
         board = self._board
         closed = self._closed(symbol, board.now_ms // MINUTE_MS)
         running = board.market.running(symbol, board.now_ms)
-        return running if closed is None else closed.then(running)
+        day = running if closed is None else closed.then(running)
+        return self._tape.traded(symbol, day, board.now_ms)
 
     def read_ahead(self, _now_ms: int) -> None:
         """Read the day of the next two contracts: all at once, when somebody asks, would hold the market up."""
@@ -39,15 +40,13 @@ class RollingDay:
         board, day = self._board, self.of(symbol)
         row = board.row[symbol]
         price = board.price
-        walk = board.market.walk(symbol, board.now_ms // MINUTE_MS)
-        last_lots = int(walk.lots[max(0, walk.until(board.now_ms) - 1)])
         return {
             "symbol": symbol,
             "priceChange": price(row, day.close - day.open),
             "priceChangePercent": f"{(day.close / day.open - 1.0) * 100.0:.3f}",
             "weightedAvgPrice": self.average(row, day),
             "lastPrice": price(row, day.close),
-            "lastQty": board.quantity(row, last_lots),
+            "lastQty": board.quantity(row, self._tape.last(symbol, board.now_ms).lots),
             "openPrice": price(row, day.open),
             "highPrice": price(row, day.high),
             "lowPrice": price(row, day.low),

@@ -86,7 +86,7 @@ class Stage:
         board = self.board
         return [
             *public_info.routes(board, self.clock),
-            *public_candles.routes(board),
+            *public_candles.routes(board, self.tape),
             *public_prices.routes(board, self.day, self.tape),
             *public_stats.routes(board),
             *private.routes(self.exchange, self.listen_keys),

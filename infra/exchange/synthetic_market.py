@@ -11,8 +11,10 @@ from domain.market import MINUTE_MS
 from infra.exchange.bar import Bar, grouped, rows_of
 from infra.exchange.listings import listing, onboard_times
 from infra.exchange.minute_bars import MarketPath, MinuteBars, bars_between
+from infra.exchange.minutes import HOUR_MINUTES, Issued
 from infra.exchange.names import names
-from infra.exchange.walked_market import HOUR_MINUTES, Issued, WalkedMarket
+from infra.exchange.recorded_past import NO_PAST, Past
+from infra.exchange.walked_market import WalkedMarket
 from infra.market.activity import Activity, Traded
 from infra.market.bars import Bars, Counts, joined
 from infra.market.contracts import contracts
@@ -46,6 +48,7 @@ class SyntheticMinutes:
             raise InvalidInput("--symbols", "at least one", repr(symbols))
         onboard = onboard_times(self.contracts, start_ms)
         self.listings = tuple(listing(contract, onboard[contract.symbol]) for contract in self.contracts)
+        self.begins_ms = tuple(one.onboard_ms for one in self.listings)
         self._all = MinuteBars(seed, self.contracts)
         self._alone = [MinuteBars(seed, (contract,)) for contract in self.contracts]
         groups = [self.contracts[at : at + _TOGETHER] for at in range(0, len(self.contracts), _TOGETHER)]
@@ -80,6 +83,10 @@ class SyntheticMinutes:
         parts = [_cut(self._hours(row, w), first - w * _WINDOW_HOURS, end - w * _WINDOW_HOURS) for w in windows]
         return joined(parts) if len(parts) > 1 else parts[0]
 
+    def opens(self, row: int, first: int, last: int, level: int) -> Counts:
+        """Give the opens of every 2^level-th minute from `first` to `last`."""
+        return self._alone[row].opens(self._market.nodes(first, last, level), first, last, level)[0]
+
     def issued(self, row: int, minute: int) -> Issued:
         """Say what was traded before a minute: each print is one trade."""
         trades = int(self._alone[row].trades_before(minute)[0])
@@ -88,6 +95,20 @@ class SyntheticMinutes:
     def activity_of(self, row: int) -> Activity:
         """Give what goes on beside the price of one contract."""
         return self._alone[row].activity
+
+    def past(self, row: int) -> Past:
+        """Give nothing: minutes begin with the listing."""
+        del row
+        return NO_PAST
+
+    def past_marks(self, row: int) -> Past:
+        """Give nothing: marks are a function of the minutes."""
+        del row
+        return NO_PAST
+
+    def fundings_since(self, row: int) -> int:
+        """Say when the contract was listed."""
+        return self.begins_ms[row]
 
     def ends(self, minute: int) -> tuple[Counts, Counts]:
         """Give opens and closes of all contracts."""

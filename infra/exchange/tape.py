@@ -6,53 +6,24 @@ of the time; every trade of clients moves the numbers of all that come after it 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from domain.market import MINUTE_MS
+from infra.exchange.bar import Bar
+from infra.exchange.client_trades import ClientTrades, Trade
+from infra.exchange.minutes import Issued
 from infra.exchange.trade_counts import TRADES_MAX
-from infra.exchange.walked_market import Issued, WalkedMarket
+from infra.exchange.walked_market import WalkedMarket
 
-CLIENT_TRADES_KEPT = 20_000
 _MONTH_MINUTES = 30 * 1_440
 
 
-class Trade(NamedTuple):
-    """One print. It stands for the trades `id` to `last_id`, and is number `print_id` of the prints."""
+class Last(NamedTuple):
+    """The last trade: its time, its price in ticks, its size in lots."""
 
-    id: int
-    last_id: int
-    print_id: int
     time_ms: int
     ticks: int
     lots: int
-    bought: bool
-
-
-class _Clients:
-    """The trades of clients in one contract, oldest first, and how many anonymous ones come before each."""
-
-    __slots__ = ("_places", "forgotten", "trades")
-
-    def __init__(self) -> None:
-        self.trades: list[Trade] = []
-        self._places: list[int] = []
-        self.forgotten = 0
-
-    @property
-    def count(self) -> int:
-        return self.forgotten + len(self.trades)
-
-    def add(self, trade: Trade) -> None:
-        self._places.append(trade.id - self.count)
-        self.trades.append(trade)
-        if len(self.trades) > 2 * CLIENT_TRADES_KEPT:
-            self.forgotten += CLIENT_TRADES_KEPT
-            del self.trades[:CLIENT_TRADES_KEPT], self._places[:CLIENT_TRADES_KEPT]
-
-    def before(self, anonymous: int) -> int:
-        """Count those before the anonymous trade of this number. Forgotten ones come before everything."""
-        return self.forgotten + bisect_right(self._places, anonymous)
 
 
 class Tape:
@@ -61,7 +32,7 @@ class Tape:
     def __init__(self, market: WalkedMarket) -> None:
         self._market = market
         self._scale = [1.0 / 10 ** (c.digits + c.lot_digits) for c in market.contracts]
-        self._clients: dict[str, _Clients] = {}
+        self._clients: dict[str, ClientTrades] = {}
 
     def turnover(self, row: int, trade: Trade) -> float:
         """Give what was paid, in USDT."""
@@ -69,7 +40,9 @@ class Tape:
 
     def remember(self, symbol: str, number: int, time_ms: int, amount: tuple[int, int], *, bought: bool) -> None:
         """Keep a trade of clients with its number (`next_ids`), its time and its amount: ticks and lots."""
-        clients = self._clients.setdefault(symbol, _Clients())
+        clients = self._clients.get(symbol)
+        if clients is None:
+            clients = self._clients[symbol] = ClientTrades(100.0 * self._scale[self._market.row[symbol]])
         anonymous = number - clients.count
         minute = time_ms // MINUTE_MS
         walk = self._market.walk(symbol, minute)
@@ -108,6 +81,38 @@ class Tape:
                 found.append(Trade(id_ + by, id_ + by + span - 1, number + by, *rest))
                 number += 1
         return found
+
+    def last(self, symbol: str, now_ms: int) -> Last:
+        """Give the last trade by now, of whomever."""
+        time_ms, ticks, _ = self._market.last(symbol, now_ms)
+        clients = self._clients.get(symbol)
+        own = clients.between(time_ms - 1, now_ms) if clients is not None else ()
+        if own:
+            return Last(own[-1].time_ms, own[-1].ticks, own[-1].lots)
+        walk = self._market.walk(symbol, now_ms // MINUTE_MS)
+        return Last(time_ms, ticks, int(walk.lots[max(0, walk.until(now_ms) - 1)]) if walk.count else 0)
+
+    def traded(self, symbol: str, bar: Bar, until_ms: int) -> Bar:
+        """Give the candle of anonymous trades up to and including `until_ms` with those of clients in it."""
+        clients = self._clients.get(symbol)
+        told = clients.told(bar.open_ms, until_ms) if clients is not None else None
+        if told is None:
+            return bar
+        if not bar.trades:
+            return told.bar._replace(open_ms=bar.open_ms)
+        # Whose trade is the first, and whose the last, is a matter of time; a tie is the client's.
+        whole = bar.then(told.bar)
+        began = self._any(symbol, bar.open_ms - 1, told.first_ms - 1)
+        ended = self._any(symbol, told.last_ms, until_ms)
+        return whole._replace(open=bar.open if began else told.bar.open, close=bar.close if ended else told.bar.close)
+
+    def has_clients(self, symbol: str) -> bool:
+        """Say whether any client ever traded in a contract."""
+        return symbol in self._clients
+
+    def _any(self, symbol: str, after_ms: int, until_ms: int) -> bool:
+        """Say whether there is an anonymous trade in (after, until]."""
+        return any(True for _ in self._market.walked(symbol, after_ms, until_ms)) if after_ms < until_ms else False
 
     def since(self, symbol: str, after_ms: int, until_ms: int) -> list[Trade]:
         """Give all trades in (after, until], oldest first."""
@@ -151,7 +156,5 @@ class Tape:
         clients = self._clients.get(symbol)
         if clients is None:
             return anonymous
-        first, end = (
-            bisect_left(clients.trades, at + 1, key=lambda trade: trade.time_ms) for at in (after_ms, until_ms)
-        )
-        return sorted((*anonymous, *clients.trades[first:end])) if first < end else anonymous
+        own = clients.between(after_ms, until_ms)
+        return sorted((*anonymous, *own)) if own else anonymous

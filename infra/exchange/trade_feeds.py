@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from domain.market import MINUTE_MS
 from infra.exchange.bar import Bar, next_open, open_time
+from infra.exchange.client_trades import Trade
 from infra.exchange.feed import Feed, FeedRoom
 from infra.exchange.stream_names import Kind, Stream
-from infra.exchange.tape import Trade
 
 
 class KlineFeed(Feed):
@@ -27,18 +27,20 @@ class KlineFeed(Feed):
         self.closes_ms = next_open(stream.interval, self._open_ms)
         minute = board.now_ms // MINUTE_MS
         self._minute = minute
-        self._base = board.market.stretch(stream.symbol, self._open_ms, minute * MINUTE_MS)
+        base = board.market.stretch(stream.symbol, self._open_ms, minute * MINUTE_MS)
+        self._base = None if base is None else room.tape.traded(stream.symbol, base, minute * MINUTE_MS - 1)
 
     def frames(self, now_ms: int) -> Sequence[bytes]:
         """Push if there was a trade since."""
         minute = now_ms // MINUTE_MS
         walk = self._market.walk(self._symbol, minute)
         count = walk.until(now_ms)
-        if (minute, count) == self._shown or count == 0:
+        bar = walk.partial(count) if count else self._market.flat(self._row, minute * MINUTE_MS, minute)
+        bar = self._tape.traded(self._symbol, bar, now_ms)
+        if (minute, bar.trades) == self._shown or bar.trades == 0:
             return ()
-        self._shown = (minute, count)
+        self._shown = (minute, bar.trades)
         self._advance(minute, now_ms)
-        bar = walk.partial(count)
         return (self._written(now_ms, bar if self._base is None else self._base.then(bar), minute, closed=False),)
 
     def closing(self, now_ms: int) -> Iterable[bytes]:
@@ -48,7 +50,8 @@ class KlineFeed(Feed):
     def _advance(self, minute: int, now_ms: int) -> list[bytes]:
         """Fold the minutes that closed since into candles, and give the pushes of those that end with one."""
         frames: list[bytes] = []
-        for bar in self._market.closed_minutes(self._symbol, self._minute, minute):
+        for closed in self._market.closed_minutes(self._symbol, self._minute, minute):
+            bar = self._tape.traded(self._symbol, closed, closed.open_ms + MINUTE_MS - 1)
             self._base = bar if self._base is None else self._base.then(bar)
             self._minute += 1
             if self._minute * MINUTE_MS == self.closes_ms:

@@ -1,4 +1,4 @@
-"""A market made of 1m candles: prints, books, marks and open interest, each a function of the moment.
+"""A market made of 1m candles: candles, prints and books, each a function of the moment; `marked_market.py` has marks.
 
 Where the candles come from is the business of `Minutes` (`synthetic_market.py`, `recorded_market.py`). Walks are drawn
 only for contracts and minutes that somebody asks about, and a few thousand of them are kept.
@@ -9,124 +9,62 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple, Protocol
-
-import numpy as np
 
 from domain.market import MINUTE_MS, Candle
 from infra.exchange.anonymous_book import BookShape, Mood, Top
 from infra.exchange.bar import Bar, earlier_open, grouped, next_open, open_time, rows_of
-from infra.exchange.ports import Level, Listing, Mark, Print
+from infra.exchange.marked_market import MarkedMarket
+from infra.exchange.minutes import HOUR_MINUTES, Issued, Minutes
+from infra.exchange.ports import Level, Print
 from infra.exchange.walk import Walk
-from infra.market.activity import Activity
-from infra.market.bars import Bars, Counts
 from infra.market.contracts import Contract
-from infra.market.noise import Floats, key_of, keys_of
+from infra.market.noise import key_of, keys_of
 
-HOUR_MINUTES = 60
 _WALKS_KEPT = 2_048
 _QUIET_MINUTES_MAX = 5
 """After so many minutes without a trade, the last price is the close of then, whenever it was."""
 _DAY_MINUTES = 1_440
 _MINUTES_SHARED_MAX = 32
-_MINUTES_AT_ONCE = 200_000
-"""Below that, marks of scattered moments are read from one stretch of minutes."""
 
 
-class Minutes(Protocol):
-    """Where candles come from. Minutes and hours are counted after 1970; a contract's row is its place in the list."""
-
-    contracts: tuple[Contract, ...]
-    listings: tuple[Listing, ...]
-    activity: Activity
-
-    def minute(self, row: int, minute: int) -> Bar:
-        """Give a 1m candle, whole."""
-        ...
-
-    def bars(self, row: int, first: int, end: int) -> Bars:
-        """Give the 1m candles of [first, end) in one row."""
-        ...
-
-    def shared(self, row: int, first: int, end: int) -> Bars:
-        """Give the same of a stretch that all contracts will be asked for."""
-        ...
-
-    def hours(self, row: int, first: int, end: int) -> Bars:
-        """Give the 1h candles of [first, end) in one row."""
-        ...
-
-    def issued(self, row: int, minute: int) -> Issued:
-        """Give the ids that a minute begins with: the numbers of all trades and prints before it."""
-        ...
-
-    def activity_of(self, row: int) -> Activity:
-        """Give what goes on beside the price of one contract: `activity` says it of all."""
-        ...
-
-    def ends(self, minute: int) -> tuple[Counts, Counts]:
-        """Give opens and closes (ticks) of all contracts in a minute: shape (contracts,)."""
-        ...
-
-
-class Issued(NamedTuple):
-    """The next ids: of a trade, and of a print, which may stand for several trades and is what an aggTrade tells."""
-
-    trade: int
-    print: int
-
-
-class Marks(NamedTuple):
-    """Mark and index prices of all contracts at one moment, with the funding that comes next. Columns by row."""
-
-    time_ms: int
-    mark: list[float]
-    indices: list[float]
-    funding_rate: list[float]
-    next_funding_ms: list[int]
-
-
-class WalkedMarket:
+class WalkedMarket(MarkedMarket):
     """Candles, prints, books and marks over `Minutes`. Prices in ticks, quantities in lots, unless Decimal."""
 
     def __init__(self, seed: int, minutes: Minutes) -> None:
-        self.listings = minutes.listings
-        self.symbols = tuple(listing.symbol for listing in self.listings)
-        self.row = {symbol: row for row, symbol in enumerate(self.symbols)}
-        self.contracts = minutes.contracts
-        self._minutes = minutes
+        super().__init__(minutes)
         self._walk_keys = [keys_of((seed, "walk", symbol)) for symbol in self.symbols]
         self._shapes = [_shape(seed, contract) for contract in self.contracts]
-        self._ticks_in_usdt = np.array([float(10**contract.digits) for contract in self.contracts])
-        self._funding_ms = np.array([[one.funding_interval_hours * 3_600_000] for one in self.listings], np.int64)
         self._walk = lru_cache(_WALKS_KEPT)(self._drawn)
-        self._marks = lru_cache(8)(self._marked)
-
-    def relist(self, listing: Listing) -> None:
-        """List a contract otherwise from now on: its status, its brackets."""
-        row = self.row[listing.symbol]
-        self.listings = (*self.listings[:row], listing, *self.listings[row + 1 :])
 
     # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def bars(self, symbol: str, interval: str, first_ms: int, end_ms: int, now_ms: int) -> list[Bar]:
         """Give the candles that open in [first, end), on the interval's grid, the last one as far as it went by now."""
         row = self.row[symbol]
-        listed = self.listings[row].onboard_ms
+        listed = self._begins_ms[row]
         end_ms = min(end_ms, now_ms + 1)
+        past = self._minutes.past(row).between(interval, first_ms, end_ms, now_ms)
+        if past:
+            first_ms = next_open(interval, past[-1].open_ms)
         starts: list[int] = []
         at = max(first_ms, open_time(interval, listed))
         while at < end_ms:
             starts.append(at)
             at = next_open(interval, at)
         if not starts:
-            return []
+            return past
         running = starts[-1] if next_open(interval, starts[-1]) > now_ms else None
         closed = starts if running is None else starts[:-1]
         found = self._closed(row, closed, at if running is None else running, listed) if closed else []
         if running is not None:
             found += self._running(row, max(running, listed // MINUTE_MS * MINUTE_MS), running, now_ms)
-        return found
+        return past + found
+
+    def since(self, symbol: str, interval: str) -> int:
+        """Say when the first candle of an interval opened: with the minutes, or in the past."""
+        row = self.row[symbol]
+        first_ms = self._minutes.past(row).since(interval)
+        return self._begins_ms[row] if first_ms is None else min(first_ms, self._begins_ms[row])
 
     def latest(self, symbol: str, interval: str, count: int, now_ms: int, end_ms: int | None = None) -> list[Bar]:
         """Give the last `count` candles that opened by `end_ms` (default: now)."""
@@ -176,7 +114,7 @@ class WalkedMarket:
     def stretch(self, symbol: str, from_ms: int, until_ms: int) -> Bar | None:
         """Fold the closed minutes of [from, until), as far as the contract was listed; None if there are none."""
         row = self.row[symbol]
-        listed = self.listings[row].onboard_ms
+        listed = self._begins_ms[row]
         from_ms = max(from_ms, listed)
         return self._closed(row, [from_ms], until_ms, listed)[0] if from_ms < until_ms else None
 
@@ -187,7 +125,7 @@ class WalkedMarket:
         """
         row = self.row[symbol]
         origin = (minute // _DAY_MINUTES - 1) * _DAY_MINUTES
-        first = max(minute - _DAY_MINUTES + 1, -(-self.listings[row].onboard_ms // MINUTE_MS))
+        first = max(minute - _DAY_MINUTES + 1, -(-self._begins_ms[row] // MINUTE_MS))
         if first >= minute:
             return None
         held = self._minutes.shared(row, origin, origin + 2 * _DAY_MINUTES)
@@ -307,91 +245,6 @@ class WalkedMarket:
         bar = self._walk(row, time_ms // MINUTE_MS).bar
         wildness = (bar.high - bar.low) / max(1, bar.close) * 1_500.0
         return Mood(1.6 / (0.6 + min(wildness, 6.0)), 0.5 * (bar.taker_lots / max(1, bar.lots) - 0.5))
-
-    # ── marks ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def marks(self, time_ms: int) -> Marks:
-        """Give the marks of all contracts."""
-        return self._marks(time_ms)
-
-    def _marked(self, time_ms: int) -> Marks:
-        minute, past = divmod(time_ms, MINUTE_MS)
-        opens, closes = self._minutes.ends(minute)
-        mark = (opens + (closes - opens) * (past / MINUTE_MS)) / self._ticks_in_usdt
-        times = np.array([time_ms])
-        activity = self._minutes.activity
-        index = mark / (1.0 + activity.premium(times)[:, 0])
-        rates = activity.funding_rate(times + 1, self._funding_ms)[:, 0]
-        due = (time_ms // self._funding_ms + 1) * self._funding_ms
-        columns: tuple[Floats | Counts, ...] = (mark, index, rates, due[:, 0])
-        return Marks(time_ms, *(column.tolist() for column in columns))
-
-    def mark(self, symbol: str, time_ms: int) -> Mark:
-        """Give mark, index and funding as of a moment."""
-        row, marks = self.row[symbol], self.marks(time_ms)
-        return Mark(
-            symbol,
-            time_ms,
-            Decimal(f"{marks.mark[row]:.8f}"),
-            Decimal(f"{marks.indices[row]:.8f}"),
-            Decimal(f"{marks.funding_rate[row]:.8f}"),
-            marks.next_funding_ms[row],
-        )
-
-    def marks_of(self, symbol: str, times_ms: Sequence[int]) -> list[tuple[float, float]]:
-        """Give mark and index of one contract at several moments."""
-        if not times_ms:
-            return []
-        row = self.row[symbol]
-        first, end = min(times_ms) // MINUTE_MS, max(times_ms) // MINUTE_MS + 1
-        times = np.asarray(times_ms, np.int64)
-        places, past = np.divmod(times, MINUTE_MS)
-        if not (times % (HOUR_MINUTES * MINUTE_MS)).any() and end - first > _DAY_MINUTES:
-            hour, last = first // HOUR_MINUTES, (end - 1) // HOUR_MINUTES
-            opens = closes = self._minutes.hours(row, hour, last + 1).open[0, places // HOUR_MINUTES - hour]
-        elif end - first <= _MINUTES_AT_ONCE:
-            bars = self._minutes.bars(row, first, end)
-            opens, closes = bars.open[0, places - first], bars.close[0, places - first]
-        else:
-            single = [self._minutes.bars(row, minute, minute + 1) for minute in places.tolist()]
-            opens, closes = (np.array([getattr(bar, name)[0, 0] for bar in single]) for name in ("open", "close"))
-        mark = (opens + (closes - opens) * (past / MINUTE_MS)) / self._ticks_in_usdt[row]
-        index = mark / (1.0 + self._minutes.activity_of(row).premium(times)[0])
-        return list(zip(mark.tolist(), index.tolist(), strict=True))
-
-    def mark_path(self, symbol: str, first_ms: int, until_ms: int) -> tuple[Floats, Floats]:
-        """Give mark and index at the minutes from `first_ms` to `until_ms`, and at `until_ms` itself at the end.
-
-        Between two of them the mark is a straight line, so their extremes are the extremes.
-        """
-        row = self.row[symbol]
-        first, last = first_ms // MINUTE_MS, (until_ms - 1) // MINUTE_MS
-        bars = self._minutes.bars(row, first, last + 1)
-        ticks = np.append(bars.open[0], bars.close[0, -1]).astype(np.float64)
-        ticks[-1] = ticks[-2] + (ticks[-1] - ticks[-2]) * ((until_ms - last * MINUTE_MS) / MINUTE_MS)
-        times = np.append(np.arange(first, last + 1) * MINUTE_MS, until_ms)
-        mark = ticks / self._ticks_in_usdt[row]
-        return mark, mark / (1.0 + self._minutes.activity_of(row).premium(times)[0])
-
-    def fundings(self, symbol: str, times_ms: Sequence[int]) -> list[tuple[int, float, float]]:
-        """Give time, rate and mark of fundings at these times."""
-        if not times_ms:
-            return []
-        row = self.row[symbol]
-        interval_ms = self.listings[row].funding_interval_hours * 3_600_000
-        rates = self._minutes.activity_of(row).funding_rate(np.asarray(times_ms, np.int64), interval_ms)[0]
-        marks = [mark for mark, _ in self.marks_of(symbol, times_ms)]
-        return list(zip(times_ms, rates.tolist(), marks, strict=True))
-
-    def open_interests(self, symbol: str, times_ms: Sequence[int]) -> list[float]:
-        """Give the open interest (base asset) at several moments."""
-        activity = self._minutes.activity_of(self.row[symbol])
-        return activity.open_interest(np.asarray(times_ms, np.int64))[0].tolist()
-
-    def open_interest(self, symbol: str, time_ms: int) -> Decimal:
-        """Give the open interest (base asset) as of a moment."""
-        amount = self.open_interests(symbol, (time_ms,))[0]
-        return Decimal(f"{amount:.2f}").quantize(self.listings[self.row[symbol]].step)
 
 
 def _shape(seed: int, contract: Contract) -> BookShape:

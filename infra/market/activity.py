@@ -79,6 +79,10 @@ class Activity:
         """Give by what fraction the mark price stands above the index price, at times in ms."""
         return _PREMIUM_MAX * smooth(self._keys[_FOR_PREMIUM], times, _PREMIUM_PERIOD_MS)
 
+    def mark_gap(self, times: Indices) -> Floats:
+        """Give by what fraction the mark price stands above the last price, at times in ms: by nothing."""
+        return np.zeros((len(self._price), len(times)))
+
     def funding_rate(self, times: Indices, interval_ms: int | Indices = FUNDING_INTERVAL_MS) -> Floats:
         """Give the rate of the first funding at or after each time (ms UTC), a multiple of 1e-8.
 

@@ -62,26 +62,27 @@ class PricePaths:
         self._regime_level, self._jump_level = _REGIME_LEVEL - coarser, _JUMP_LEVEL - coarser
         self._jump_scale = math.sqrt(2**coarser)
 
-    def nodes(self, first: int, last: int) -> Floats:
+    def nodes(self, first: int, last: int, level: int = 0) -> Floats:
         """Give the log-price, relative to the start price, at the nodes `first` to `last`, both included.
 
-        Shape (names, nodes). Node n stands at n·`NODE_MS` after 1970. The work grows with the number of nodes only.
+        With a `level`, at every 2^level-th node: `first` and `last` are multiples of that. Shape (names, nodes). Node n
+        stands at n·`NODE_MS` after 1970. The work grows with the number of nodes given only.
         """
         top = self._top
         left, right = first >> top, (last >> top) + 1
         values = _TOP_SIGMAS / self._jump_scale * self._sigma * normal(self._keys[TOP], np.arange(left, right + 1))
         scales = self._regime_scales(first, last)
-        for level in range(top, 0, -1):
+        for longer in range(top, level, -1):
             cells = np.arange(left, right)
-            deviation = self._deviation(level, cells, scales)
-            middles = (values[:, :-1] + values[:, 1:]) * 0.5 + deviation * normal(self._keys[level - 1], cells)
+            deviation = self._deviation(longer, cells, scales)
+            middles = (values[:, :-1] + values[:, 1:]) * 0.5 + deviation * normal(self._keys[longer - 1], cells)
             finer = np.empty((len(values), 2 * len(cells) + 1))
             finer[:, ::2], finer[:, 1::2] = values, middles
             origin = 2 * left
-            left, right = first >> (level - 1), (last >> (level - 1)) + 1
+            left, right = first >> (longer - 1), (last >> (longer - 1)) + 1
             values = finer[:, left - origin : right - origin + 1]
         path = values[:, :-1]
-        self._add_jumps(path, first, last)
+        self._add_jumps(path, first, last, 1 << level)
         return path
 
     def _regime_scales(self, first: int, last: int) -> Floats:
@@ -101,7 +102,7 @@ class PricePaths:
         places = np.clip(starts - first, 0, len(cells))
         return np.repeat(by_block, places[1:] - places[:-1], axis=1)
 
-    def _add_jumps(self, path: Floats, first: int, last: int) -> None:
+    def _add_jumps(self, path: Floats, first: int, last: int, step: int) -> None:
         length = 1 << self._jump_level
         slots = np.arange((first >> self._jump_level) - 1, (last >> self._jump_level) + 1)
         jumps = uniform(self._keys[_FOR_JUMP], slots) < _JUMP_CHANCE
@@ -111,7 +112,8 @@ class PricePaths:
         sizes = self._sigma / self._jump_scale * np.copysign(smallest + (largest - smallest) * np.abs(draws), draws)
         for name, slot in np.argwhere(jumps).tolist():
             place = int(places[name, slot])
-            start, end = max(place, first), min(place + length, last + 1)
+            start, end = max(-(-place // step) * step, first), min(place + length, last + 1)
             if start < end:
-                fading = 1.0 - np.arange(start - place, end - place) * (1.0 / length)
-                path[name, start - first : end - first] += sizes[name, slot] * fading
+                fading = 1.0 - np.arange(start - place, end - place, step) * (1.0 / length)
+                at = (start - first) // step
+                path[name, at : at + len(fading)] += sizes[name, slot] * fading

@@ -19,6 +19,7 @@ from infra.exchange.auth import hmac_sha256
 from tests.infra.exchange.running import ROOT, STOP_S, Place, exchange, listened
 
 pytestmark = pytest.mark.slow
+PINGS = 6
 
 
 def get(url: str) -> Any:
@@ -179,3 +180,31 @@ def test_connections_end_after_the_life_that_was_chosen() -> None:
 
     with exchange("--connection-life", "1") as place:
         assert asyncio.run(told(place)) == 1008
+
+
+@pytest.mark.parametrize(("answers", "code"), [(True, None), (False, 1008)])
+def test_who_leaves_pings_unanswered_is_let_go_after_the_patience_that_was_chosen(
+    answers: bool, code: int | None
+) -> None:
+    async def told(place: Place) -> tuple[int, int | None]:
+        """Count up to six pings."""
+        pings = 0
+        url = f"{place.ws}/market/ws/nothing@kline_1m"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(url, autoping=False) as socket,
+            asyncio.timeout(20),
+        ):
+            async for message in socket:
+                assert message.type is aiohttp.WSMsgType.PING
+                pings += 1
+                if answers:
+                    await socket.pong(message.data)
+                if pings == PINGS:
+                    break
+            return pings, socket.close_code
+
+    with exchange("--ping-interval", "1", "--ping-patience", "2") as place:
+        pings, closed = asyncio.run(told(place))
+    assert closed == code
+    assert (pings == PINGS) is answers
