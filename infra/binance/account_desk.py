@@ -90,7 +90,8 @@ class AccountDesk:
 
         An order that was asked for and never answered may have been sent by a process that is dead now.
         """
-        await self.venue.setup.begin()
+        # The first look may find fills that were missed, with fees to convert.
+        await asyncio.gather(self.venue.setup.begin(), self._learn_fee_prices())
         looked = self._beliefs.look()
         expires_ms = self._rest.server_ms() + self._rest.calls.settings.recv_window_ms
         self.venue.doubt(looked.unanswered(), expires_ms)
@@ -128,11 +129,15 @@ class AccountDesk:
     async def _keep_fee_prices(self) -> None:
         """Know what the coins are worth that fees may be taken in."""
         while True:
-            for coin in FEE_COINS:
-                with suppress(HindsightError):  # an exchange without that contract takes no fee in it
-                    found = await self._rest.mark_price(f"{coin}{USDT}")
-                    self._fee_prices[coin] = decimal_of(found.mark)
             await asyncio.sleep(PRICES_EVERY_S)
+            await self._learn_fee_prices()
+
+    async def _learn_fee_prices(self) -> None:
+        for coin in FEE_COINS:
+            with suppress(HindsightError):  # an exchange without that contract takes no fee in it
+                found = await self._rest.mark_price(f"{coin}{USDT}")
+                if found.mark:
+                    self._fee_prices[coin] = decimal_of(found.mark)
 
     async def _past(self, expires_ms: int) -> None:
         """Wait until the exchange refuses a request of that expiry, whatever the speed of its time.

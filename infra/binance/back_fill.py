@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-from domain.errors import ExchangeRejected, Unavailable, WireError
+from domain.errors import HindsightError
 from domain.market import Candle
 from infra.binance.candle_order import CandleOrder, Missing
 
@@ -72,7 +72,7 @@ class BackFill:
             async with self._at_once:
                 self.asked += 1
                 candles = await self._fetch(gap.symbol, gap.start_ms, gap.end_ms)
-        except (Unavailable, ExchangeRejected, WireError):
+        except HindsightError:  # also an address that is blocked for some minutes: prices come by the streams still
             self.failed += 1  # the gap stays, and the next look asks again
             return
         within = [candle for candle in candles if gap.start_ms <= candle.open_time_ms < gap.end_ms]

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from domain.book import Level
-from domain.errors import ExchangeRejected, Unavailable, WireError
+from domain.errors import HindsightError
 from infra.binance.order_book import Outcome
 from infra.binance.ticks import Board
 
@@ -47,7 +47,7 @@ class Snapshots:
             async with self._at_once:
                 self.asked += 1
                 last_id, bids, asks = await self._fetch(symbol)
-        except (Unavailable, ExchangeRejected, WireError):
+        except HindsightError:
             self.failed += 1
             return
         row = self._board.row(symbol)

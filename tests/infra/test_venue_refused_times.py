@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
+from domain.errors import HindsightError
 from domain.values import OrderSide
 from domain.venue import VenueAccepted, VenueCanceled, VenueFilled, VenueRejected
 from infra.binance import venue
 from infra.binance.faults import Answer
+from infra.binance.wire.market_bodies import MarkPrice
 from infra.exchange.faults import Faults, Once, RestFault
 from tests.venue_worlds import WireWorld, order, stop
 
@@ -79,6 +82,20 @@ def test_a_cancellation_is_repeated_until_its_time_is_taken(world: WireWorld) ->
     world.cancel(stop_wish)
     assert world.hears(VenueCanceled, resting).reason == "CANCELED"
     assert storm.left == 0
+
+
+def test_what_a_coin_is_worth_is_known_before_the_first_fee_in_it(world: WireWorld) -> None:
+    world.end_session()
+
+    async def mark_price(_symbol: str) -> MarkPrice:
+        return MarkPrice(symbol="BNBUSDT", mark=600.0, index=600.0, time_ms=1)
+
+    world.rest.mark_price = mark_price  # type: ignore[method-assign]
+    world.run(world.open_desk())
+    assert world.desk._in_usdt(Decimal("0.01"), "BNB") == Decimal("6.00")
+    assert world.desk._in_usdt(Decimal("0.01"), "USDT") == Decimal("0.01")
+    with pytest.raises(HindsightError, match="no price of XYZUSDT"):
+        world.desk._in_usdt(Decimal(1), "XYZ")
 
 
 def test_an_order_of_a_contract_that_is_gone_is_gone_too(world: WireWorld) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import ExchangeRejected, Unavailable
+from domain.errors import ExchangeRejected, InvalidInput, Unavailable
 from domain.market import Candle
 from infra.binance.back_fill import BackFill
 from infra.binance.candle_order import WAITING_MAX, CandleOrder, Missing
@@ -169,12 +169,13 @@ def test_what_was_asked_for_or_had_to_wait_comes_late_and_nothing_else() -> None
 def test_a_request_that_fails_is_made_again_at_the_next_look() -> None:
     async def test() -> None:
         rest = Rest()
-        rest.failures = [Unavailable("Binance"), ExchangeRejected(-1003, "Too many requests")]
+        blocked = InvalidInput("Binance (GET /fapi/v1/klines)", "access", "HTTP 403", "Wait some minutes.")
+        rest.failures = [Unavailable("Binance"), ExchangeRejected(-1003, "Too many requests"), blocked]
         await rest.fill.arrived("A", candle(1))
         await rest.fill.arrived("A", candle(3))
-        for _ in range(3):
+        for _ in range(4):
             await rest.fill.look(3 * MINUTE)
-        assert (rest.out, rest.fill.failed, len(rest.asked)) == ([1, 2, 3], 2, 3)
+        assert (rest.out, rest.fill.failed, len(rest.asked)) == ([1, 2, 3], 3, 4)
 
     asyncio.run(test())
 
