@@ -137,7 +137,9 @@ def batch(api: Any) -> None:
     queued = api.create_order(BTC, "limit", "buy", 0.01, None, {"priceMatch": "QUEUE_20"})
     assert 0.99 * price < queued["price"] < 1.01 * price
     api.cancel_all_orders(BTC)
-    api.create_order(BTC, "market", "sell", 0.1, None, {"reduceOnly": True})
+    (held,) = api.fetch_positions([BTC])
+    closing = api.create_order(BTC, "market", "sell", 5, None, {"reduceOnly": True})
+    assert (closing["status"], closing["amount"]) == ("closed", held["contracts"])
     assert api.fetch_positions([BTC]) == []
 
 
