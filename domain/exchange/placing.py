@@ -12,6 +12,7 @@ from copy import copy
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.exchange import filters
 from domain.exchange.facts import AlgoChanged, OrderOpened
@@ -79,7 +80,7 @@ def admit(world: World, account_name: str, wish: NewOrder, now_ms: int, *, trigg
     if wish.time_in_force is TimeInForce.GTD:
         filters.check_good_till(wish.good_till_ms, now_ms)
     if reduces:
-        _check_reduces(slot, wish, triggered=triggered)
+        wish = _cut(slot, wish, triggered=triggered)
     limit = price or _market_limit(contract, wish.side)
     _check_time_in_force(account, contract, wish, limit)
     if not reduces:
@@ -121,22 +122,23 @@ def matched_price(contract: Contract, side: OrderSide, match: PriceMatch) -> Dec
     return levels[-1][0]
 
 
-def _check_reduces(slot: Slot, wish: NewOrder, *, triggered: bool) -> None:
-    """Refuse a reduce-only order that has nothing to reduce, or nothing that others don't reduce already.
+def _cut(slot: Slot, wish: NewOrder, *, triggered: bool) -> NewOrder:
+    """Cut a reduce-only order to what there is to reduce, as Binance does (nautilus_trader issue 3983), or refuse it.
 
-    What fills at once comes before what rests: it knocks the others out instead (`er` 4).
+    What rests already reduces the same position. What fills at once comes before what rests: it knocks the others out
+    instead (`er` 4). In hedge mode nothing is cut, but refused, unless it waited for a trigger.
     """
     leg = slot.leg(wish.position_side)
     if not leg.reduced_by(wish.side):
         raise refusal(-2022)
-    if triggered:
-        return
     others = ZERO
-    if wish.kind is Kind.LIMIT:
+    if wish.kind is Kind.LIMIT and not triggered:
         others = sum((o.remaining for o in slot.orders.values() if o.reduces and o.position_side is leg.side), ZERO)
+    left = abs(leg.amount) - others
     hedge = leg.side is not PositionSide.BOTH
-    if others >= abs(leg.amount) or (hedge and others + wish.quantity > abs(leg.amount)):
+    if left <= 0 or (hedge and not triggered and wish.quantity > left):
         raise refusal(-2022)
+    return replace(wish, quantity=left) if wish.quantity > left else wish
 
 
 def _market_limit(contract: Contract, side: OrderSide) -> Decimal:

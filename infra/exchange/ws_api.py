@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -100,7 +100,7 @@ def _carried_out(stage: Stage, session: Session, method: str, sent: dict[str, st
 
 
 def _wish(session: Session, http_method: str, path: str, sent: dict[str, str]) -> Wish:
-    signature = sent.pop("signature", "")
+    signature = unquote(sent.pop("signature", ""))  # python-binance escapes it as if it stood in a query
     payload = "&".join(f"{name}={value}" for name, value in sorted(sent.items())).encode()
     key = sent.pop("apiKey", "") or session.key
     trusted = bool(key) and key == session.key and not signature

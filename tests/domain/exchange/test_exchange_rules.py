@@ -138,12 +138,28 @@ def test_reduce_only_needs_something_to_reduce(floor: Floor) -> None:
     assert floor.refused(floor.limit, SELL, 1, 1010, reduce_only=True)[0] == -2022
 
 
+def test_a_reduce_only_order_is_cut_to_what_others_leave_to_reduce(floor: Floor) -> None:
+    floor.market(BUY, "0.5")
+    first = floor.limit(SELL, "0.2", 1010, reduce_only=True)
+    second = floor.limit(SELL, 1, 1011, reduce_only=True)
+    assert (first.quantity, second.quantity) == (d("0.2"), d("0.3"))
+    assert floor.refused(floor.limit, SELL, "0.1", 1012, reduce_only=True) == (-2022, "ReduceOnly Order is rejected.")
+
+
+def test_a_triggered_reduce_only_order_is_cut_to_the_position(floor: Floor) -> None:
+    floor.market(BUY, "0.5")
+    floor.algo(Kind.STOP_MARKET, SELL, quantity=2, trigger=990, reduce_only=True)
+    floor.printed(990, "0.1", sold=True)
+    closed = list(floor.exchange.account("a").orders.values())[-1]
+    assert (closed.status, closed.quantity, closed.executed) == ("FILLED", d("0.5"), d("0.5"))
+
+
 def test_a_reduce_only_order_never_flips_and_knocks_out_the_others(floor: Floor) -> None:
     floor.market(BUY, "0.5")
     resting = floor.limit(SELL, "0.5", 1010, reduce_only=True)
     closing = floor.market(SELL, 1, reduce_only=True)
     assert floor.leg().amount == 0
-    assert (closing.status, closing.executed) == ("EXPIRED", d("0.5"))
+    assert (closing.status, closing.quantity, closing.executed) == ("FILLED", d("0.5"), d("0.5"))
     assert (resting.status, resting.reason) == ("EXPIRED", "4")
 
 

@@ -10,7 +10,7 @@ import ccxt
 import pytest
 from ccxt import async_support
 
-from tests.infra.exchange.running import Place, moved, newcomer
+from tests.infra.exchange.running import Place, admin, moved, newcomer
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 DAY_MS = 86_400_000
@@ -137,7 +137,9 @@ def batch(api: Any) -> None:
     queued = api.create_order(BTC, "limit", "buy", 0.01, None, {"priceMatch": "QUEUE_20"})
     assert 0.99 * price < queued["price"] < 1.01 * price
     api.cancel_all_orders(BTC)
-    api.create_order(BTC, "market", "sell", 0.1, None, {"reduceOnly": True})
+    (held,) = api.fetch_positions([BTC])
+    closing = api.create_order(BTC, "market", "sell", 5, None, {"reduceOnly": True})
+    assert (closing["status"], closing["amount"]) == ("closed", held["contracts"])
     assert api.fetch_positions([BTC]) == []
 
 
@@ -163,6 +165,23 @@ def page(api: Any) -> None:
     assert [b[0] - a[0] for a, b in itertools.pairwise(hours)] == [3_600_000] * 59
     for interval in set(api.timeframes) - {"1s"}:
         assert len(api.fetch_ohlcv(BTC, interval, limit=2)) == 2
+
+
+def fund(place: Place) -> None:
+    """Hold a position over a funding time: notional at mark times rate is paid. The clock leaps, so this comes last."""
+    api = client(newcomer(place), ccxt.binanceusdm)
+    api.load_markets()
+    api.create_order(BTC, "market", "buy", 0.05)
+    due = api.fetch_funding_rate(BTC)["fundingTimestamp"]
+    admin(place, "clock", advance_ms=due - api.fetch_time() + 1)
+    api.load_time_difference()
+    (paid,) = api.fetch_funding_history(BTC)
+    (settled,) = api.fetch_funding_rate_history(BTC, since=due, limit=1)
+    at_mark = float(settled["info"]["markPrice"]) * 0.05
+    assert (paid["timestamp"], settled["timestamp"]) == (due, due)
+    assert paid["amount"] == pytest.approx(-at_mark * settled["fundingRate"], abs=1e-6)
+    api.create_order(BTC, "market", "sell", 0.05, None, {"reduceOnly": True})
+    assert {row["type"] for row in api.fetch_ledger()} >= {"transfer", "commission", "fee"}
 
 
 async def everywhere(place: Place) -> None:

@@ -173,6 +173,7 @@ def session(place: Place) -> None:
     look_and_trade(place)
     ccxt_account.session(place)
     asyncio.run(watch(place))
+    ccxt_account.fund(place)
 
 
 if __name__ == "__main__":

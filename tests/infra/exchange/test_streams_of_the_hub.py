@@ -136,10 +136,10 @@ def test_who_never_reads_is_disconnected() -> None:
 # ── books ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("speed", ["depth@100ms", "depth@500ms", "depth", "rpiDepth@500ms"])
-def test_snapshot_and_changes_rebuild_the_book(speed: str) -> None:
+@pytest.mark.parametrize("stream", ["depth@100ms", "depth@500ms", "depth", "rpiDepth@500ms"])
+def test_snapshot_and_changes_rebuild_the_book(stream: str) -> None:
     rig = Rig()
-    _, socket = rig.listen(PUBLIC, f"btcusdt@{speed}")
+    _, socket = rig.listen(PUBLIC, f"btcusdt@{stream}")
     rig.pass_(1.3)
     snapshot = rig.ask("GET", "/fapi/v1/depth", symbol="BTCUSDT", limit=1_000)[1]
     early = socket.texts()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -68,6 +69,12 @@ def test_a_session_that_logged_on_needs_a_timestamp_only(line: Line) -> None:
     assert line.ask("order.place", **MARKET, timestamp=line.now_ms)["result"]["status"] == "NEW"
     assert line.ask("v2/account.balance")["error"]["code"] == -1102
     assert line.ask("v2/account.balance", timestamp=1)["error"]["code"] == -1021
+
+
+def test_a_signature_may_be_escaped(line: Line) -> None:
+    sent = {"apiKey": ED_KEY, "timestamp": line.now_ms}
+    signature = base64.b64encode(line.private.sign(_payload(sent).encode())).decode()
+    assert line.ask("v2/account.balance", **sent, signature=quote(signature, safe=""))["status"] == 200
 
 
 def test_a_session_speaks_for_its_own_key_only(line: Line) -> None:
