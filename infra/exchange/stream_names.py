@@ -52,9 +52,9 @@ class Stream(msgspec.Struct, frozen=True):
 
 
 _PUBLIC = {Kind.BOOK_TICKER, Kind.DEPTH, Kind.TRADE}
-_DEPTH = re.compile(r"depth(5|10|20)?(?:@(0|100|250|500)ms)?")
+_DEPTH = re.compile(r"depth(5|10|20)?(?:@(0|100|250|500)ms)?|rpiDepth@(500)ms")
 _MARK = re.compile(r"markPrice(?:@(1|3)s)?")
-_QUIET = re.compile(r"compositeIndex|rpiDepth@500ms")
+_QUIET = re.compile(r"compositeIndex")
 _ALL = re.compile(r"!(?:(?P<kind>bookTicker)|(?P<mark>markPrice@arr)(?:@(?P<second>[13])s)?"
                   r"|(?P<arr>miniTicker|ticker|forceOrder)@arr|(?P<info>contractInfo)|assetIndex@arr)")  # fmt: skip
 _PLAIN = {
@@ -92,8 +92,9 @@ def _of_one(name: str, symbol: str, what: str) -> Stream | None:
         found = pair if contract == "PERPETUAL" else ""
         return _stream(name, Kind.CONTINUOUS_KLINE, symbol=found or symbol, interval=what[16:], every_ms=250)
     if match := _DEPTH.fullmatch(what):
-        levels, every_ms = match.groups()
-        return _stream(name, Kind.DEPTH, symbol=symbol, levels=int(levels or 0), every_ms=int(every_ms or 250))
+        levels, every_ms, rpi_every_ms = match.groups()  # nobody here places RPI orders: that book is the ordinary one
+        every_ms = int(every_ms or rpi_every_ms or 250)
+        return _stream(name, Kind.DEPTH, symbol=symbol, levels=int(levels or 0), every_ms=every_ms)
     if match := _MARK.fullmatch(what):
         return _stream(name, Kind.MARK_PRICE, symbol=symbol, every_ms=int(match.group(1) or 3) * 1_000)
     return _stream(name, Kind.QUIET, symbol=symbol) if _QUIET.fullmatch(what) else None

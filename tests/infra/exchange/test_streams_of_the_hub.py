@@ -24,6 +24,7 @@ NAMES = {
     "!assetIndex@arr": MARKET, "btcusd@assetIndex": MARKET, "tradingSession": MARKET,
     "btcusdt@trade": PUBLIC, "btcusdt@bookTicker": PUBLIC, "!bookTicker": PUBLIC, "btcusdt@depth": PUBLIC,
     "btcusdt@depth@100ms": PUBLIC, "btcusdt@depth5": PUBLIC, "btcusdt@depth20@500ms": PUBLIC,
+    "btcusdt@rpiDepth@500ms": PUBLIC,
 }  # fmt: skip
 
 
@@ -134,10 +135,10 @@ def test_who_never_reads_is_disconnected() -> None:
 # ── books ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("speed", ["@100ms", "@500ms", ""])
-def test_snapshot_and_changes_rebuild_the_book(speed: str) -> None:
+@pytest.mark.parametrize("stream", ["depth@100ms", "depth@500ms", "depth", "rpiDepth@500ms"])
+def test_snapshot_and_changes_rebuild_the_book(stream: str) -> None:
     rig = Rig()
-    _, socket = rig.listen(PUBLIC, f"btcusdt@depth{speed}")
+    _, socket = rig.listen(PUBLIC, f"btcusdt@{stream}")
     rig.pass_(1.3)
     snapshot = rig.ask("GET", "/fapi/v1/depth", symbol="BTCUSDT", limit=1_000)[1]
     early = socket.texts()
