@@ -16,6 +16,8 @@ from infra.exchange.hub import Hub, acknowledged
 from infra.exchange.stream_names import StreamRoute
 
 MESSAGE_BYTES_MAX = 262_144
+TEXTS = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
+_ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _NAME = re.compile(r"[\w!@.:-]+")
 """What may be the name of a stream; symbols may be of any script. ccxt saw "invalid stream" for a name with a blank."""
@@ -55,62 +57,69 @@ def address_of(path: str, query: str) -> Address | None:
 
 
 async def serve(request: web.Request, address: Address, hub: Hub, wall_s: Callable[[], float]) -> web.StreamResponse:
-    """Serve a connection until one side has enough of it."""
+    """Serve a connection to streams until one side has enough of it."""
+
+    def greet(client: Client) -> None:
+        client.events = address.events
+        for name in address.streams[: hub.rules.streams_max]:
+            hub.subscribe(client, name)
+
+    def heard(client: Client, message: WSMessage) -> None:
+        if not client.may_say(wall_s(), hub.rules.messages_a_second):
+            client.close(1008, "Too many requests")
+        elif message.type is WSMsgType.PING:
+            client.pong(cast("bytes", message.data))
+        elif message.type in TEXTS:
+            client.reply(control(client, hub, cast("str | bytes", message.data)))
+
+    return await converse(request, address, hub, wall_s, greet, heard)
+
+
+async def converse(
+    request: web.Request,
+    address: Address,
+    hub: Hub,
+    wall_s: Callable[[], float],
+    greet: Callable[[Client], None],
+    heard: Callable[[Client, WSMessage], None],
+) -> web.StreamResponse:
+    """Take a connection in, greet it, and let messages be heard until it ends, by whichever side."""
     socket = web.WebSocketResponse(autoping=False, autoclose=True, compress=False, max_msg_size=MESSAGE_BYTES_MAX)
     await socket.prepare(request)
     transport = request.transport
     if transport is None:
         return socket
-    client = Client(
-        cast("asyncio.WriteTransport", transport),
-        address.route,
-        request.remote or "127.0.0.1",
-        wall_s(),
-        combined=address.combined,
-    )
-    client.events = address.events
+    ip = request.remote or "127.0.0.1"
+    client = Client(cast("asyncio.WriteTransport", transport), address.route, ip, wall_s(), combined=address.combined)
     hub.join(client)
     try:
-        for name in address.streams[: hub.rules.streams_max]:
-            hub.subscribe(client, name)
-        await _converse(socket, client, hub, wall_s)
+        greet(client)
+        await _listened(socket, client, heard)
     finally:
         hub.leave(client)
         transport.abort() if client.close_code == 0 and client.closed.is_set() else None
     return socket
 
 
-async def _converse(socket: web.WebSocketResponse, client: Client, hub: Hub, wall_s: Callable[[], float]) -> None:
+async def _listened(socket: web.WebSocketResponse, client: Client, heard: Callable[[Client, WSMessage], None]) -> None:
     """Read messages until the connection ends; a close that we decided on ends the reading too."""
     goodbye = asyncio.ensure_future(client.closed.wait())
     try:
-        while True:
-            message = asyncio.ensure_future(socket.receive())
-            await asyncio.wait({message, goodbye}, return_when=asyncio.FIRST_COMPLETED)
-            if not message.done():
-                message.cancel()
-                await asyncio.gather(message, return_exceptions=True)
+        while not client.closed.is_set():
+            receiving = asyncio.ensure_future(socket.receive())
+            await asyncio.wait({receiving, goodbye}, return_when=asyncio.FIRST_COMPLETED)
+            if not receiving.done():
+                receiving.cancel()
+                await asyncio.gather(receiving, return_exceptions=True)
                 return
-            if not _heard(client, hub, message.result(), wall_s()):
+            message = receiving.result()
+            if message.type in _ENDS:
                 return
+            if message.type is WSMsgType.PONG:
+                client.unanswered_s = None
+            heard(client, message)
     finally:
         goodbye.cancel()
-
-
-def _heard(client: Client, hub: Hub, message: WSMessage, now_s: float) -> bool:
-    """Act on a message; false if the connection is over."""
-    if message.type in {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}:
-        return False
-    if not client.may_say(now_s, hub.rules.messages_a_second):
-        client.close(1008, "Too many requests")
-        return False
-    if message.type is WSMsgType.PING:
-        client.pong(cast("bytes", message.data))
-    elif message.type is WSMsgType.PONG:
-        client.unanswered_s = None
-    elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-        client.reply(control(client, hub, cast("str | bytes", message.data)))
-    return True
 
 
 def control(client: Client, hub: Hub, text: str | bytes) -> bytes:

@@ -79,6 +79,7 @@ class Door:
 
     def __init__(self, routes: Iterable[Route], keys: KeyRing, limiter: Limiter, clock: MarketClock) -> None:
         self._routes = {(route.method, route.path): route for route in routes}
+        self._with_key = {route.path for route in self._routes.values() if route.security is Security.KEY}
         self._keys = keys
         self._limiter = limiter
         self._clock = clock
@@ -128,6 +129,8 @@ class Door:
         route = self._routes.get((wish.method, wish.path))
         if route is None:
             self._limiter.admit(wish.ip, wish.path, 1)
+            if wish.path in self._with_key:  # GET listenKey is 401 without a key, and 404 with one
+                self._keys.owner(wish.api_key, Security.KEY, changes=False)
             raise ApiError(-5000, f"Path {wish.path}, Method {wish.method} is invalid", 404)
         self._limiter.admit(wish.ip, wish.path, route.weight(wish.sent))
         changes = route.security is Security.SIGNED and wish.method not in _READING

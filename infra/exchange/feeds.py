@@ -34,7 +34,7 @@ _OF_ALL: dict[Kind, Callable[[FeedRoom, Stream], Feed]] = {
 def feed_of(room: FeedRoom, stream: Stream) -> Feed | None:
     """Give the feed of a stream, or None for one that never says anything here.
 
-    Those are streams of unknown contracts; of composite indices, since no contract here is one; and `rpiDepth`.
+    Those are streams of unknown contracts, and of composite indices: no contract here is one.
     """
     if stream.kind is Kind.ASSET_INDEX:
         return info_feeds.AssetIndices(room, stream)

@@ -40,7 +40,7 @@ def routes(board: Board, clock: MarketClock) -> list[Route]:
         get("/fapi/v1/constituents", lambda call: _constituents(board, call), 2),
         get("/fapi/v1/indexInfo", lambda _call: []),
         get("/fapi/v1/assetIndex", lambda call: _asset_index(board, call), 1, 10),
-        get("/fapi/v1/insuranceBalance", lambda _call: _insurance(board)),
+        get("/fapi/v1/insuranceBalance", lambda call: _insurance(board, call)),
         get("/fapi/v1/symbolAdlRisk", lambda call: _adl_risk(board, call)),
         get("/fapi/v1/tradingSchedule", lambda _call: _schedule(board.now_ms), 5),
     ]
@@ -137,9 +137,12 @@ def _schedule(now_ms: int) -> object:
     return {"updateTime": now_ms, "marketSchedules": {"EQUITY": {"sessions": sessions}}}
 
 
-def _insurance(board: Board) -> object:
-    fund = {"asset": "USDT", "marginBalance": _INSURANCE_FUND, "updateTime": board.now_ms}
-    return [{"symbols": list(board.market.symbols), "assets": [fund]}]
+def _insurance(board: Board, call: Call) -> object:
+    """All contracts share one fund, which is told as one group; of a symbol it is told alone."""
+    symbol = asked.optional_symbol(board, call)
+    assets = [{"asset": "USDT", "marginBalance": _INSURANCE_FUND, "updateTime": board.now_ms}]
+    group = {"symbols": list(board.market.symbols), "assets": assets}
+    return group if symbol else [group]
 
 
 def _adl_risk(board: Board, call: Call) -> object:

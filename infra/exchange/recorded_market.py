@@ -1,10 +1,10 @@
 """Recorded candles as a market to walk along: `run.py exchange --data DIR`.
 
 The 1m candles of the files are the minutes, to the tick and the lot; what happens inside a minute is drawn as in the
-synthetic market. Candles of coarser files are the past from before the minutes begin (`recorded_past.py`). Trades,
-taker volume and quote volume that a file doesn't know are filled in plausibly; mark prices, funding rates and open
-interest are the recorded ones where there are any (`recorded_activity.py`). Holes are minutes without a trade, and so
-is all that comes after the end.
+synthetic market. Where a symbol's finest file is coarser its minutes are drawn, too (`recorded_drawn.py`). Candles of
+other files are the past from before the minutes begin (`recorded_past.py`). Trades, taker volume and quote volume that
+a file doesn't know are filled in plausibly; mark prices, funding rates and open interest are the recorded ones where
+there are any (`recorded_activity.py`). Holes are minutes without a trade, and so is all that comes after the end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from domain.errors import InvalidInput
-from domain.market import MINUTE_MS
+from domain.market import INTERVALS_MS, MINUTE_MS
 from infra.exchange.bar import DAY_MS, SPANS_MS, Bar, grouped, rows_of
 from infra.exchange.listings import listing
 from infra.exchange.marked_market import MARK_DIGITS
@@ -24,6 +24,7 @@ from infra.exchange.minutes import HOUR_MINUTES, Issued
 from infra.exchange.ports import Listing
 from infra.exchange.recorded_activity import RecordedActivity, TogetherActivity
 from infra.exchange.recorded_bars import contract_of, on_grid
+from infra.exchange.recorded_drawn import DAYS_MAX, drawn_minutes
 from infra.exchange.recorded_past import Past, Stretch, laid_over
 from infra.exchange.walk import PRINTS_MAX
 from infra.exchange.walked_market import WalkedMarket
@@ -32,7 +33,7 @@ from infra.market.bars import Bars, Counts
 from infra.market.beside import Beside
 from infra.market.catalogue import KLINES, Catalogue, listed
 from infra.market.contracts import Contract
-from infra.market.noise import Indices
+from infra.market.noise import Indices, keys_of
 from infra.market.series import Series, load_candles
 
 HISTORY_SHARE = 0.75
@@ -46,13 +47,14 @@ class _Recorded:
     def __init__(self, seed: int, catalogue: Catalogue, series: Series, start_ms: int, end_ms: int) -> None:
         symbol = series.symbol
         coarser = [
-            _unbroken(load_candles(catalogue, symbol, interval))
-            for interval in catalogue.intervals(KLINES, symbol)
-            if interval != "1m"
+            _unbroken(load_candles(catalogue, symbol, interval)) for interval in catalogue.intervals(KLINES, symbol)[1:]
         ]
         self.contract = contract_of([series, *coarser])
         whole = _stretch(self.contract, _unbroken(series))
         self.bars = on_grid(self.contract, series, start_ms, end_ms)
+        if series.interval != "1m":
+            key = keys_of((seed, "drawn", symbol))
+            self.bars = drawn_minutes(key, self.bars, start_ms, SPANS_MS[series.interval])
         self.past = Past([whole, *(_stretch(self.contract, one) for one in coarser)], start_ms)
         self.first_ms = min(start_ms, whole.first_ms, *(int(one.times[0]) for one in coarser))
         beside = Beside.load(catalogue, symbol)
@@ -70,10 +72,9 @@ class RecordedMinutes:
     """The recorded minutes of some contracts over the range that all of them cover, `start_ms` to `end_ms`."""
 
     def __init__(self, seed: int, catalogue: Catalogue, symbols: Sequence[str]) -> None:
-        """Load the files. Raises `InvalidInput`: no 1m candles, unknown symbol, no common range."""
-        series = _covering([load_candles(catalogue, symbol, "1m") for symbol in symbols], chosen=False)
-        self.start_ms = max(int(one.times[0]) for one in series)
-        self.end_ms = min(int(one.times[-1]) for one in series) + MINUTE_MS
+        """Load the files. Raises `InvalidInput`: unknown symbol, no common range."""
+        series = _covering([_finest(catalogue, symbol) for symbol in symbols], chosen=False)
+        self.start_ms, self.end_ms = _range(series)
         self._first = self.start_ms // MINUTE_MS
         self._recorded = [_Recorded(seed, catalogue, one, self.start_ms, self.end_ms) for one in series]
         self.contracts = tuple(one.contract for one in self._recorded)
@@ -168,19 +169,40 @@ class RecordedMinutes:
 def recorded_market(seed: int, data: Path, symbols: tuple[str, ...] | int | None) -> tuple[WalkedMarket, int]:
     """Open a directory of recorded candles; give the market, and when it begins (ms UTC).
 
-    Without names: the symbols (at most so many) whose 1m candles cover most of each other's time.
+    Without names: the symbols (at most so many) whose candles of the shortest interval that there is cover most of each
+    other's time. Raises `InvalidInput`: no candles, unknown symbol, no common range.
     """
     catalogue = Catalogue.open(data)
-    held = catalogue.symbols("1m")
+    shortest = next((interval for interval in INTERVALS_MS if catalogue.symbols(interval)), "1m")
+    held = catalogue.symbols(shortest)
     if not held:
-        catalogue.candle_files("", "1m")  # says what there is instead
+        catalogue.candle_files("", shortest)  # says what there is instead
     named = symbols if isinstance(symbols, tuple) else None
     if named is not None:
-        _covering([load_candles(catalogue, symbol, "1m") for symbol in named], chosen=True)
+        _covering([_finest(catalogue, symbol) for symbol in named], chosen=True)
     chosen = held if named is None else named
     minutes = RecordedMinutes(seed, catalogue, chosen[:symbols] if isinstance(symbols, int) else chosen)
     begin_ms = minutes.start_ms + int((minutes.end_ms - minutes.start_ms) * HISTORY_SHARE)
     return WalkedMarket(seed, minutes), begin_ms // MINUTE_MS * MINUTE_MS
+
+
+def _finest(catalogue: Catalogue, symbol: str) -> Series:
+    """Load the candles of the shortest interval that a symbol has."""
+    interval = next(iter(catalogue.intervals(KLINES, symbol)), None)
+    if interval is None:  # says which symbols there are
+        interval = next(name for name in INTERVALS_MS if catalogue.symbols(name))
+    return load_candles(catalogue, symbol, interval)
+
+
+def _range(series: Sequence[Series]) -> tuple[int, int]:
+    """Give the begin and the end of what all cover, on the grid of the longest interval among them."""
+    span_ms = max(SPANS_MS[one.interval] for one in series)
+    start_ms = max(int(one.times[0]) for one in series)
+    end_ms = min(int(one.times[-1]) + SPANS_MS[one.interval] for one in series)
+    end_ms = end_ms // span_ms * span_ms
+    if span_ms > MINUTE_MS:
+        start_ms = max(start_ms, end_ms - DAYS_MAX * DAY_MS)
+    return -(-start_ms // span_ms) * span_ms, end_ms
 
 
 def _covering(series: Sequence[Series], *, chosen: bool) -> list[Series]:
@@ -191,7 +213,7 @@ def _covering(series: Sequence[Series], *, chosen: bool) -> list[Series]:
     best = max(groups, key=len)
     if not best or (chosen and len(best) < len(series)):
         names = listed([f"{s.symbol} from minute {int(s.times[0]) // MINUTE_MS}" for s in series])
-        raise InvalidInput("--symbols", "symbols with a day of 1m candles in common", names)
+        raise InvalidInput("--symbols", "symbols with a day of candles in common", names)
     return best
 
 

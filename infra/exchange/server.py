@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from domain.errors import InvalidInput
+from infra.exchange import ws_api
 from infra.exchange.admin import PREFIX, Admin
 from infra.exchange.connection import address_of, serve
 from infra.exchange.departed import server_log
@@ -17,8 +18,6 @@ from infra.exchange.faults import RestFault
 from infra.exchange.market_clock import MarketClock
 from infra.exchange.stage import Rules, Stage
 from infra.exchange.walked_market import WalkedMarket
-from infra.exchange.ws_api import PATH as WS_API_PATH
-from infra.exchange.ws_api import converse
 
 _STOP_S = 2.0
 _UNKNOWN = {"code": -1000, "msg": "Unknown error, please check your request or try again later."}
@@ -93,8 +92,8 @@ class ExchangeServer:
         stage = self.stage
         if request.headers.get("Upgrade", "").lower() == "websocket" and not stage.faults.faults.maintenance:
             path, _, query = request.raw_path.partition("?")
-            if path == WS_API_PATH:
-                return await converse(request, stage)
+            if path == ws_api.PATH:
+                return await ws_api.serve(request, stage)
             address = address_of(path, query)
             if address is not None:
                 return await serve(request, address, stage.hub, stage.clock.wall_s)

@@ -38,7 +38,7 @@ class Walk:
         draws = {purpose: uniform(derived(key, purpose), places)[0] for purpose in range(_FOR_TIME, _FOR_SHAPE + 1)}
         slots = (np.arange(count) + 0.3 + 0.4 * draws[_FOR_TIME]) * (MINUTE_MS / max(1, count))
         self.times: Indices = bar.open_ms + slots.astype(np.int64)
-        self.prices: Indices = _prices(bar, draws[_FOR_PRICE], draws[_FOR_SHAPE])
+        self.prices: Indices = path_of(bar, draws[_FOR_PRICE], draws[_FOR_SHAPE])
         buys = _buys(bar, self.prices, draws[_FOR_SIDE])
         self.buys: NDArray[np.bool_] = buys
         self.lots: Indices = np.empty(count, np.int64)
@@ -104,7 +104,7 @@ def split(total: int, weights: Floats) -> Indices:
     return np.diff(cuts, prepend=np.int64(0)) + 1
 
 
-def _prices(bar: Bar, noise: Floats, shape: Floats) -> Indices:
+def path_of(bar: Bar, noise: Floats, shape: Floats) -> Indices:
     """Draw the path: open, both extremes, close, straight lines with noise between, all within the candle."""
     count = len(noise)
     if count < 4:

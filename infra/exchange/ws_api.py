@@ -7,21 +7,25 @@ a timestamp. `returnRateLimits` (false in the address, or in a request) leaves t
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
+from infra.exchange.client import Client
+from infra.exchange.connection import TEXTS, Address, converse
 from infra.exchange.door import Answer, Wish
 from infra.exchange.limiter import ORDERS_A_MINUTE, ORDERS_IN_10S, WEIGHT_A_MINUTE
+from infra.exchange.stream_names import StreamRoute
 
 if TYPE_CHECKING:
     from infra.exchange.stage import Stage
 
 PATH = "/ws-fapi/v1"
 HANDSHAKE_WEIGHT = 5
+PINGS_A_SECOND = 5
+"""Pings and pongs of a client; more closes the connection (specs/binance.md §3)."""
 _V1, _V2, _V3 = "/fapi/v1/", "/fapi/v2/", "/fapi/v3/"
 METHODS: dict[str, tuple[str, str]] = {
     "ping": ("GET", _V1 + "ping"),
@@ -61,18 +65,22 @@ class Session:
         self.limits = limits
 
 
-async def converse(request: web.Request, stage: Stage) -> web.StreamResponse:
-    """Serve a connection until one side has enough of it."""
-    socket = web.WebSocketResponse(autoping=True, compress=False)
-    await socket.prepare(request)
+async def serve(request: web.Request, stage: Stage) -> web.StreamResponse:
+    """Serve a connection: it lives, is pinged and is dropped as those of streams are."""
     limits = dict(parse_qsl(request.query_string)).get("returnRateLimits", "true").lower() != "false"
     session = Session(request.remote or "127.0.0.1", stage.clock.told_ms(), limits=limits)
     stage.limiter.count_weight(session.ip, HANDSHAKE_WEIGHT)
-    with suppress(ConnectionError):  # who asks and goes away gets no answer, and no pong either
-        async for message in socket:
-            if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                await socket.send_str(answer(stage, session, message.data).decode())
-    return socket
+
+    def heard(client: Client, message: WSMessage) -> None:
+        if message.type in TEXTS:
+            client.say(answer(stage, session, cast("str | bytes", message.data)))
+        elif not client.may_say(stage.clock.wall_s(), PINGS_A_SECOND):
+            client.close(1008, "Too many pings")
+        elif message.type is WSMsgType.PING:
+            client.pong(cast("bytes", message.data))
+
+    address = Address(StreamRoute.PRIVATE, combined=False, streams=())
+    return await converse(request, address, stage.hub, stage.clock.wall_s, lambda _client: None, heard)
 
 
 def answer(stage: Stage, session: Session, text: str | bytes) -> bytes:

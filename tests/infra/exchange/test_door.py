@@ -228,6 +228,7 @@ def test_unknown_paths_and_methods_are_404() -> None:
     rig = Rig()
     assert code(rig.ask("GET", "/fapi/v1/nope")) == (404, -5000)
     assert code(rig.ask("GET", "/fapi/v1/listenKey", key=rig.key.key)) == (404, -5000)
+    assert code(rig.ask("GET", "/fapi/v1/listenKey")) == (401, -2014)
 
 
 def test_candles_are_the_last_ones_or_those_from_a_start() -> None:

@@ -148,3 +148,11 @@ def test_the_session_is_pushed_every_second_and_rest_tells_the_same() -> None:
     assert first["E"] + 1_000 == second["E"]
     told = rig.ask("GET", "/fapi/v1/tradingSchedule")[1]["marketSchedules"]["EQUITY"]["sessions"]
     assert {"startTime": first["t"], "endTime": first["T"], "type": first["S"]} in told
+
+
+def test_the_insurance_fund_is_told_as_groups_or_of_one_contract() -> None:
+    rig = Rig()
+    (group,) = rig.ask("GET", "/fapi/v1/insuranceBalance")[1]
+    assert group["symbols"] == list(SYMBOLS)
+    assert rig.ask("GET", "/fapi/v1/insuranceBalance", symbol="BTCUSDT")[1] == group
+    assert rig.ask("GET", "/fapi/v1/insuranceBalance", symbol="NONEUSDT")[1]["code"] == -1121
