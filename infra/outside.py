@@ -16,7 +16,7 @@ from domain.market_view import STREAM as MARKET
 from domain.symbol.events import CandleClosed
 from domain.symbol.state import SymbolState
 from infra.beliefs import Beliefs
-from infra.binance.arrival import Arrival, arrive
+from infra.binance.arrival import Arrival, arrive, hear_time
 from infra.binance.client_order_id import client_order_id
 from infra.binance.history import CANDLES, Held
 from infra.binance.live import LiveExchange, Wish
@@ -26,7 +26,7 @@ from infra.binance.signing import Key, load_key
 from infra.clock import ExchangeClock
 from infra.exchange.child import Order
 from infra.exchange.reopened import HeldPosition, Reopened, RestingOrder
-from infra.places import Place, adapter_settings
+from infra.places import DEBUT_MS, Place, adapter_settings
 from infra.settings import Settings
 from infra.simulator import Simulator, settings_for
 from infra.stopping import heed
@@ -54,6 +54,15 @@ class Outside:
             self._key = load_key(self._adapter.api_key, self._adapter.api_secret)
 
     # ── before the start ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def opening_ms(self, stop: threading.Event | None = None) -> int:
+        """Say when a run without a past begins (UTC ms): by the exchange's clock, which may walk along a recording.
+
+        Raises a `HindsightError` if it can't be asked, and `Stopped` if `stop` is set meanwhile.
+        """
+        if self.place.simulated:
+            return DEBUT_MS
+        return hear_time(self._adapter, self.clock, stop) // MINUTE_MS * MINUTE_MS
 
     def open(self, population: Population, at_ms: int, stop: threading.Event | None = None) -> Arrival:
         """Start the simulator at `at_ms` if it is ours, look around, and set the clock.

@@ -40,10 +40,6 @@ class Place(msgspec.Struct, frozen=True):
         """Whether the exchange is a process of ours."""
         return self.name == SIMULATOR
 
-    def opening_ms(self, now_ms: int) -> int:
-        """Say at what time (UTC ms) a run without a past begins, `now_ms` being the time outside."""
-        return DEBUT_MS if self.simulated else now_ms
-
     @property
     def in_process(self) -> bool:
         """Whether there is no exchange at all."""

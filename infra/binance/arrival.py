@@ -60,6 +60,17 @@ def arrive(
     return asyncio.run(unless_stopped(_arrive(settings, key, wanted, clock, kept, unsettled or {}), stop))
 
 
+def hear_time(settings: BinanceSettings, clock: ExchangeClock, stop: threading.Event | None = None) -> int:
+    """Set the clock by the exchange's, and give the time there (UTC ms). Raises as `arrive` does."""
+
+    async def ask() -> None:
+        async with Rest(settings, None, now_ms=clock.now_ms) as rest:
+            await set_clock(rest, clock)
+
+    asyncio.run(unless_stopped(ask(), stop))
+    return clock.now_ms()
+
+
 async def _arrive(
     settings: BinanceSettings,
     key: Key | None,

@@ -197,7 +197,7 @@ def opened(
             store.reader,
             strategy_named,
             _session(settings, place),
-            before.head.at_ms or place.opening_ms(wall_ms() // MINUTE_MS * MINUTE_MS),
+            before.head.at_ms or _opening_ms(outside, stop),
             outbox=outbox,
             on_step=_all(view.take, told and told.take, store.door and store.door.note, outside and outside.take),
             history=PatientHistory(journal),
@@ -216,6 +216,10 @@ def opened(
         live.start()
         title = f"{place.venue}, {symbols} symbols"
         yield System(live, runner, journal, view, ingress, before, title, outside, warm_up)
+
+
+def _opening_ms(outside: Outside | None, stop: threading.Event | None) -> int:
+    return wall_ms() // MINUTE_MS * MINUTE_MS if outside is None else outside.opening_ms(stop)
 
 
 class _Parts:

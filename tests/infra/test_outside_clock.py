@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from actors.ports import Frame, Step
 from domain.base import Recorded
 from domain.market import MINUTE_MS, Candle
 from domain.symbol.events import CandleClosed
 from infra.binance.live import LiveExchange
+from infra.clock import wall_ms
 from infra.outside import Outside
 from infra.places import place_of
 from infra.settings import Settings
+from tests.venue_worlds import WireWorld
 
 NOW_MS = 1_795_598_000_000 // MINUTE_MS * MINUTE_MS
 
@@ -47,3 +50,19 @@ def test_a_candle_from_beyond_our_clock_sets_it_anew(closes_ms: tuple[int, ...],
     outside.clock.set(NOW_MS)
     outside.take(step(*(NOW_MS - MINUTE_MS + at for at in closes_ms)))
     assert told.times == set_anew
+
+
+def test_a_run_without_a_past_begins_at_the_exchange_s_time_whenever_that_is() -> None:
+    world = WireWorld()
+    try:
+        there, settings = world.server.announced, Settings()
+        settings = replace(
+            settings,
+            market=replace(settings.market, venue="binance"),
+            binance=replace(settings.binance, rest_url=there.rest, stream_url=there.ws),
+        )
+        outside = Outside(place_of(settings, {}, live=False), settings)
+        assert abs(outside.opening_ms() - world.stage.clock.now_ms()) <= MINUTE_MS
+        assert abs(world.stage.clock.now_ms() - wall_ms()) > 30 * 24 * 60 * MINUTE_MS, "or this proves nothing"
+    finally:
+        world.close()
