@@ -65,7 +65,11 @@ class Candle(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The newest prices of one symbol: mark, best bid and ask, and what is known of index and funding."""
+    """The newest prices of one symbol: mark, best bid and ask, and what is known of index and funding.
+
+    `taker_buy` and `taker_sell` are what takers bought and sold (USDT) since the symbol's last quote; None if trades
+    were missed, or nobody counts them.
+    """
 
     symbol: str
     mark: float
@@ -73,6 +77,8 @@ class Quote(msgspec.Struct, frozen=True, gc=False, array_like=True):
     ask: float
     index: float | None = None
     funding_rate: float | None = None
+    taker_buy: float | None = None
+    taker_sell: float | None = None
 
 
 class CandleArrived(Input, frozen=True, gc=False):

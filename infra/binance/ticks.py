@@ -40,10 +40,11 @@ class Row(msgspec.Struct):
 
 
 def _quote(row: Row) -> Quote | None:
-    """Give what a tick says of a symbol; None until mark, bid and ask are known."""
+    """Give what a tick says of a symbol, and count its trades anew; None until mark, bid and ask are known."""
     if row.mark is None or row.bid is None or row.ask is None:
         return None
-    return Quote(row.symbol, row.mark, row.bid, row.ask, row.index, row.funding_rate)
+    bought, sold = row.flow.taken() or (None, None)
+    return Quote(row.symbol, row.mark, row.bid, row.ask, row.index, row.funding_rate, bought, sold)
 
 
 def _candle(bar: Bar, row: Row, *, counts_liquidations: bool) -> Candle:
@@ -131,6 +132,7 @@ class Board:
                 row = self._rows.get(message.symbol)
                 if row is not None:
                     row.flow.add(message)
+                    self._changed[message.symbol] = None
             case Kline():
                 return self._see_kline(message)
             case DepthUpdate():

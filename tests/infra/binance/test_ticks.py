@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.market import MarketTick, Quote
 from infra.binance.ticks import Board, bare_candle
@@ -13,6 +14,8 @@ from infra.binance.wire.frames import Kline
 from tests.infra.binance.stream_server import agg_trade, book_ticker, kline
 
 MINUTE = 60_000
+TRADED = 6.0
+"""What one trade of `agg_trade` is worth, USDT."""
 
 
 def see(board: Board, frame: dict[str, Any], stream: str = "") -> Any:
@@ -36,14 +39,21 @@ def test_a_tick_holds_the_symbols_that_changed_as_they_are_now() -> None:
     see(board, book_ticker("A", 2, "99.6", "100.4"))
     see(board, mark("B", "5"))
     see(board, mark("C", "5"))
-    assert board.tick(2) == MarketTick(2, (Quote("A", 100.0, 99.6, 100.4, 99.0, 0.0001),))
+    assert board.tick(2) == MarketTick(2, (Quote("A", 100.0, 99.6, 100.4, 99.0, 0.0001, 0.0, 0.0),))
     assert board.tick(3) is None
     see(board, book_ticker("A", 3, "99.6", "100.4"))  # other quantities, same prices
     assert board.tick(4) is None
     see(board, book_ticker("B", 3, "4", "6"))
     see(board, mark("A", "101", rate=""))
-    quotes = (Quote("B", 5.0, 4.0, 6.0, 99.0, 0.0001), Quote("A", 101.0, 99.6, 100.4, 99.0))
-    assert board.tick(5) == MarketTick(5, quotes)
+    b, a = Quote("B", 5.0, 4.0, 6.0, 99.0, 0.0001, 0.0, 0.0), Quote("A", 101.0, 99.6, 100.4, 99.0, None, 0.0, 0.0)
+    assert board.tick(5) == MarketTick(5, (b, a))
+    for number, sold in enumerate((False, True, True)):
+        see(board, agg_trade("A", number, sold=sold))
+    assert board.tick(6) == MarketTick(6, (replace(a, taker_buy=TRADED, taker_sell=2 * TRADED),))
+    assert board.tick(7) is None
+    board.interrupted(["a@aggTrade"], 7)
+    see(board, agg_trade("A", 9))
+    assert board.tick(8) == MarketTick(8, (replace(a, taker_buy=None, taker_sell=None),)), "some are missing"
 
 
 def test_a_closed_candle_carries_what_stands_beside_it() -> None:

@@ -1,10 +1,10 @@
-"""Trade flow: who took how much in the running second and minute."""
+"""Trade flow: who took how much, and which trades were large."""
 
 from __future__ import annotations
 
 import pytest
 
-from infra.binance.flow import Bucket, Flow
+from infra.binance.flow import Flow
 from infra.binance.wire.frames import AggTrade
 
 MINUTE = 60_000
@@ -14,14 +14,18 @@ def trade(number: int | None, time_ms: int, price: float, quantity: float, *, so
     return AggTrade(time_ms, "X", price, quantity, 1, 1, time_ms, sold, number)
 
 
-def test_takers_are_told_apart_by_second_and_minute() -> None:
+def test_takers_are_told_apart_since_the_last_tick() -> None:
     flow = Flow(0)
     for number, (time_ms, quantity, sold) in enumerate([(100, 1.0, False), (900, 2.0, True), (1_000, 4.0, False)]):
         flow.add(trade(number, time_ms, 10.0, quantity, sold=sold))
-    assert flow.second == Bucket(1_000, 40.0, 0.0, 1)
-    assert flow.minute == Bucket(0, 50.0, 20.0, 3)
+    assert flow.taken() == (50.0, 20.0)
+    assert flow.taken() == (0.0, 0.0)
     flow.add(trade(4, MINUTE + 5, 10.0, 8.0, sold=True))
-    assert flow.minute == Bucket(MINUTE, 0.0, 80.0, 1)
+    flow.interrupted(MINUTE + 6)
+    flow.add(trade(5, MINUTE + 7, 10.0, 8.0, sold=True))
+    assert flow.taken() is None, "some are missing"
+    flow.add(trade(6, MINUTE + 8, 10.0, 1.0, sold=False))
+    assert flow.taken() == (10.0, 0.0)
 
 
 def test_trades_that_nobody_sums_up_are_forgotten_in_time() -> None:
@@ -41,12 +45,11 @@ def test_trades_that_nobody_sums_up_are_forgotten_in_time() -> None:
     assert max(sizes) <= 50
 
 
-def test_a_late_trade_counts_in_the_running_second_and_minute_and_in_the_window_at_its_time() -> None:
+def test_a_late_trade_counts_since_the_last_tick_and_in_the_window_at_its_time() -> None:
     flow = Flow(0)
     flow.add(trade(2, MINUTE, 10.0, 1.0, sold=False))
     flow.add(trade(1, MINUTE - 1, 10.0, 2.0, sold=True))
-    assert flow.second == Bucket(MINUTE, 10.0, 20.0, 2)
-    assert flow.minute == Bucket(MINUTE, 10.0, 20.0, 2)
+    assert flow.taken() == (10.0, 20.0)
     summary = flow.close(15 * MINUTE)
     assert summary is not None
     assert (summary.trades, summary.span_ms) == (2, 1)
