@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def test_what_the_parser_does_not_understand_is_a_usage_error(ask: Ask, typed: s
         ("settings --set nokey=1", ("a known key", "nokey")),
         ("backtest --data missing", ("missing", "a directory", "nothing there")),
         ("backtest --data . --symbols 3", ("klines/<interval>", "none")),
+        ("close ''", ("close", "a symbol such as BTCUSDT", "flatten")),
         ("verify --head 12", ("--head", "64 hex digits")),
         ("report [/bold]", ("one of pnl", "[/bold]")),
         ("runs compare A", ("compare A B", "compare A")),
@@ -90,7 +92,7 @@ def test_what_the_parser_does_not_understand_is_a_usage_error(ask: Ask, typed: s
 def test_an_unusable_argument_is_refused_with_what_was_expected_and_found(
     ask: Ask, typed: str, words: tuple[str, ...]
 ) -> None:
-    assert_refused(ask(*typed.split()), "expected ", "found ", *words)
+    assert_refused(ask(*shlex.split(typed)), "expected ", "found ", *words)
 
 
 @pytest.mark.parametrize(
