@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.base import Timer
 from domain.commands import ClosePosition, RetryExit
 from domain.deal import ExitReason
 from domain.orders import OrderFilled, Role
-from domain.position import Exiting, Open
+from domain.position import Closed, Exiting, Open
 from domain.position_events import ExitRequested, PositionClosed
-from domain.venue import VenueCanceled
+from domain.venue import CancelOrder, PlaceOrder, VenueCanceled
 from tests.domain.test_position import ENTRY, STOP, STREAM, fill, protected, requested
 
 
@@ -86,3 +90,76 @@ def test_an_exit_between_two_parts_of_an_entry_is_booked_at_what_it_had_cost() -
     booked += [event.realised for event in scenario.events if isinstance(event, OrderFilled)]
     assert booked == [Decimal(0), Decimal(10), Decimal(0), Decimal(-5)]
     assert scenario.one(PositionClosed).gross == sum(booked)
+
+
+class Exchange:
+    """A venue that fills in parts and keeps nothing back: what it holds must be what the position says, to the end."""
+
+    def __init__(self) -> None:
+        self.scenario = requested()
+        self.held = Decimal(0)
+        self.left = {ENTRY: Decimal(2)}
+        self.trades = 0
+
+    def tell(self, *messages: Any) -> None:
+        for message in messages:
+            for reaction in self.scenario.when(message).reactions:
+                if isinstance(reaction, PlaceOrder):
+                    self.left[reaction.order_id] = reaction.quantity
+                elif isinstance(reaction, CancelOrder) and reaction.order_id in self.left:
+                    del self.left[reaction.order_id]
+                    self.tell(VenueCanceled(reaction.order_id, 5, "CANCELED"))
+
+    def roles(self) -> dict[Role, str]:
+        deal = self.scenario.state.deal
+        return {order.role: order.order_id for order in deal.orders if order.order_id in self.left}
+
+    def fill(self, role: Role, part: Decimal) -> None:
+        order_id = self.roles().get(role)
+        if order_id is None:
+            return
+        wanted = self.left[order_id] if role in {Role.ENTRY, Role.EXIT} else self.held
+        whole = min(wanted, self.held) if role is not Role.ENTRY else wanted
+        quantity = min(part, whole)
+        if not quantity:
+            return
+        self.held += quantity if role is Role.ENTRY else -quantity
+        self.left[order_id] -= quantity
+        complete = quantity == whole
+        if complete:
+            del self.left[order_id]
+        self.trades += 1
+        self.tell(fill(order_id, "100", str(quantity), trade=str(self.trades), complete=complete))
+
+    def expire(self, role: Role) -> None:
+        order_id = self.roles().get(role)
+        if order_id is not None:
+            del self.left[order_id]
+            self.tell(VenueCanceled(order_id, 9, "EXPIRED"))
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["fill", "expire"]), st.sampled_from(Role), st.sampled_from([Decimal("0.5"), Decimal(2)]))
+    | st.just(("leave", Role.EXIT, Decimal(0)))
+    | st.just(("retry", Role.EXIT, Decimal(0))),
+    max_size=12,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(STEPS)
+def test_nothing_is_ever_held_without_an_owner(steps: list[tuple[str, Role, Decimal]]) -> None:
+    venue = Exchange()
+    ends: list[tuple[str, Role, Decimal]] = [("fill", Role.ENTRY, Decimal(2)), ("leave", Role.EXIT, Decimal(0))]
+    ends += 3 * [("retry", Role.EXIT, Decimal(0)), ("fill", Role.EXIT, Decimal(2))]
+    for what, role, part in [*steps, *ends]:
+        if what == "fill":
+            venue.fill(role, part)
+        elif what == "expire":
+            venue.expire(role)
+        else:
+            venue.tell(ClosePosition(ExitReason.OPERATOR) if what == "leave" else RetryExit())
+        state = venue.scenario.state
+        assert state.deal.quantity == venue.held
+        assert not (isinstance(state, Closed) and venue.held)
+    assert isinstance(venue.scenario.state, Closed)
