@@ -8,13 +8,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.base import Timer
+from domain.base import Command, Timer
 from domain.commands import ClosePosition, RetryExit
 from domain.deal import ExitReason
 from domain.orders import OrderFilled, Role
 from domain.position import Closed, Exiting, Open
 from domain.position_events import ExitRequested, PositionClosed
-from domain.venue import CancelOrder, PlaceOrder, VenueCanceled
+from domain.venue import CancelOrder, PlaceOrder, VenueCanceled, VenueRejected
 from tests.domain.test_position import ENTRY, STOP, STREAM, fill, protected, requested
 
 
@@ -100,15 +100,31 @@ class Exchange:
         self.held = Decimal(0)
         self.left = {ENTRY: Decimal(2)}
         self.trades = 0
+        self.timer: Command | None = None
+
+    def cancel(self, order_id: str) -> None:
+        """Take a resting order back; an entry at the market is too fast for that."""
+        if order_id != ENTRY and order_id in self.left:
+            del self.left[order_id]
+            self.tell(VenueCanceled(order_id, 5, "CANCELED"))
+        else:
+            self.tell(VenueRejected(order_id, 5, "-2011", "Unknown order sent."))
+
+    def retry(self) -> None:
+        """Let the timer fire, if one is armed."""
+        if self.timer is not None:
+            command, self.timer = self.timer, None
+            self.tell(command)
 
     def tell(self, *messages: Any) -> None:
         for message in messages:
             for reaction in self.scenario.when(message).reactions:
                 if isinstance(reaction, PlaceOrder):
                     self.left[reaction.order_id] = reaction.quantity
-                elif isinstance(reaction, CancelOrder) and reaction.order_id in self.left:
-                    del self.left[reaction.order_id]
-                    self.tell(VenueCanceled(reaction.order_id, 5, "CANCELED"))
+                elif isinstance(reaction, CancelOrder):
+                    self.cancel(reaction.order_id)
+                elif isinstance(reaction, Timer) and reaction.name == "retry-exit":
+                    self.timer = reaction.command
 
     def roles(self) -> dict[Role, str]:
         deal = self.scenario.state.deal
@@ -157,8 +173,10 @@ def test_nothing_is_ever_held_without_an_owner(steps: list[tuple[str, Role, Deci
             venue.fill(role, part)
         elif what == "expire":
             venue.expire(role)
+        elif what == "retry":
+            venue.retry()
         else:
-            venue.tell(ClosePosition(ExitReason.OPERATOR) if what == "leave" else RetryExit())
+            venue.tell(ClosePosition(ExitReason.OPERATOR))
         state = venue.scenario.state
         assert state.deal.quantity == venue.held
         assert not (isinstance(state, Closed) and venue.held)
