@@ -57,7 +57,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Deal(msgspec.Struct, frozen=True):
-    """Everything known of a position once it was requested. `quantity` is what is open now.
+    """Everything known of a position once it was requested. `quantity` is what is open now, `cost` its entry value.
 
     Funding is settled up to `funded_ms`: what comes for that time again changes nothing.
     """
@@ -77,15 +77,25 @@ class Deal(msgspec.Struct, frozen=True):
     funded_ms: int = 0
     highest: Decimal | None = None
     lowest: Decimal | None = None
+    cost: Decimal = ZERO
 
     @property
     def entry_price(self) -> Decimal:
         """The average price of all entry fills."""
         return self.entry_value / self.entered
 
+    @property
+    def open_price(self) -> Decimal:
+        """The average price of what is open: another than `entry_price` once an entry went on after a first exit."""
+        return self.cost / self.quantity if self.quantity > 0 else self.entry_price
+
     def order(self, order_id: str) -> LiveOrder | None:
         """Find a live order."""
         return next((order for order in self.orders if order.order_id == order_id), None)
+
+    def live(self, role: Role) -> LiveOrder | None:
+        """Find a live order of this role."""
+        return next((order for order in self.orders if order.role is role), None)
 
     def role_of(self, order_id: str) -> Role | None:
         """Say what a live order is for."""
@@ -93,8 +103,8 @@ class Deal(msgspec.Struct, frozen=True):
         return order.role if order else None
 
     def realised(self, price: Decimal, quantity: Decimal) -> Decimal:
-        """Give the gross PnL of closing `quantity` at `price`."""
-        return self.plan.side.sign * (price - self.entry_price) * quantity
+        """Give the gross PnL of closing `quantity` at `price`, by the average cost of what is open, as Binance does."""
+        return self.plan.side.sign * (price - self.open_price) * quantity
 
     def place(self, order: LiveOrder) -> PlaceOrder:
         """Give the request for one of this position's orders."""
@@ -140,6 +150,7 @@ class Deal(msgspec.Struct, frozen=True):
                 quantity=self.quantity + quantity,
                 entered=self.entered + quantity,
                 entry_value=self.entry_value + value,
+                cost=self.cost + value,
                 fees=self.fees + fee,
             )
         return msgspec.structs.replace(
@@ -147,6 +158,7 @@ class Deal(msgspec.Struct, frozen=True):
             trade_ids=known,
             quantity=self.quantity - quantity,
             exit_value=self.exit_value + value,
+            cost=self.open_price * (self.quantity - quantity),
             fees=self.fees + fee,
         )
 

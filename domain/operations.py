@@ -334,7 +334,7 @@ def _carried_out(kind: OperatorKind, argument: str) -> tuple[Command, ...]:
         case OperatorKind.FLATTEN:
             return HaltEntries("OPERATOR"), CloseSymbol("")
         case OperatorKind.CLOSE:
-            return (CloseSymbol(argument),)
+            return (CloseSymbol(argument),) if argument else ()  # without a symbol it would close them all
 
 
 def _resume(_: Operations) -> tuple[Issued | Timer, ...]:

@@ -93,10 +93,11 @@ class OrderCancelRequested(Event, frozen=True, gc=False):
 
 
 class OrderCanceled(Event, frozen=True, gc=False):
-    """An order is gone without further fills."""
+    """An order is gone without further fills. `time_ms` stands for an exit only, which is asked for again then."""
 
     order_id: str
     reason: str
+    time_ms: int = 0
 
 
 EVENTS = (OrderRequested, OrderAccepted, OrderRejected, OrderFilled, OrderCancelRequested, OrderCanceled)

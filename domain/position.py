@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import msgspec
 from msgspec.structs import replace
 
 from domain import commands, orders, venue
@@ -32,6 +31,7 @@ from domain.position_events import (
     PositionRequested,
     PriceExtremeReached,
 )
+from domain.position_state import Closed, Entering, Exiting, Flat, Open, Position
 from domain.values import ZERO, money
 from domain.venue import CancelOrder, OrderType, VenueAccepted, VenueCanceled, VenueFilled, VenueRejected
 
@@ -42,42 +42,6 @@ PositionCommand: TypeAlias = (
     OpenPosition | ClosePosition | RetryExit | ObservePrice | Answer | venue.VenueLiquidated | venue.VenueFunded
 )
 
-# ── state ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Flat(msgspec.Struct, frozen=True, tag=True):
-    """Nothing happened yet."""
-
-    id: str
-
-
-class Entering(msgspec.Struct, frozen=True, tag=True):
-    """The entry is requested and nothing of it is filled."""
-
-    deal: Deal
-
-
-class Open(msgspec.Struct, frozen=True, tag=True):
-    """Something is filled, and nobody wants to leave yet."""
-
-    deal: Deal
-
-
-class Exiting(msgspec.Struct, frozen=True, tag=True):
-    """An exit at the market is on its way."""
-
-    deal: Deal
-    reason: ExitReason
-
-
-class Closed(msgspec.Struct, frozen=True, tag=True):
-    """Over. Orders may still wait for the answer to their cancellation."""
-
-    deal: Deal
-
-
-Position: TypeAlias = Flat | Entering | Open | Exiting | Closed
-
 # ── decide ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -87,7 +51,7 @@ def decide(state: Position, command: PositionCommand) -> tuple[PositionEvent, ..
         case Flat():
             return _when_flat(state, command)
         case Entering(deal):
-            return _when_entering(deal, command)
+            return _when_entering(state, deal, command)
         case Open(deal) | Exiting(deal):
             return _when_held(state, deal, command)
         case Closed(deal):
@@ -102,10 +66,10 @@ def _when_flat(state: Flat, command: PositionCommand) -> tuple[PositionEvent, ..
     return PositionRequested(plan), entry
 
 
-def _when_entering(deal: Deal, command: PositionCommand) -> tuple[PositionEvent, ...]:
+def _when_entering(state: Entering, deal: Deal, command: PositionCommand) -> tuple[PositionEvent, ...]:
     match command:
         case VenueFilled():
-            return _entry_filled(deal, command)
+            return _entry_filled(state, deal, command)
         case VenueAccepted():
             return _accepted(deal, command)
         case VenueRejected():
@@ -123,25 +87,25 @@ def _when_entering(deal: Deal, command: PositionCommand) -> tuple[PositionEvent,
 def _when_held(state: Open | Exiting, deal: Deal, command: PositionCommand) -> tuple[PositionEvent, ...]:
     match command:
         case VenueFilled() if deal.role_of(command.order_id) is Role.ENTRY:
-            return _entry_filled(deal, command)
+            return _entry_filled(state, deal, command)
         case VenueFilled():
             return _exit_filled(state, deal, command)
         case VenueAccepted():
             return _accepted(deal, command)
         case VenueRejected():
-            return _protection_rejected(state, deal, command)
+            return _held_rejected(state, deal, command)
         case VenueCanceled():
-            return _protection_canceled(state, deal, command)
+            return _held_canceled(state, deal, command)
         case venue.VenueFunded(time_ms=time_ms, rate=rate, mark=mark, amount=amount):
             return (FundingSettled(time_ms, rate, mark, amount),) if time_ms > deal.funded_ms else ()
         case venue.VenueLiquidated():
-            return _liquidated(deal, command)
+            return _liquidated(state, deal, command)
         case ObservePrice():
             return _observed(deal, command)
         case ClosePosition(reason):
             return _exit(deal, reason, deal.version) if isinstance(state, Open) else ()
         case RetryExit():
-            return (_exit_order(deal, deal.version + 1),) if _needs_exit_order(state) else ()
+            return (_exit_order(deal, deal.version + 1),) if isinstance(state, Exiting) and state.lacks_order else ()
         case OpenPosition():
             return ()
 
@@ -188,19 +152,24 @@ def _fill(deal: Deal, answer: VenueFilled) -> orders.OrderFilled | None:
     )  # fmt: skip
 
 
-def _entry_filled(deal: Deal, answer: VenueFilled) -> tuple[PositionEvent, ...]:
-    fill = _fill(deal, answer)
-    if fill is None:
+def _entry_filled(state: Entering | Open | Exiting, deal: Deal, answer: VenueFilled) -> tuple[PositionEvent, ...]:
+    fill, order = _fill(deal, answer), deal.order(answer.order_id)
+    if fill is None or order is None:
         return ()
     plan = deal.plan
+    after = deal.filled(fill.role, fill.trade_id, fill.price, fill.quantity, fill.fee)
     events: list[PositionEvent] = [fill]
     if not deal.entered:
         slippage = plan.side.sign * (fill.price - plan.reference_price) / plan.reference_price
         events.append(PositionOpened(fill.time_ms, fill.price, money(slippage)))
         events.append(_protection(deal, Role.STOP, deal.version + 3))
-    if fill.complete:
-        events.append(_protection(deal, Role.TARGET, deal.version + len(events) + 1))
-    return tuple(events)
+    at = deal.version + len(events)
+    if isinstance(state, Exiting):  # what comes in now is to go out again
+        return (*events, _exit_order(after, at + 1)) if deal.live(Role.EXIT) is None else tuple(events)
+    if order.stage is Stage.CANCELING:  # somebody wanted to leave before there was anything to leave
+        reason = ExitReason.REPLACED if plan.account == VIRTUAL else ExitReason.OPERATOR
+        return *events, *_exit(after, reason, at)
+    return (*events, _protection(deal, Role.TARGET, at + 1)) if fill.complete else tuple(events)
 
 
 def _protection(deal: Deal, role: Role, version: int) -> orders.OrderRequested:
@@ -214,31 +183,66 @@ def _exit_filled(state: Open | Exiting, deal: Deal, answer: VenueFilled) -> tupl
     if fill is None:
         return ()
     after = deal.filled(fill.role, fill.trade_id, fill.price, fill.quantity, fill.fee)
-    if after.quantity > 0:
-        return (fill,)
+    if fill.complete:
+        after = after.without_order(fill.order_id)
     if isinstance(state, Exiting) and fill.role is Role.EXIT:
         reason = state.reason
     else:
         reason = ExitReason.TARGET if fill.role is Role.TARGET else ExitReason.STOP
-    if fill.complete:
-        after = after.without_order(fill.order_id)
-    return fill, PositionClosed.of(after, reason, fill.time_ms), *_cancel_all(after)
+    return fill, *_after_exit(state, after, reason, fill.time_ms, complete=fill.complete)
 
 
-def _protection_rejected(state: Open | Exiting, deal: Deal, answer: VenueRejected) -> tuple[PositionEvent, ...]:
+def _after_exit(
+    state: Open | Exiting, after: Deal, reason: ExitReason, time_ms: int, *, complete: bool
+) -> tuple[PositionEvent, ...]:
+    """Say what follows from a fill that closed something; `after` it, the fill itself is the next event."""
+    version = after.version + 1
+    if after.quantity > 0:  # more of the entry came in than the order could close
+        if not complete:
+            return ()
+        if isinstance(state, Open):
+            return _exit(after, reason, version)
+        return (_exit_order(after, version + 1),) if after.live(Role.EXIT) is None else ()
+    entry = after.live(Role.ENTRY)
+    if entry is None:
+        return PositionClosed.of(after, reason, time_ms), *_cancel_all(after)
+    leaving = () if isinstance(state, Exiting) else (ExitRequested(reason),)
+    return *leaving, *(() if entry.stage is Stage.CANCELING else (orders.OrderCancelRequested(entry.order_id),))
+
+
+def _held_rejected(state: Open | Exiting, deal: Deal, answer: VenueRejected) -> tuple[PositionEvent, ...]:
     refused = _rejected(deal, answer)
-    if not refused or isinstance(state, Exiting) or deal.role_of(answer.order_id) is Role.ENTRY:
-        return refused
-    return *refused, *_exit(deal, ExitReason.UNPROTECTED, deal.version + 1)
+    if not refused:
+        return ()
+    if deal.role_of(answer.order_id) is Role.ENTRY:
+        return *refused, *_after_entry(state, deal.without_order(answer.order_id), answer.time_ms)
+    return refused if isinstance(state, Exiting) else (*refused, *_unprotected(deal))
 
 
-def _protection_canceled(state: Open | Exiting, deal: Deal, answer: VenueCanceled) -> tuple[PositionEvent, ...]:
+def _held_canceled(state: Open | Exiting, deal: Deal, answer: VenueCanceled) -> tuple[PositionEvent, ...]:
     """A stop or target that somebody else took away leaves the position unprotected: it is closed."""
-    order, gone = deal.order(answer.order_id), _canceled(deal, answer)
-    if order is None or order.stage is Stage.CANCELING or isinstance(state, Exiting):
-        return gone
-    lost = order.role in {Role.STOP, Role.TARGET}
-    return (*gone, *_exit(deal, ExitReason.UNPROTECTED, deal.version + 1)) if lost else gone
+    order = deal.order(answer.order_id)
+    if order is None:
+        return ()
+    if order.role is Role.EXIT and order.stage is not Stage.CANCELING:
+        return (orders.OrderCanceled(answer.order_id, answer.reason, answer.time_ms),)
+    gone = orders.OrderCanceled(answer.order_id, answer.reason)
+    if order.role is Role.ENTRY:
+        return gone, *_after_entry(state, deal.without_order(answer.order_id), answer.time_ms)
+    if order.stage is Stage.CANCELING or isinstance(state, Exiting):
+        return (gone,)
+    return gone, *_unprotected(deal)
+
+
+def _after_entry(state: Open | Exiting, after: Deal, time_ms: int) -> tuple[PositionEvent, ...]:
+    """Say what follows from the end of an entry that was filled in part; that end itself is the next event."""
+    if isinstance(state, Open):
+        return (_protection(after, Role.TARGET, after.version + 2),)
+    return () if after.quantity > 0 else (PositionClosed.of(after, state.reason, time_ms), *_cancel_all(after))
+
+
+def _unprotected(deal: Deal) -> tuple[PositionEvent, ...]:
+    return _exit(deal, ExitReason.UNPROTECTED, deal.version + 1)
 
 
 def _exit(deal: Deal, reason: ExitReason, version: int) -> tuple[PositionEvent, ...]:
@@ -251,11 +255,7 @@ def _exit_order(deal: Deal, version: int) -> orders.OrderRequested:
     )
 
 
-def _needs_exit_order(state: Position) -> bool:
-    return isinstance(state, Exiting) and all(order.role is not Role.EXIT for order in state.deal.orders)
-
-
-def _liquidated(deal: Deal, answer: venue.VenueLiquidated) -> tuple[PositionEvent, ...]:
+def _liquidated(state: Open | Exiting, deal: Deal, answer: venue.VenueLiquidated) -> tuple[PositionEvent, ...]:
     price, quantity = answer.price, min(answer.quantity, deal.quantity)
     trade_id = answer.trade_id or f"liquidation-{answer.time_ms}"
     if trade_id in deal.trade_ids:
@@ -263,9 +263,7 @@ def _liquidated(deal: Deal, answer: venue.VenueLiquidated) -> tuple[PositionEven
     realised = money(deal.realised(price, quantity))
     fill = orders.OrderFilled("", Role.EXIT, trade_id, answer.time_ms, price, quantity, answer.fee, realised)
     after = deal.filled(Role.EXIT, trade_id, price, quantity, answer.fee)
-    if after.quantity > 0:
-        return (fill,)
-    return fill, PositionClosed.of(after, ExitReason(answer.cause), answer.time_ms), *_cancel_all(after)
+    return fill, *_after_exit(state, after, ExitReason(answer.cause), answer.time_ms, complete=False)
 
 
 def _observed(deal: Deal, seen: ObservePrice) -> tuple[PositionEvent, ...]:
@@ -341,6 +339,8 @@ def react(state: Position, event: PositionEvent) -> tuple[Reaction, ...]:
             return (CancelOrder(deal.plan.account, order_id, deal.plan.symbol),)
         case orders.OrderRejected(role=Role.EXIT, time_ms=time_ms):
             return (Timer("retry-exit", time_ms + EXIT_RETRY_MS, RetryExit()),)
+        case orders.OrderCanceled(time_ms=time_ms) if time_ms and isinstance(state, Exiting) and state.lacks_order:
+            return (Timer("retry-exit", time_ms + EXIT_RETRY_MS, RetryExit()),)
         case orders.OrderFilled():
             return _to_account(deal, commands.BookFill(deal.id, event.order_id, event.fee, event.realised))
         case FundingSettled(amount=amount):
@@ -371,7 +371,7 @@ def resume(state: Position) -> tuple[Issued | Timer, ...]:
             again.append(Issued(order.cancel_id, CancelOrder(deal.plan.account, order.order_id, deal.plan.symbol)))
     if isinstance(state, Open):
         again.append(_time_stop(deal))
-    if isinstance(state, Exiting) and _needs_exit_order(state):
+    if isinstance(state, Exiting) and state.lacks_order:
         again.append(Timer("retry-exit", 0, RetryExit()))
     return tuple(again)
 

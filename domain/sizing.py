@@ -1,8 +1,9 @@
 """How large a position becomes: the one place where a strategy's floats become an order's decimals.
 
-quantity = min(risk, margin cap) where
+quantity = min(risk, margin cap, available) where
 risk        equity · risk_per_trade / |entry - stop|
-margin cap  min(equity · max_margin_per_trade, available) · leverage / entry
+margin cap  equity · max_margin_per_trade · leverage / entry
+available   available / (likely fill price · (1 / leverage + fee)): what is free must pay for margin and fee
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def plan(
     if proposal.side.sign * (target - entry) <= 0 or target <= 0:
         raise Refused("TARGET_ON_WRONG_SIDE", entry=entry, target=target)
     by_risk = equity * limits.risk_per_trade / distance
-    by_margin = min(equity * limits.max_margin_per_trade, available) * leverage / entry
-    quantity = instrument.quantity_down(min(by_risk, by_margin))
+    by_margin = equity * limits.max_margin_per_trade * leverage / entry
+    by_available = available / _bound_by_one(entry, leverage, instrument, config)
+    quantity = instrument.quantity_down(min(by_risk, by_margin, by_available))
     if quantity < instrument.min_quantity:
         raise Refused("BELOW_MIN_QUANTITY", quantity=quantity, minimum=instrument.min_quantity)
     notional = quantity * entry
@@ -76,6 +78,13 @@ def usual_notional(config: Config) -> float:
     """Give the notional (USDT) that a position of this account usually has: its largest share of margin, levered."""
     account = config.account
     return float(account.initial_balance * account.max_margin_per_trade * account.leverage)
+
+
+def _bound_by_one(entry: Decimal, leverage: int, instrument: Instrument, config: Config) -> Decimal:
+    """Give what one unit needs of the wallet at its likely fill (USDT): its margin and its fee. Alike on both sides."""
+    rates = config.venue
+    fill = instrument.price_up(entry * (ONE + rates.slippage_bps / BPS))
+    return fill * (ONE / leverage + rates.taker_fee_bps / BPS)
 
 
 def _levels(proposal: Proposal, instrument: Instrument) -> tuple[Decimal, Decimal, Decimal]:

@@ -66,4 +66,7 @@ class DoorKeeper:
         except ValueError:
             door.refuse(asked, f"expected one of {', '.join(OperatorKind)}, found {asked.kind!r}")
             return
+        if kind is OperatorKind.CLOSE and not asked.argument:
+            door.refuse(asked, "expected a symbol to close, found none; `run.py flatten` closes everything")
+            return
         offer(OperatorCommand(asked.id, kind, asked.argument, asked.who))

@@ -48,7 +48,7 @@ def restore_paper(venue: PaperVenue, population: Population, outside: tuple[str,
 
 
 def _holding(deal: Deal, instrument: Instrument) -> Holding:
-    held = hold(instrument, deal.plan.side, deal.quantity, deal.entry_price, deal.plan.leverage, deal.opened_ms)
+    held = hold(instrument, deal.plan.side, deal.quantity, deal.open_price, deal.plan.leverage, deal.opened_ms)
     return held.funded(deal.funding, deal.funded_ms) if deal.funded_ms else held
 
 

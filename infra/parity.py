@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -63,15 +64,23 @@ def parity(reader: Reader, strategies: Callable[[str], Strategy], progress: Prog
     return Parity(len(recorded), equal, (*differences, *(one for one in missing if one is not None)))
 
 
-Key = tuple[str, str, int]
+Key = tuple[str, str, int, int]
 
 
 def _by_key(events: Iterable[Recorded]) -> dict[Key, Recorded]:
-    """Name each decision by what both runs share: its kind, whose it is, and the market time or number it has."""
-    return {_key(recorded): recorded for recorded in events}
+    """Name each decision by what both runs share: its kind, whose it is, the market time or number it has, and which
+    of several such it is: a symbol may decline more than once at one close.
+    """
+    seen: Counter[tuple[str, str, int]] = Counter()
+    found: dict[Key, Recorded] = {}
+    for recorded in events:
+        key = _key(recorded)
+        seen[key] += 1
+        found[*key, seen[key]] = recorded
+    return found
 
 
-def _key(recorded: Recorded) -> Key:
+def _key(recorded: Recorded) -> tuple[str, str, int]:
     event = recorded.event
     kind = name_of(type(event))
     match event:

@@ -6,7 +6,7 @@ one point for each booking and each hour, yet loses no extreme: `deepest` is the
 
 Open positions are valued at the close of the last closed candle (at their own last fill before the first one):
 
-    unrealised = Σ sign · (price - average entry price) · quantity        equity = balance + unrealised
+    unrealised = Σ sign · (price · quantity - what it had cost)        equity = balance + unrealised
 
 A fill is shown when the account has booked it: only then do quantity and balance agree. Virtual positions have no
 account and no curve.
@@ -33,13 +33,12 @@ HOUR_MS = 3_600_000
 
 
 class Holding(msgspec.Struct, frozen=True):
-    """An open position: Σ quantity and Σ price · quantity of its entry, what is open of it now, and its last price."""
+    """An open position: what is open of it now, what that had cost (Σ price · quantity), and its last price."""
 
     position: str
     symbol: str
     side: Side
-    entered: Decimal = ZERO
-    notional: Decimal = ZERO
+    cost: Decimal = ZERO
     quantity: Decimal = ZERO
     price: Decimal = ZERO
 
@@ -48,7 +47,7 @@ class Holding(msgspec.Struct, frozen=True):
         """What closing it at the last price would bring, before fees."""
         if not self.quantity:
             return ZERO
-        return money(self.side.sign * (self.price - self.notional / self.entered) * self.quantity)
+        return money(self.side.sign * (self.price * self.quantity - self.cost))
 
 
 class EquityPoint(msgspec.Struct, frozen=True):
@@ -77,8 +76,10 @@ def apply(rows: Rows[EquityPoint], recorded: Recorded) -> Changes[EquityPoint]:
     match recorded.event:
         case CandleClosed(candle):
             return _priced(rows, recorded.stream.partition(":")[2], candle.close, at_ms)
-        case FillBooked(balance=balance) | FundingBooked(balance=balance) | BalanceCorrected(balance):
+        case FillBooked(balance=balance) | FundingBooked(balance=balance):
             return _booked(rows, recorded.stream.partition(":")[2], balance, at_ms)
+        case BalanceCorrected(balance, was):  # a transfer is no gain and no loss: the peak moves with it
+            return _booked(rows, recorded.stream.partition(":")[2], balance, at_ms, balance - was)
         case OrderFilled() as fill:
             return _filled(rows, recorded.stream, fill)
         case PositionRequested(plan) if plan.account != VIRTUAL:
@@ -107,10 +108,12 @@ def _priced(rows: Rows[EquityPoint], symbol: str, close: float, at_ms: int) -> C
     return changes
 
 
-def _booked(rows: Rows[EquityPoint], account: str, balance: Decimal, at_ms: int) -> Changes[EquityPoint]:
+def _booked(
+    rows: Rows[EquityPoint], account: str, balance: Decimal, at_ms: int, transfer: Decimal = ZERO
+) -> Changes[EquityPoint]:
     for point in rows.values():
         if point.live and point.account == account:
-            booked = replace(point, balance=balance)
+            booked = replace(point, balance=balance, peak=point.peak + transfer)
             if at_ms == point.time_ms:
                 return {(account, at_ms): _valued(booked, at_ms)}
             return _next(point, booked, at_ms)
@@ -170,19 +173,16 @@ def _with_holdings(
 
 def _after_fill(held: Holding, fill: OrderFilled) -> Holding:
     if fill.role is not Role.ENTRY:
-        return replace(held, quantity=held.quantity - fill.quantity, price=fill.price)
-    return replace(
-        held,
-        entered=held.entered + fill.quantity,
-        notional=held.notional + fill.price * fill.quantity,
-        quantity=held.quantity + fill.quantity,
-        price=fill.price,
-    )
+        left = held.quantity - fill.quantity
+        cost = held.cost * left / held.quantity if held.quantity else ZERO
+        return replace(held, cost=cost, quantity=left, price=fill.price)
+    cost = held.cost + fill.price * fill.quantity
+    return replace(held, cost=cost, quantity=held.quantity + fill.quantity, price=fill.price)
 
 
 EQUITY = Projection(
     name="equity",
-    version=1,
+    version=2,
     topics=(
         AccountOpened, CandleClosed, PositionRequested, OrderFilled, PositionAbandoned, PositionClosed, FillBooked,
         FundingBooked, BalanceCorrected,

@@ -98,7 +98,8 @@ class Rules(msgspec.Struct, frozen=True):
                 known = any(attached.position == position for attached in state.facts.attached)
                 return (PositionDetached(position),) if known else ()
             case InstrumentArrived(instrument, source):
-                return () if instrument == state.facts.instrument else (SymbolListed(instrument, source),)
+                known = instrument == state.facts.instrument and not state.facts.leaving
+                return () if known else (SymbolListed(instrument, source),)
             case InstrumentLeft(_, reason):
                 return (SymbolDelisted(reason),) if state.facts.instrument is not None else ()
             case HistoryArrived():
@@ -178,9 +179,11 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
 def _traded(facts: Facts, event: SymbolListed | SymbolDelisted) -> None:
     """Note the terms of the contract; while something is open in one that ended they are still needed."""
     if isinstance(event, SymbolListed):
-        facts.instrument = event.instrument
-    elif not facts.attached:
-        facts.instrument = None
+        facts.instrument, facts.leaving = event.instrument, False
+    elif facts.attached:
+        facts.leaving = True
+    else:
+        facts.instrument, facts.leaving = None, False
 
 
 def _watched_by(facts: Facts, event: PositionAttached | PositionDetached) -> None:
@@ -190,6 +193,8 @@ def _watched_by(facts: Facts, event: PositionAttached | PositionDetached) -> Non
             facts.attached = (*facts.attached, Attached(position, side, account))
         case PositionDetached(position):
             facts.attached = tuple(a for a in facts.attached if a.position != position)
+            if facts.leaving and not facts.attached:
+                facts.instrument, facts.leaving = None, False
 
 
 def _found(state: SymbolState, event: CandleRejected | CandleGapFound) -> None:

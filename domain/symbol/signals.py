@@ -124,7 +124,7 @@ class Signals(msgspec.Struct, frozen=True):
     def _unsigned(self, state: SymbolState, proposal: Proposal, said: Analysis) -> tuple[SymbolEvent, ...]:
         """Follow virtually what is no signal, if nothing of that side is followed or traded already."""
         facts = state.facts
-        if facts.instrument is None or any(attached.side is proposal.side for attached in facts.attached):
+        if not facts.tradable or any(attached.side is proposal.side for attached in facts.attached):
             return ()
         signal_id = event_id(f"symbol:{facts.symbol}", facts.version + 1)  # the analysis, which comes first
         followed = self.follow(state, proposal, signal_id, facts.signals + 1, said.reasons[0])
@@ -141,7 +141,7 @@ class Signals(msgspec.Struct, frozen=True):
         two_bars_ms = 2 * INTERVALS_MS[self.config.strategy.analysis_interval]
         gapped = facts.last_gap_ms is not None and time_ms - facts.last_gap_ms <= two_bars_ms
         found = (
-            ("NO_INSTRUMENT", facts.instrument is None),
+            ("NO_INSTRUMENT", not facts.tradable),
             ("COOLDOWN", recent),
             ("RECENT_GAP", gapped),
             ("LATE_CANDLE", late),
@@ -158,7 +158,7 @@ class Signals(msgspec.Struct, frozen=True):
         time_ms = facts.last_signal_ms or 0
         if active is not None and active.side is side:
             return (SignalDeclined(time_ms, side, (why, "VIRTUAL_SAME_SIDE_ACTIVE")),)
-        if facts.instrument is None:
+        if facts.instrument is None or facts.leaving:
             return (SignalDeclined(time_ms, side, (why, "NO_INSTRUMENT")),)
         purse = self.config.account.initial_balance
         try:

@@ -36,7 +36,10 @@ class Defect(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Facts(msgspec.Struct):
-    """The part of a symbol's state that is plain values."""
+    """The part of a symbol's state that is plain values.
+
+    `leaving`: it is delisted, and its terms are kept until nothing is open in it.
+    """
 
     symbol: str
     version: int = 0
@@ -52,6 +55,12 @@ class Facts(msgspec.Struct):
     defects: tuple[Defect, ...] = ()
     gate_state: GateState = GateState()
     publication: PublicationState = PublicationState()
+    leaving: bool = False
+
+    @property
+    def tradable(self) -> bool:
+        """Whether something new may be opened."""
+        return self.instrument is not None and not self.leaving
 
     def found(self, time_ms: int, missing: int, out_of_order: int, mismatched: int) -> None:
         """Note what was wrong with the candles around `time_ms`; forget what is too old to count."""

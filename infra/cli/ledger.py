@@ -48,7 +48,8 @@ def verify_command(
     config: options.ConfigFile = None,
     as_json: options.Json = False,
 ) -> int:
-    """Check both hashes of every commit, the Merkle roots, the tapes and the streams of a run, or an audit bundle.
+    """Check both hashes of every commit, the Merkle roots, the tapes, the streams and the checkpoints of a run, or an
+    audit bundle.
 
     Examples: run.py verify --head 4f1c… (a chain head that an earlier run printed: finds a rewritten history)
     · run.py verify audit-june --key 418c…
@@ -58,16 +59,22 @@ def verify_command(
     if key or older is not None:
         raise InvalidInput("verify", "the directory of a bundle with --key and --since", "none")
     from infra import store as stores
+    from infra.checkpoint_check import wrong_checkpoints
+    from infra.code_version import strategy_named
+    from infra.postgres.commit_check import Problem
     from infra.postgres.verify import verify_store
 
     remembered = _remembered(head)
     resolved = options.resolve(config, None, store, home)
     with (
         options.database(resolved) as url,
-        stores.reading(url, run) as (info, tables, _),
+        stores.reading(url, run) as (info, tables, reader),
         progress("events", None) as report,
     ):
         found = verify_store(url, tables, remembered_head=remembered, progress=lambda done, _total: report(done))
+        if found.ok:  # otherwise a fold says no more than that
+            wrong = tuple(Problem(*one) for one in wrong_checkpoints(reader, strategy_named, report))
+            found = msgspec.structs.replace(found, ok=not wrong, problems=wrong)
     if as_json:
         print_json(found)
     else:

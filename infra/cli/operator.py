@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from domain.errors import HindsightError, Unavailable
+from domain.errors import HindsightError, InvalidInput, Unavailable
 from domain.operations import OperatorKind
 from infra.cli import options
 from infra.cli.output import out, print_json
@@ -81,7 +81,10 @@ def close_command(
 
     Example: run.py close BTCUSDT
     """
-    _ask(OperatorKind.CLOSE, symbol.upper(), options.resolve(config, None, store, home), as_json=as_json)
+    wanted = symbol.strip().upper()
+    if not wanted:
+        raise InvalidInput("close", "a symbol such as BTCUSDT", repr(symbol), "`run.py flatten` closes everything.")
+    _ask(OperatorKind.CLOSE, wanted, options.resolve(config, None, store, home), as_json=as_json)
 
 
 def _ask(kind: OperatorKind, argument: str, resolved: options.Resolved, *, as_json: bool) -> None:

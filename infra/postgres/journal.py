@@ -173,6 +173,7 @@ class PostgresJournal:
     def _run(self) -> None:
         try:
             self._serve()
+            self._attempt(self._save_checkpoint)  # the one of a clean stop comes when all is durable already
             with suppress(Unavailable):  # all is durable: the next owner has to wait for our lease, no more
                 self._writer.release()
         except Exception as error:  # noqa: BLE001 - the thread's outermost loop; the kernel's thread raises it
@@ -214,7 +215,9 @@ class PostgresJournal:
 
     def _save_checkpoint(self) -> None:
         checkpoint = self._checkpoint
-        if checkpoint is not None and checkpoint.head.input_seq <= self._writer.head.last_input:
+        if checkpoint is None or not self._writer.connected:
+            return
+        if checkpoint.head.input_seq <= self._writer.head.last_input:
             self._writer.save(checkpoint)
             if self._checkpoint is checkpoint:
                 self._checkpoint = None

@@ -117,6 +117,11 @@ class Writer:
         with self._guarded():
             save_checkpoint(self._open_connection(), self._tables, checkpoint)
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as we know."""
+        return self._connection is not None
+
     def release(self) -> None:
         """Let the store go, so that the next owner need not wait, and close the connection if there is one."""
         if self._connection is None:

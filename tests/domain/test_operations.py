@@ -87,6 +87,7 @@ def test_a_restore_forgets_conditions_and_who_was_down() -> None:
         (OperatorKind.RESUME, "", [ResumeEntries("OPERATOR")]),
         (OperatorKind.FLATTEN, "", [HaltEntries("OPERATOR"), CloseSymbol("")]),
         (OperatorKind.CLOSE, "BTCUSDT", [CloseSymbol("BTCUSDT")]),
+        (OperatorKind.CLOSE, "", []),
     ],
 )
 def test_an_operator_is_obeyed_once(kind: OperatorKind, argument: str, wishes: list[object]) -> None:

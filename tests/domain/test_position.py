@@ -153,7 +153,7 @@ def test_a_refused_entry_ends_the_position_without_a_trade() -> None:
 def test_a_refused_cancellation_of_the_entry_waits_for_the_fill_that_beat_it() -> None:
     scenario = requested().when(ClosePosition(ExitReason.OPERATOR), VenueRejected(ENTRY, 2, "-2011", "Unknown order."))
     assert isinstance(scenario.state, Entering)
-    assert isinstance(scenario.when(fill(ENTRY, "100")).state, Open)
+    assert isinstance(scenario.when(fill(ENTRY, "100")).state, Exiting), "the wish to leave is not forgotten"
 
 
 def test_the_time_stop_is_armed_at_the_entry_and_closes_at_the_market() -> None:

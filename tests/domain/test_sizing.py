@@ -11,14 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain import sizing
+from domain import matching, sizing
 from domain.config import AccountConfig, Config, StrategyConfig, VenueConfig
 from domain.deal import Plan
+from domain.desk import Desk
 from domain.errors import Refused
 from domain.instrument import Instrument
 from domain.sizing import LIQUIDATION_SHARE, MIN_NOTIONAL_RESERVE
 from domain.strategies import Proposal
-from domain.values import BPS, ONE, ZERO, Side, money
+from domain.terms import Terms
+from domain.values import BPS, ONE, ZERO, OrderSide, Side, money
+from domain.venue import OrderType, PlaceOrder, VenueFilled
 from tests.domain.scenario import proposal
 
 PATIENT = settings(deadline=None)  # the machine may be busy
@@ -66,8 +69,17 @@ def test_one_position_reserves_at_most_its_share_of_the_equity() -> None:
     assert plan.quantity == RICH * D("0.10") * 5 / 100
 
 
-def test_no_more_margin_is_used_than_is_there() -> None:
-    assert planned(proposal(risk=0.2), available=D(300)).margin == D(300)
+@pytest.mark.parametrize("leverage", [1, 5, 20])
+def test_the_venue_can_take_what_uses_up_all_that_is_there(leverage: int) -> None:
+    rates, free = VenueConfig(), D(300)
+    plan = planned(proposal(risk=0.2), available=free, leverage=leverage, risk_per_trade=ONE, max_margin_per_trade=ONE)
+    order = PlaceOrder("main", "position:main/BTCUSDT-1@2", "BTCUSDT", OrderSide.BUY, OrderType.MARKET, plan.quantity,
+                       leverage=plan.leverage)  # fmt: skip
+    terms, price = Terms(CONTRACT, rates), plan.reference_price
+    desk, _ = matching.place(Desk("main", free), order, terms, price, 1_000)
+    desk, (filled,) = matching.quote(desk, "position:main/BTCUSDT-1", terms, price, price, price, 2_000)
+    assert isinstance(filled, VenueFilled)
+    assert D(295) < plan.margin <= free - filled.fee
 
 
 def test_the_contracts_own_limit_caps_the_leverage() -> None:

@@ -17,6 +17,7 @@ from domain.commands import (
     AttachPosition,
     ClosePosition,
     DetachPosition,
+    FollowVirtually,
     ObservePrice,
 )
 from domain.config import Config
@@ -39,11 +40,12 @@ from domain.symbol.events import (
     HistoryRefused,
     PositionAttached,
     PositionDetached,
+    SignalDeclined,
     SymbolDelisted,
     SymbolListed,
 )
 from domain.values import Side
-from tests.domain.scenario import plan
+from tests.domain.scenario import plan, proposal
 from tests.domain.symbol_steps import (
     CONTRACT,
     GHOST,
@@ -81,8 +83,18 @@ def test_what_is_open_in_a_contract_that_is_taken_off_is_closed_first() -> None:
     scenario = Told().when(IN, attached).when(InstrumentLeft(CONTRACT.symbol, "SETTLING"))
     assert scenario.reactions == [Tell(REAL, ClosePosition(ExitReason.DELISTED))]
     assert scenario.state.facts.instrument is not None, "its terms are needed until it is closed"
-    scenario.when(DetachPosition(REAL)).when(InstrumentLeft(CONTRACT.symbol, "SETTLING"))
+    assert not scenario.state.facts.tradable
+    scenario.when(DetachPosition(REAL))
     assert scenario.state.facts.instrument is None
+    assert scenario.when(InstrumentLeft(CONTRACT.symbol, "SETTLING")).events == []
+
+
+def test_nothing_new_is_opened_in_a_contract_that_is_taken_off_while_something_is_open() -> None:
+    scenario = Told().when(IN, AttachPosition(REAL, plan(Side.LONG)), InstrumentLeft(CONTRACT.symbol, "SETTLING"))
+    follow_it = FollowVirtually("symbol:BTCUSDT@1", 1, proposal(Side.SHORT), "HALTED")
+    assert scenario.when(follow_it).one(SignalDeclined).reasons == ("HALTED", "NO_INSTRUMENT")
+    assert scenario.when(IN).kinds() == ["SymbolListed"], "it may come back before it is flat"
+    assert scenario.state.facts.tradable
 
 
 # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from pathlib import Path
 
@@ -12,7 +13,12 @@ from asking import Ask, assert_refused
 from program import run, running
 from psycopg.sql import SQL, Identifier
 
+from actors.kernel import CHECKPOINT_SCHEMA
+from actors.ports import Checkpoint, Head
 from infra.cli.app import app
+from infra.postgres.reader import save_checkpoint
+from infra.postgres.runs import tables_of
+from infra.postgres.session import connect
 
 DEAD = "postgresql://somebody:geheim@127.0.0.1:1/nothing"
 COMMANDS = sorted(command.name for command in app.registered_commands if command.name)
@@ -74,6 +80,7 @@ def test_what_the_parser_does_not_understand_is_a_usage_error(ask: Ask, typed: s
         ("settings --set nokey=1", ("a known key", "nokey")),
         ("backtest --data missing", ("missing", "a directory", "nothing there")),
         ("backtest --data . --symbols 3", ("klines/<interval>", "none")),
+        ("close ''", ("close", "a symbol such as BTCUSDT", "flatten")),
         ("verify --head 12", ("--head", "64 hex digits")),
         ("report [/bold]", ("one of pnl", "[/bold]")),
         ("runs compare A", ("compare A B", "compare A")),
@@ -85,7 +92,7 @@ def test_what_the_parser_does_not_understand_is_a_usage_error(ask: Ask, typed: s
 def test_an_unusable_argument_is_refused_with_what_was_expected_and_found(
     ask: Ask, typed: str, words: tuple[str, ...]
 ) -> None:
-    assert_refused(ask(*typed.split()), "expected ", "found ", *words)
+    assert_refused(ask(*shlex.split(typed)), "expected ", "found ", *words)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +208,18 @@ def test_a_changed_store_is_a_finding(ask: Ask, quarter_day: Path, store: str) -
     assert (answer.code, answer.err) == (1, "")
     assert json.loads(answer.out)["ok"] is False
     assert "Traceback" not in ask("replay", "--verify", "--store", store).err
+
+
+def test_a_checkpoint_that_no_fold_gives_is_a_finding(ask: Ask, quarter_day: Path, store: str) -> None:
+    done = json.loads(ask("backtest", "--data", quarter_day, "--store", store, "--json").out)
+    assert ask("verify", "--json", "--store", store).code == 0
+    head = Head(done["events"], done["inputs"])
+    with connect(store, "test") as connection:
+        save_checkpoint(connection, tables_of(done["run_id"]), Checkpoint(CHECKPOINT_SCHEMA, head, ()))
+    answer = ask("verify", "--json", "--store", store)
+    assert answer.code == 1
+    (problem,) = json.loads(answer.out)["problems"]
+    assert problem["where"] == f"checkpoint at input {done['inputs']}"
 
 
 # ── whole processes ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from recorded_runs import STARTED, recorded
 
+from actors.ports import Frame
 from domain.base import Recorded
 from domain.errors import InvalidInput
 from domain.operations import SessionStarted
 from domain.position_events import PositionClosed
+from domain.symbol.events import SignalDeclined
 from infra import settings
 from infra.code_version import strategy_named
 from infra.counterfactual import market_of, session_of, trade
@@ -98,6 +102,24 @@ def test_a_run_with_ticks_decides_alike_and_every_difference_has_a_cause(ticked:
     assert all(one.cause for one in found.differences)
     recorded_seqs = [one.seq for one in found.differences if one.seq]
     assert found.equal == found.decisions - len(recorded_seqs)
+
+
+def test_every_recorded_decision_is_compared_also_of_two_at_one_close(candles: MemoryJournal) -> None:
+    class Doubled(MemoryJournal):
+        """The record, with every decline said twice."""
+
+        def events(self, *args: Any, **more: Any) -> Iterator[Recorded]:
+            for one in candles.events(*args, **more):
+                yield from (one, one) if isinstance(one.event, SignalDeclined) else (one,)
+
+        def frames(self, *args: Any, **more: Any) -> Iterator[Frame]:
+            return candles.frames(*args, **more)
+
+    once, twice = parity(candles, strategy_named), parity(Doubled(), strategy_named)
+    declined = sum(isinstance(one.event, SignalDeclined) for one in candles.events(0))
+    assert declined
+    assert twice.decisions == once.decisions + declined
+    assert [one.what.split()[0] for one in twice.differences] == ["SignalDeclined"] * declined
 
 
 def test_an_empty_run_can_not_be_traded_again() -> None:

@@ -329,6 +329,17 @@ def test_a_checkpoint_waits_until_everything_before_it_is_durable(database_url: 
     run.journal.close()
 
 
+def test_a_checkpoint_that_is_saved_just_before_the_end_is_kept(database_url: str, tables: Tables) -> None:
+    run = Run(database_url, tables, timing=Timing(renew_ms=3_600_000))
+    run.journal.append(run.author.stop())
+    run.journal.commit_soon()
+    run.watch.wait_durable(1)
+    run.journal.save(run.author.checkpoint("shape-1"))
+    run.journal.close()
+    with PostgresReader(database_url, tables, checkpoint_schema="shape-1") as reader:
+        assert reader.checkpoint(1) == run.author.checkpoint("shape-1")
+
+
 def test_an_error_in_what_follows_a_commit_reaches_the_kernel(database_url: str, tables: Tables) -> None:
     def broken(_: int) -> None:
         raise ZeroDivisionError("outbox")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trading_history import HOUR_MS, MINUTE_MS, D, TradingHistory, plan_of
 
-from domain.account import FillBooked, FundingBooked
+from domain.account import BalanceCorrected, FillBooked, FundingBooked
 from domain.base import Recorded
 from domain.deal import VIRTUAL
 from domain.values import ZERO, Side
@@ -72,6 +72,13 @@ def test_drawdown_is_measured_from_the_highest_equity_so_far() -> None:
     assert point.peak == D("1099.9")
     assert round(point.drawdown, 6) == round(54.95 / 1099.9, 6)
     assert round(point.deepest, 6) == round(109.9 / 1099.9, 6)
+
+
+def test_money_that_is_taken_out_is_no_drawdown() -> None:
+    history = TradingHistory().start("1000")
+    history.record(("account:main", BalanceCorrected(D(400), D(1000))))
+    point = curve_of(history.events)[-1]
+    assert (point.equity, point.peak, point.drawdown, point.deepest) == (D(400), D(400), 0.0, 0.0)
 
 
 def test_a_fill_makes_no_dip_before_it_is_booked() -> None:
