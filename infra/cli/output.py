@@ -38,16 +38,18 @@ def print_json(value: object) -> None:
 
 
 def print_facts(value: msgspec.Struct | Mapping[str, object], title: str, *, as_json: bool) -> None:
-    """Print one record: JSON, or a name and a value a line."""
+    """Print one record: JSON, or a name and a value a line.
+
+    A value is never cut: a chain head is there to be noted, and a narrow terminal wraps it so that it is copied whole.
+    """
     if as_json:
         print_json(value)
         return
     facts = cast("dict[str, object]", msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else value
     out.print(title, style="italic")
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    width = max(map(len, facts), default=0)
     for name, fact in facts.items():
-        table.add_row(name.replace("_", " "), shown(fact))
-    out.print(table)
+        out.print(f"{name.replace('_', ' '):<{width}}  {shown(fact)}", soft_wrap=True)
 
 
 def print_rows(rows: Sequence[Mapping[str, object]], title: str, *, as_json: bool, empty: str = "nothing yet") -> None:

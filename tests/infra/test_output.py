@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.cli.output import UPRIGHT_MAX, WIDE, print_rows, shown
+from infra.cli.output import UPRIGHT_MAX, WIDE, out, print_facts, print_rows, shown
 
 
 def rows(count: int) -> list[dict[str, object]]:
@@ -34,6 +34,12 @@ def test_rows_that_fit_keep_every_column(capsys: pytest.CaptureFixture[str]) -> 
 def test_rows_that_are_all_alike_are_still_rows(capsys: pytest.CaptureFixture[str]) -> None:
     print_rows([{"a": "y" * WIDE, "b": "same"} for _ in range(9)], "alike", as_json=False)
     assert capsys.readouterr().out.count("same") == 9
+
+
+def test_a_chain_head_is_never_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(out, "width", 40)
+    print_facts({"run_id": "live", "chain_head": "f" * 64}, "the run", as_json=False)
+    assert capsys.readouterr().out == f"the run\nrun id      live\nchain head  {'f' * 64}\n"
 
 
 def test_lists_of_words_are_written_as_words() -> None:
