@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 import msgspec
-from rich.console import RenderableType
+from rich.console import ConsoleDimensions, RenderableType
 
 from actors.ingress import Ingress
 from actors.outbox import Outbox
@@ -128,8 +128,8 @@ class System:
         """Start the simulator again if it died; true if that was needed."""
         return self._outside is not None and self._outside.look_after()
 
-    def draw(self) -> RenderableType:
-        """Draw the live view."""
+    def draw(self, size: ConsoleDimensions) -> RenderableType:
+        """Draw the live view for a terminal of this size."""
         head = self._runner.kernel.head
         then, seq, rate = self._rate
         now = time.monotonic()
@@ -137,7 +137,9 @@ class System:
             rate = (head.seq - seq) / (now - then)
             self._rate = (now, head.seq, rate)
         held = head.input_seq - self._journal.durable_input()
-        return self._view.render(Footing(head.at_ms, rate, self._journal.commits(), held, self._ingress.conflated))
+        return self._view.render(
+            Footing(head.at_ms, rate, self._journal.commits(), held, self._ingress.conflated), size
+        )
 
     def stop(self, reason: str) -> None:
         """Stop cleanly, or raise what ended the system."""
