@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -17,6 +17,7 @@ from actors.outbox import Outbox
 from actors.ports import Head, Reader, Step
 from actors.runner import Runner
 from domain.base import Input, Issued
+from domain.errors import HindsightError
 from domain.market import MINUTE_MS, HistoryArrived
 from domain.operations import SessionStarted
 from domain.scan.decider import ScanSummarized
@@ -185,6 +186,8 @@ def opened(
     Raises `Stopped` if `stop` is set before the system runs.
     """
     with ExitStack() as stack:
+        vain = _Vain(url)
+        stack.callback(vain.forget)  # runs last: the run is nobody's by then
         parts = _Parts()
         outbox = Outbox(parts.carry_out, parts.may_leave)
         store = _stored(url, settings, place, outbox.release, stack)
@@ -212,7 +215,9 @@ def opened(
             clock, inflow, symbols = _in_process(runner, settings, ingress)
         else:
             stack.callback(outside.close)
+            vain.attempt = before.head.input_seq == 0
             clock, inflow, symbols = _connected(outside, runner, ingress, warm_up, stop)
+            vain.attempt = False
         heed(stop)
         live = LiveSystem(runner, journal, clock, inflow, ingress, door=store.door, follow=store.follow)
         live.start()
@@ -235,6 +240,26 @@ class _Parts:
     def may_leave(self) -> bool:
         """Whether the store is ours at this instant."""
         return self.journal is not None and self.outside is not None and self.journal.lease_valid()
+
+
+class _Vain:
+    """A first start that never reached its exchange leaves no run: a run is bound to its venue for good.
+
+    Nothing has left the process by then, and all that stands in the history is that a session began.
+    """
+
+    def __init__(self, url: str | None) -> None:
+        self.attempt = False
+        self._url = url
+
+    def forget(self) -> None:
+        """Drop the run if the attempt was in vain."""
+        if not self.attempt or self._url is None:
+            return
+        from infra.postgres import runs
+
+        with suppress(HindsightError):  # what ended the attempt is what the user has to hear
+            runs.delete(self._url, runs.LIVE)
 
 
 def _session(settings: Settings, place: Place) -> SessionStarted:

@@ -83,7 +83,7 @@ def continue_or_create(connection: Connection[Any], tables: Tables, info: RunInf
             f"run {found.run_id!r}",
             f"the venue and the clock that it was created with, {found.venue} and {found.clock}",
             f"{info.venue} and {info.clock}",
-            "Choose another --store or --home, or delete this run.",
+            f"Choose another --store or --home, or delete it with `python run.py runs delete {found.run_id}`.",
         )
     return found
 
