@@ -18,6 +18,8 @@ from rich.tree import Tree
 from infra import moments
 
 UPRIGHT_MAX: Final = 4
+BRIEF_MAX: Final = 80
+"""How many characters of one value stand in a line of changes."""
 WIDE: Final = 240
 """How wide a table may be where nobody looks at it: in a file or a pipe."""
 
@@ -112,6 +114,26 @@ def print_tree(value: object, title: str) -> None:
     tree = Tree(Text(title, "bold"))
     _grow(tree, value)
     out.print(tree)
+
+
+def print_changes(changes: Mapping[str, object], title: str) -> None:
+    """Print what changed: a line a field. Of a long list stand its size and its end."""
+    out.print(title, style="bold")
+    if not changes:
+        out.print("nothing")
+    for path, change in changes.items():
+        before, after = cast("Sequence[object]", change)
+        out.print(f"{path}: {_brief(before)} → {_brief(after)}", soft_wrap=True)
+
+
+def _brief(value: object) -> str:
+    text = shown(value)
+    if len(text) <= BRIEF_MAX:
+        return text
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        return f"({len(items):,} items, the last {_brief(items[-1])})"
+    return f"{text[:BRIEF_MAX]}…"
 
 
 def _grow(tree: Tree, value: object) -> None:

@@ -132,19 +132,19 @@ def list_runs(url: str) -> tuple[RunInfo, ...]:
     return tuple(sorted((info for info in found if info is not None), key=lambda info: info.created_at))
 
 
-def find_run(url: str, run_id: str = "") -> RunInfo:
+def find_run(url: str, run_id: str = "", where: str = "--run") -> RunInfo:
     """Give a run, the newest one if no id is given. Raises `InvalidInput` if there is none."""
     runs = list_runs(url)
     for info in reversed(runs):
         if run_id in ("", info.run_id):
             return info
     known = ", ".join(info.run_id for info in runs) or "no run at all"
-    raise InvalidInput("--run", f"a run of this store ({known})", repr(run_id) if run_id else "none")
+    raise InvalidInput(where, f"a run of this store ({known})", repr(run_id) if run_id else "none")
 
 
 def delete(url: str, run_id: str) -> None:
     """Drop a run with all that it holds. Raises `InvalidInput` if there is none, `Fenced` if it is being written."""
-    tables = tables_of(find_run(url, run_id).run_id)
+    tables = tables_of(find_run(url, run_id, "runs").run_id)
     with reaching(), connect(url, "runs") as connection, connection.transaction():
         keep_writers_out(connection, tables)
         connection.execute(_statement("DROP SCHEMA {schema} CASCADE", tables))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.cli.output import UPRIGHT_MAX, WIDE, out, print_facts, print_rows, shown
+from infra.cli.output import UPRIGHT_MAX, WIDE, out, print_changes, print_facts, print_rows, shown
 
 
 def rows(count: int) -> list[dict[str, object]]:
@@ -47,3 +47,10 @@ def test_lists_of_words_are_written_as_words() -> None:
     assert shown([1, 2]) == "[1,2]"
     assert shown({"a": 1}) == '{"a":1}'
     assert shown([]) == "-"
+
+
+def test_changes_are_told_in_a_line_each_and_long_lists_by_their_end(capsys: pytest.CaptureFixture[str]) -> None:
+    window = [[at, 104_075.0] for at in range(75)]
+    print_changes({"account:main.balance": ["10000", "9995.5"], "market.hours": [(), tuple(window)]}, "changes")
+    told = capsys.readouterr().out.splitlines()
+    assert told[1:] == ["account:main.balance: 10000 → 9995.5", "market.hours: - → (75 items, the last [74,104075.0])"]
