@@ -137,7 +137,7 @@ def test_an_unusable_strategy_file_is_refused(ask: Ask, text: str, words: tuple[
         ("rebuild nobody", ("one of pnl", "'nobody'")),
         ("report pnl --run nobody", ("--run", "'nobody'")),
         ("runs compare nobody [/red]", ("--run", "'nobody'")),
-        ("runs delete [/red]", ("--run", "[/red]")),
+        ("runs delete [/red]", ("runs", "[/red]")),
         ("halt", ("A running system is not available", "python run.py")),
         ("close NOBODY", ("A running system is not available",)),
     ],
