@@ -45,11 +45,14 @@ def _tiles(curve: list[EquityPoint]) -> tuple[Tile, ...]:
 
 def _longest_below(curve: list[EquityPoint]) -> int:
     """Give the longest time (ms) between a peak and the point that reached it again, or the end."""
-    longest, since_ms = 0, curve[0].time_ms
-    for point in curve:
-        longest = max(longest, point.until_ms - since_ms)
-        if point.equity >= point.peak:
-            since_ms = point.until_ms
+    longest, since_ms, before = 0, curve[0].time_ms, curve[0]
+    for at_ms, point in _corners(curve):
+        at_peak = point.equity >= point.peak
+        if not (at_peak and point is before):  # where it stands still at its peak, it is not below it
+            longest = max(longest, at_ms - since_ms)
+        if at_peak:
+            since_ms = at_ms
+        before = point
     return longest
 
 

@@ -155,6 +155,15 @@ def test_equity_stands_still_while_nothing_is_open() -> None:
     ]  # fmt: skip
 
 
+def test_standing_still_at_the_peak_is_not_below_it() -> None:
+    point = rows_of("equity", TradingHistory().start())[0]
+    hour = 3_600_000
+    lost = {**point, "time_ms": 24 * hour, "until_ms": 25 * hour, "balance": "990", "equity": "990", "drawdown": 0.01}
+    rows = [{**point, "time_ms": 0, "until_ms": 0}, lost, {**lost, "time_ms": 27 * hour, "until_ms": 27 * hour}]
+    told = Reading(report_page("equity", rows, RUN, MemoryRun().reader)).text
+    assert "Longest below a peak 3 h" in told
+
+
 def test_a_long_curve_is_thinned_and_keeps_its_depth() -> None:
     history = TradingHistory().start()
     point = rows_of("equity", history)[0]
