@@ -323,7 +323,8 @@ def scan_line(summary: ScanSummary) -> str:
         f"{summary.signals_found} Prime, {summary.watched} watched",
     ]
     parts += [_nearest(miss) for miss in summary.near_misses[:1]]
-    parts += [f"{code} {count}" for code, count in summary.top_rejections[:2]]
+    if summary.top_rejections:
+        parts.append("most kept back by " + ", ".join(f"{code} {count}" for code, count in summary.top_rejections[:2]))
     return "scan: " + "; ".join(parts)
 
 
@@ -331,4 +332,4 @@ def _nearest(miss: NearMiss) -> str:
     """Say what a near miss lacked: strength, or, where it had that, what else stood against it."""
     if miss.lacking > 0:
         return f"nearest {miss.symbol} lacks {miss.lacking:.1f}"
-    return f"nearest {miss.symbol} is strong enough, against it {', '.join(miss.reasons)}"
+    return f"nearest {miss.symbol} is strong enough, kept back by {', '.join(miss.reasons)}"

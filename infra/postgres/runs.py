@@ -139,7 +139,8 @@ def find_run(url: str, run_id: str = "", where: str = "--run") -> RunInfo:
         if run_id in ("", info.run_id):
             return info
     known = ", ".join(info.run_id for info in runs) or "no run at all"
-    raise InvalidInput(where, f"a run of this store ({known})", repr(run_id) if run_id else "none")
+    hint = "" if runs else "Check --home and --store; `python run.py` or `python run.py backtest` makes a run."
+    raise InvalidInput(where, f"a run of this store ({known})", repr(run_id) if run_id else "none", hint)
 
 
 def delete(url: str, run_id: str) -> None:

@@ -75,7 +75,7 @@ def test_an_entry_that_came_to_nothing_is_no_position() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lacking", "told"), [(1.23, "nearest A lacks 1.2"), (0.0, "nearest A is strong enough, against it NO_ROOM")]
+    ("lacking", "told"), [(1.23, "nearest A lacks 1.2"), (0.0, "nearest A is strong enough, kept back by NO_ROOM")]
 )
 def test_a_scan_says_what_the_nearest_symbol_lacked(lacking: float, told: str) -> None:
     miss = NearMiss("A", "LONG", 70.0, lacking, ("NO_ROOM",))
