@@ -189,7 +189,7 @@ def _given(overrides: Sequence[str]) -> Iterator[tuple[str, object, str]]:
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
-            raise InvalidInput("--set", "key=value", repr(override), "For example --set strategy.cooldown_minutes=5.")
+            raise InvalidInput("command line", "key=value", repr(override), "For example strategy.cooldown_minutes=5.")
         yield key.strip(), value.strip(), "command line"
 
 

@@ -65,6 +65,8 @@ def import_file(path: Path, root: Path, note: Mapping[str, str] | None = None) -
 
     Raises `InvalidInput` for a name that says nothing, content that can't be read, and a file without a sound candle.
     """
+    if not path.is_file():
+        raise InvalidInput(str(path), "a file", "a directory" if path.is_dir() else "nothing there")
     named = _named(path)
     table = _read(path)
     times, close = _in_ms(table)

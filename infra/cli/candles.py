@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from domain.errors import HindsightError, InvalidInput
 from domain.market import INTERVALS_MS
 from infra import moments
 from infra.cli import options
-from infra.cli.output import err, print_facts, progress
+from infra.cli.output import err, print_facts, print_json, progress
 from infra.clock import wall_ms
 
 FINDINGS: Final = 1
@@ -62,8 +63,11 @@ def import_command(
     left_out = sum(count for each in done for _, count in each.rejected)
     if left_out:
         err.print(f"{left_out:,} rows were left out: {', '.join(sorted(rejected))}.")
-    facts = {"files": len(done), "rows": sum(each.rows for each in done), "catalogue": str(root), "failed": failed}
-    print_facts(facts, "import", as_json=as_json)
+    facts = {"files": len(done), "rows": sum(each.rows for each in done), "catalogue": str(root)}
+    if as_json:
+        print_json({**facts, "failed": failed})
+    else:
+        print_facts({**facts, "failed": len(failed)}, "import", as_json=False)
     return FINDINGS if failed else 0
 
 
@@ -106,7 +110,11 @@ def download_command(
         err.print(f"{result.rejected_rows:,} rows were left out because they are no sound candles.")
     if result.missing and not result.files and not result.skipped and not result.failed:
         raise HindsightError("The archive has none of these files: check the symbols and --from.")
-    print_facts(result, f"download to {root}", as_json=as_json)
+    if as_json:
+        print_json(result)
+    else:
+        told = {**msgspec.structs.asdict(result), "missing": len(result.missing), "failed": len(result.failed)}
+        print_facts(told, f"download to {root}", as_json=False)
     return FINDINGS if result.failed else 0
 
 

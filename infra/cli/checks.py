@@ -85,12 +85,16 @@ def _checks(config: Path | None, store: str | None, home: Path | None, venue: st
     except HindsightError as error:
         yield Check("settings", ok=False, detail=str(error))
         return
-    yield Check("settings", ok=True, detail=f"{len(resolved.origins)} values are not defaults")
+    yield Check("settings", ok=True, detail=_set_by_hand(len(resolved.origins)))
     yield Check("python", ok=sys.version_info >= (3, 11), detail=sys.version.split()[0])
     yield _looked_at("strategy", lambda: _strategy(resolved))
     yield _looked_at("disk", lambda: _disk(resolved))
     yield from _database(resolved)
     yield from _exchange(resolved)
+
+
+def _set_by_hand(values: int) -> str:
+    return f"{values} value{' is' if values == 1 else 's are'} set; `python run.py settings` shows by whom"
 
 
 def _looked_at(name: str, look: Callable[[], str]) -> Check:
@@ -148,5 +152,8 @@ def _database(resolved: Resolved) -> Iterator[Check]:
         return
     kind = mask_url(url) if url else "embedded"
     yield Check("database", ok=True, detail=f"{kind}, PostgreSQL {facts.major}")
-    detail = "; ".join(worries) or f"fsync {facts.fsync}, synchronous_commit {facts.synchronous_commit}, checksums on"
+    detail = (
+        "; ".join(worries)
+        or f"fsync {'on' if facts.fsync else 'off'}, synchronous_commit {facts.synchronous_commit}, checksums on"
+    )
     yield Check("durability", ok=not worries, detail=detail)

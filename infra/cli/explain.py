@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import textwrap
+from typing import Annotated, Final
 
 import typer
+from rich.text import Text
 
 from infra import moments
 from infra import store as stores
@@ -12,6 +14,9 @@ from infra import why as causes
 from infra.cli import options
 from infra.cli.output import out, print_json
 from infra.cli.travel import At
+
+READABLE: Final = 120
+"""How wide a sentence may be."""
 
 Asked = Annotated[
     str, typer.Argument(help="An order, a position, a signal (event id), or a symbol.", metavar="ID|SYMBOL")
@@ -43,6 +48,17 @@ def why_command(
     if as_json:
         print_json({"asked": asked, "chain": chain})
         return
+    before: tuple[object, ...] = ()
     for link in chain:
-        out.print(f"[dim]{link.at}  seq {link.seq:<9}[/dim] {link.stream or 'outside'}", markup=True)
-        out.print(f"    {link.event or 'nothing'}: {link.says}", markup=False)
+        place = (link.at, link.seq, link.stream)
+        if place != before:
+            when = (f"{link.at}  seq {link.seq:<9} ", "dim")
+            out.print(Text.assemble(when, link.stream or "outside"))
+        out.print(_told(f"{link.event or 'nothing'}: {link.says}"))
+        before = place
+
+
+def _told(text: str) -> str:
+    """Indent a sentence below its place, wrapped so that it can be read in a wide terminal too."""
+    width = min(out.width, READABLE)
+    return textwrap.fill(text, width, initial_indent=" " * 4, subsequent_indent=" " * 8, break_on_hyphens=False)

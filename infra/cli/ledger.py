@@ -75,10 +75,12 @@ def verify_command(
         if found.ok:  # otherwise a fold says no more than that
             wrong = tuple(Problem(*one) for one in wrong_checkpoints(reader, strategy_named, report))
             found = msgspec.structs.replace(found, ok=not wrong, problems=wrong)
+    head_now = found.head.content_hash.hex()
     if as_json:
-        print_json(found)
+        print_json({**msgspec.to_builtins(found), "chain_head": head_now})
     else:
-        facts = {"ok": found.ok, "commits": found.checked_commits, "events": found.checked_events}
+        facts: dict[str, object] = {"ok": found.ok, "commits": found.checked_commits, "events": found.checked_events}
+        facts["chain_head"] = head_now
         print_facts(facts, f"verification of run {info.run_id}", as_json=False)
         print_rows(
             [msgspec.to_builtins(problem) for problem in found.problems], "problems", as_json=False, empty="none"

@@ -6,10 +6,12 @@ import getpass
 import socket
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from domain.errors import HindsightError, InvalidInput, Unavailable
 from domain.operations import OperatorKind
+from infra import obeyed
 from infra.cli import options
 from infra.cli.output import out, print_json
 
@@ -89,24 +91,28 @@ def close_command(
 
 def _ask(kind: OperatorKind, argument: str, resolved: options.Resolved, *, as_json: bool) -> None:
     """Put the wish into the commands table and wait for the event that answers it."""
+    from infra import store
     from infra.postgres import commands, runs
     from infra.postgres.session import connect
 
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     tables = runs.tables_of(runs.LIVE)
-    with (
-        options.database(resolved) as url,
-        connect(url, "operator") as connection,
-    ):
+    with options.database(resolved) as url, connect(url, "operator") as connection:
         _require_running(connection, tables)
-        command_id = commands.issue(connection, tables, kind, argument, who)
-        answer = commands.wait_for_answer(connection, tables, command_id, WAIT_S)
-    if answer.refused:
-        raise HindsightError(f"The running system refused {kind}: {answer.refused}")
+        with store.reading(url, runs.LIVE) as (_, _, reader):
+            if kind is OperatorKind.CLOSE:
+                obeyed.require_symbol(reader, argument)
+            command_id = commands.issue(connection, tables, kind, argument, who)
+            answer = commands.wait_for_answer(connection, tables, command_id, WAIT_S)
+            if answer.refused:
+                raise HindsightError(f"The running system refused {kind}: {answer.refused}")
+            what = obeyed.followed(reader, kind, answer.seq)
     if as_json:
-        print_json({"command": kind, "argument": argument, "event": answer.event, "seq": answer.seq})
+        facts = {"command": kind, "argument": argument, "event": answer.event, "seq": answer.seq}
+        print_json({**facts, **msgspec.to_builtins(what)})
     else:
-        out.print(f"{kind} {argument}: {answer.event}, seq {answer.seq}".replace(" :", ":"))
+        said = obeyed.sentence(kind, argument, what)
+        out.print(f"{f'{kind} {argument}'.rstrip()}: {said} (seq {answer.seq})", soft_wrap=True)
 
 
 def _require_running(connection: Connection[Any], tables: Tables) -> None:

@@ -18,6 +18,8 @@ from rich.tree import Tree
 from infra import moments
 
 UPRIGHT_MAX: Final = 4
+BRIEF_MAX: Final = 80
+"""How many characters of one value stand in a line of changes."""
 WIDE: Final = 240
 """How wide a table may be where nobody looks at it: in a file or a pipe."""
 
@@ -38,16 +40,18 @@ def print_json(value: object) -> None:
 
 
 def print_facts(value: msgspec.Struct | Mapping[str, object], title: str, *, as_json: bool) -> None:
-    """Print one record: JSON, or a name and a value a line."""
+    """Print one record: JSON, or a name and a value a line.
+
+    A value is never cut: a chain head is there to be noted, and a narrow terminal wraps it so that it is copied whole.
+    """
     if as_json:
         print_json(value)
         return
     facts = cast("dict[str, object]", msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else value
     out.print(title, style="italic")
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    width = max(map(len, facts), default=0)
     for name, fact in facts.items():
-        table.add_row(name.replace("_", " "), shown(fact))
-    out.print(table)
+        out.print(f"{name.replace('_', ' '):<{width}}  {shown(fact)}", soft_wrap=True)
 
 
 def print_rows(rows: Sequence[Mapping[str, object]], title: str, *, as_json: bool, empty: str = "nothing yet") -> None:
@@ -110,6 +114,26 @@ def print_tree(value: object, title: str) -> None:
     tree = Tree(Text(title, "bold"))
     _grow(tree, value)
     out.print(tree)
+
+
+def print_changes(changes: Mapping[str, object], title: str) -> None:
+    """Print what changed: a line a field. Of a long list stand its size and its end."""
+    out.print(title, style="bold")
+    if not changes:
+        out.print("nothing")
+    for path, change in changes.items():
+        before, after = cast("Sequence[object]", change)
+        out.print(f"{path}: {_brief(before)} → {_brief(after)}", soft_wrap=True)
+
+
+def _brief(value: object) -> str:
+    text = shown(value)
+    if len(text) <= BRIEF_MAX:
+        return text
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
+        return f"({len(items):,} items, the last {_brief(items[-1])})"
+    return f"{text[:BRIEF_MAX]}…"
 
 
 def _grow(tree: Tree, value: object) -> None:

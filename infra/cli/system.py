@@ -5,18 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 import msgspec
-from rich.console import RenderableType
+from rich.console import ConsoleDimensions, RenderableType
 
 from actors.ingress import Ingress
 from actors.outbox import Outbox
 from actors.ports import Head, Reader, Step
 from actors.runner import Runner
 from domain.base import Input, Issued
+from domain.errors import HindsightError
 from domain.market import MINUTE_MS, HistoryArrived
 from domain.operations import SessionStarted
 from domain.scan.decider import ScanSummarized
@@ -128,8 +129,8 @@ class System:
         """Start the simulator again if it died; true if that was needed."""
         return self._outside is not None and self._outside.look_after()
 
-    def draw(self) -> RenderableType:
-        """Draw the live view."""
+    def draw(self, size: ConsoleDimensions) -> RenderableType:
+        """Draw the live view for a terminal of this size."""
         head = self._runner.kernel.head
         then, seq, rate = self._rate
         now = time.monotonic()
@@ -137,7 +138,9 @@ class System:
             rate = (head.seq - seq) / (now - then)
             self._rate = (now, head.seq, rate)
         held = head.input_seq - self._journal.durable_input()
-        return self._view.render(Footing(head.at_ms, rate, self._journal.commits(), held, self._ingress.conflated))
+        return self._view.render(
+            Footing(head.at_ms, rate, self._journal.commits(), held, self._ingress.conflated), size
+        )
 
     def stop(self, reason: str) -> None:
         """Stop cleanly, or raise what ended the system."""
@@ -183,6 +186,8 @@ def opened(
     Raises `Stopped` if `stop` is set before the system runs.
     """
     with ExitStack() as stack:
+        vain = _Vain(url)
+        stack.callback(vain.forget)  # runs last: the run is nobody's by then
         parts = _Parts()
         outbox = Outbox(parts.carry_out, parts.may_leave)
         store = _stored(url, settings, place, outbox.release, stack)
@@ -210,7 +215,9 @@ def opened(
             clock, inflow, symbols = _in_process(runner, settings, ingress)
         else:
             stack.callback(outside.close)
+            vain.attempt = before.head.input_seq == 0
             clock, inflow, symbols = _connected(outside, runner, ingress, warm_up, stop)
+            vain.attempt = False
         heed(stop)
         live = LiveSystem(runner, journal, clock, inflow, ingress, door=store.door, follow=store.follow)
         live.start()
@@ -237,6 +244,26 @@ class _Parts:
     def may_leave(self) -> bool:
         """Whether the store is ours at this instant."""
         return self.journal is not None and self.outside is not None and self.journal.lease_valid()
+
+
+class _Vain:
+    """A first start that never reached its exchange leaves no run: a run is bound to its venue for good.
+
+    Nothing has left the process by then, and all that stands in the history is that a session began.
+    """
+
+    def __init__(self, url: str | None) -> None:
+        self.attempt = False
+        self._url = url
+
+    def forget(self) -> None:
+        """Drop the run if the attempt was in vain."""
+        if not self.attempt or self._url is None:
+            return
+        from infra.postgres import runs
+
+        with suppress(HindsightError):  # what ended the attempt is what the user has to hear
+            runs.delete(self._url, runs.LIVE)
 
 
 def _session(settings: Settings, place: Place) -> SessionStarted:

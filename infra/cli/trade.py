@@ -162,7 +162,7 @@ def _watch(system: System, stop: threading.Event, duration: float | None, *, dra
             if system.look_after():
                 err.print("The simulated exchange had died; it was started again.")
             if live is not None:
-                live.update(system.draw(), refresh=True)
+                live.update(system.draw(out.size), refresh=True)
     if system.stalled:
         raise HindsightError("The kernel made no progress for a minute although the database answers: stopped.")
     system.stop("asked" if stop.is_set() else "duration over")

@@ -13,7 +13,7 @@ from domain.errors import InvalidInput
 from infra import moments, replay
 from infra import store as stores
 from infra.cli import options, rehearse
-from infra.cli.output import err, out, print_facts, print_json, print_tree, progress
+from infra.cli.output import err, out, print_changes, print_facts, print_json, print_tree, progress
 from infra.code_version import strategy_named
 
 FINDINGS = 1
@@ -67,7 +67,14 @@ def replay_command(
     """
     what_if = bool(changes) or strategy is not None
     if [at is not None, verify, what_if, parity].count(True) != 1 or (more and not what_if):
-        given = [name for name, is_given in (("--at", at), ("--verify", verify), ("--what-if", what_if)) if is_given]
+        asked = (
+            ("--at", at),
+            ("--verify", verify),
+            ("--what-if", what_if),
+            ("--parity", parity),
+            (" ".join(more or ()), more),
+        )
+        given = [name for name, is_given in asked if is_given]
         expected = "one of --at T, --verify, --what-if KEY=VALUE (or --strategy S) and --parity"
         raise InvalidInput("replay", expected, " and ".join(given) or "none of them")
     resolved = options.resolve(config, None, store, home)
@@ -91,7 +98,7 @@ def _show(reader: Reader, at: str, stream: str | None, diff: str | None, *, as_j
         if as_json:
             print_json({"at": at, "seq": seq, "until": diff, "until_seq": later, "changes": changes})
         else:
-            print_tree(changes, f"changes from seq {seq} to seq {later}")
+            print_changes(changes, f"changes from seq {seq} to seq {later}")
         return 0
     if as_json:
         when = moments.iso(before.at_ms)

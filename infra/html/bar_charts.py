@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from infra.html.charts import GAIN, LOSS, Axis, Figure, Number, Trace, amounts, axis, bars, figure, label, names_axis
+from infra.html.charts import (
+    GAIN,
+    LOSS,
+    Axis,
+    Figure,
+    Number,
+    Trace,
+    amounts,
+    axis,
+    bars,
+    counts,
+    figure,
+    label,
+    names_axis,
+)  # fmt: skip
 
 SHOWN: Final = 25
 """How many names stand beside bars that lie."""
@@ -20,32 +34,31 @@ def ranked(values: Mapping[str, Number], colour: str | None = None, unit: str = 
     painted = colour or [GAIN if number >= 0 else LOSS for number in numbers]
     hover = f"%{{y}}: %{{x:,}} {unit}<extra></extra>"
     trace = bars("", numbers, [label(name) for name in order], painted, orientation="h", hovertemplate=hover)
-    return _lying(len(order), trace)
+    whole = all(isinstance(number, int) for number in numbers)
+    return _lying(len(order), counts(max(numbers, default=0), tickangle=0) if whole else amounts(tickangle=0), trace)
 
 
-def _lying(names: int, *traces: Trace) -> Figure:
+def _lying(names: int, along: Axis, *traces: Trace) -> Figure:
     """Give a figure of bars that lie beside their names; a few bars are not drawn thicker than many."""
     gap = max(0.3, 1 - 0.25 * names)
     names_down = names_axis(autorange="reversed")
-    return figure(
-        *traces, hovermode="closest", barmode="stack", bargap=gap, xaxis=amounts(tickangle=0), yaxis=names_down
-    )
+    return figure(*traces, hovermode="closest", barmode="stack", bargap=gap, xaxis=along, yaxis=names_down)
 
 
-def stacked(counts: Mapping[tuple[str, str], int], colours: Mapping[str, str], shown: int = SHOWN) -> Figure:
+def stacked(numbers: Mapping[tuple[str, str], int], colours: Mapping[str, str], shown: int = SHOWN) -> Figure:
     """Draw counts of (name, kind) as one lying bar a name, most first, in the colours of the kinds."""
     totals: dict[str, int] = {}
-    for (name, _), number in counts.items():
+    for (name, _), number in numbers.items():
         totals[name] = totals.get(name, 0) + number
     order = sorted(totals, key=lambda name: (-totals[name], name))[:shown]
     labels = [label(name) for name in order]
     traces = [
-        bars(kind, [counts.get((name, kind), 0) for name in order], labels, colour, orientation="h",
+        bars(kind, [numbers.get((name, kind), 0) for name in order], labels, colour, orientation="h",
              hovertemplate=f"%{{y}}, {kind}: %{{x:,}}<extra></extra>")
         for kind, colour in colours.items()
-        if any(counts.get((name, kind)) for name in order)
+        if any(numbers.get((name, kind)) for name in order)
     ]  # fmt: skip
-    return _lying(len(order), *traces)
+    return _lying(len(order), counts(max(totals.values(), default=0), tickangle=0), *traces)
 
 
 def days_axis(days: Sequence[str]) -> Axis:
@@ -60,20 +73,21 @@ def gap_of(bars_abreast: int) -> float:
     return max(0.25, 1 - 0.12 * bars_abreast)
 
 
-def daily(counts: Mapping[tuple[str, str], int], colours: Mapping[str, str]) -> Figure:
+def daily(numbers: Mapping[tuple[str, str], int], colours: Mapping[str, str]) -> Figure:
     """Draw counts of (UTC day, kind) as one standing bar a day, in the colours of the kinds."""
-    days = sorted({day for day, _ in counts})
+    days = sorted({day for day, _ in numbers})
     traces = [
-        bars(kind, days, [counts.get((day, kind), 0) for day in days], colour, hovertemplate="%{y:,}")
+        bars(kind, days, [numbers.get((day, kind), 0) for day in days], colour, hovertemplate="%{y:,}")
         for kind, colour in colours.items()
-        if any(counts.get((day, kind)) for day in days)
+        if any(numbers.get((day, kind)) for day in days)
     ]
-    return figure(*traces, barmode="stack", bargap=gap_of(len(days)), xaxis=days_axis(days))
+    largest = max((sum(n for (at, _), n in numbers.items() if at == day) for day in days), default=0)
+    return figure(*traces, yaxis=counts(largest), barmode="stack", bargap=gap_of(len(days)), xaxis=days_axis(days))
 
 
-def histogram(middles: Sequence[float], counts: Sequence[int], width: float, unit: str) -> Figure:
+def histogram(middles: Sequence[float], numbers: Sequence[int], width: float, unit: str) -> Figure:
     """Draw how many fell into each bin; bins above 0 are gains, those below losses."""
     painted = [GAIN if middle >= 0 else LOSS for middle in middles]
     hover = f"%{{x:,.2f}} {unit}: %{{y:,}}<extra></extra>"
-    trace = bars("", middles, counts, painted, width=width * 0.92, hovertemplate=hover)
-    return figure(trace, hovermode="closest", xaxis=amounts())
+    trace = bars("", middles, numbers, painted, width=width * 0.92, hovertemplate=hover)
+    return figure(trace, hovermode="closest", xaxis=amounts(), yaxis=counts(max(numbers, default=0)))

@@ -28,6 +28,8 @@ WARN: Final = "--warn"
 MUTED: Final = "--muted"
 SERIES: Final = ("--accent", "--second", "--third", "--warn", "--loss", "--muted")
 """Colours for what has no colour of its own."""
+COUNTED_MAX: Final = 9
+"""Up to here every whole number has a tick; beyond, plotly's own steps are whole."""
 USDT: Final = "%{y:,.2f} USDT"
 
 
@@ -74,6 +76,11 @@ def axis(**more: object) -> Axis:
 def amounts(**more: object) -> Axis:
     """Give an axis of amounts or counts, with all their digits."""
     return axis(tickformat=",", **more)
+
+
+def counts(largest: Number, **more: object) -> Axis:
+    """Give an axis of counts up to `largest`: no ticks at halves of a thing."""
+    return amounts(**({"dtick": 1} if largest <= COUNTED_MAX else {}), **more)
 
 
 def time_axis(**more: object) -> Axis:

@@ -45,19 +45,33 @@ def _tiles(curve: list[EquityPoint]) -> tuple[Tile, ...]:
 
 def _longest_below(curve: list[EquityPoint]) -> int:
     """Give the longest time (ms) between a peak and the point that reached it again, or the end."""
-    longest, since_ms = 0, curve[0].time_ms
-    for point in curve:
-        longest = max(longest, point.until_ms - since_ms)
-        if point.equity >= point.peak:
-            since_ms = point.until_ms
+    longest, since_ms, before = 0, curve[0].time_ms, curve[0]
+    for at_ms, point in _corners(curve):
+        at_peak = point.equity >= point.peak
+        if not (at_peak and point is before):  # where it stands still at its peak, it is not below it
+            longest = max(longest, at_ms - since_ms)
+        if at_peak:
+            since_ms = at_ms
+        before = point
     return longest
 
 
+def _corners(curve: list[EquityPoint]) -> list[tuple[int, EquityPoint]]:
+    """Give the points at their times, and where nothing was open also when that ended: nothing moved till then."""
+    corners: list[tuple[int, EquityPoint]] = []
+    for point, after in zip(curve, [*curve[1:], None], strict=True):
+        corners.append((point.until_ms, point))
+        if after is not None and point.equity == point.balance and point.until_ms < after.time_ms:
+            corners.append((after.time_ms, point))
+    return corners
+
+
 def _figure(curve: list[EquityPoint]) -> Figure:
-    times = [point.until_ms for point in curve]
-    equity = line("equity", times, [float(point.equity) for point in curve], ACCENT)
-    balance = line("balance", times, [float(point.balance) for point in curve], MUTED, steps=True, dash="dot")
-    below = [-point.deepest for point in curve]
+    corners = _corners(curve)
+    times, points = [at_ms for at_ms, _ in corners], [point for _, point in corners]
+    equity = line("equity", times, [float(point.equity) for point in points], ACCENT)
+    balance = line("balance", times, [float(point.balance) for point in points], MUTED, steps=True, dash="dot")
+    below = [-point.deepest for point in points]
     under = line("drawdown", times, below, LOSS, fill="--loss-soft", hovertemplate="%{y:.2%}", yaxis="y2")
     return figure(
         equity,
@@ -66,7 +80,7 @@ def _figure(curve: list[EquityPoint]) -> Figure:
         hoversubplots="axis",
         xaxis=time_axis(anchor="y2"),
         yaxis=amounts(domain=[0.34, 1]),
-        yaxis2=axis(domain=[0, 0.28], tickformat=".0%", rangemode="tozero"),
+        yaxis2=axis(domain=[0, 0.28], tickformat=",.2~%", rangemode="tozero"),
     )
 
 

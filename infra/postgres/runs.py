@@ -83,7 +83,7 @@ def continue_or_create(connection: Connection[Any], tables: Tables, info: RunInf
             f"run {found.run_id!r}",
             f"the venue and the clock that it was created with, {found.venue} and {found.clock}",
             f"{info.venue} and {info.clock}",
-            "Choose another --store or --home, or delete this run.",
+            f"Choose another --store or --home, or delete it with `python run.py runs delete {found.run_id}`.",
         )
     return found
 
@@ -132,19 +132,20 @@ def list_runs(url: str) -> tuple[RunInfo, ...]:
     return tuple(sorted((info for info in found if info is not None), key=lambda info: info.created_at))
 
 
-def find_run(url: str, run_id: str = "") -> RunInfo:
+def find_run(url: str, run_id: str = "", where: str = "--run") -> RunInfo:
     """Give a run, the newest one if no id is given. Raises `InvalidInput` if there is none."""
     runs = list_runs(url)
     for info in reversed(runs):
         if run_id in ("", info.run_id):
             return info
     known = ", ".join(info.run_id for info in runs) or "no run at all"
-    raise InvalidInput("--run", f"a run of this store ({known})", repr(run_id) if run_id else "none")
+    hint = "" if runs else "Check --home and --store; `python run.py` or `python run.py backtest` makes a run."
+    raise InvalidInput(where, f"a run of this store ({known})", repr(run_id) if run_id else "none", hint)
 
 
 def delete(url: str, run_id: str) -> None:
     """Drop a run with all that it holds. Raises `InvalidInput` if there is none, `Fenced` if it is being written."""
-    tables = tables_of(find_run(url, run_id).run_id)
+    tables = tables_of(find_run(url, run_id, "runs").run_id)
     with reaching(), connect(url, "runs") as connection, connection.transaction():
         keep_writers_out(connection, tables)
         connection.execute(_statement("DROP SCHEMA {schema} CASCADE", tables))

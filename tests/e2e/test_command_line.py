@@ -144,7 +144,7 @@ def test_an_unusable_strategy_file_is_refused(ask: Ask, text: str, words: tuple[
         ("rebuild nobody", ("one of pnl", "'nobody'")),
         ("report pnl --run nobody", ("--run", "'nobody'")),
         ("runs compare nobody [/red]", ("--run", "'nobody'")),
-        ("runs delete [/red]", ("--run", "[/red]")),
+        ("runs delete [/red]", ("runs", "[/red]")),
         ("halt", ("A running system is not available", "python run.py")),
         ("close NOBODY", ("A running system is not available",)),
     ],
@@ -200,6 +200,7 @@ def test_doctor_reports_a_dead_database_and_makes_nothing(ask: Ask, tmp_path: Pa
 
 def test_a_changed_store_is_a_finding(ask: Ask, quarter_day: Path, store: str) -> None:
     done = json.loads(ask("backtest", "--data", quarter_day, "--store", store, "--json").out)
+    assert json.loads(ask("verify", "--json", "--store", store).out)["chain_head"] == done["chain_head"]
     table = Identifier(f"run_{done['run_id']}", "events")
     with psycopg.connect(store, autocommit=True) as connection:
         connection.execute(SQL("ALTER TABLE {} DISABLE TRIGGER ALL").format(table))

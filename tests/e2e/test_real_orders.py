@@ -142,9 +142,11 @@ def test_without_a_key_there_are_no_real_orders(binance: Standing, tmp_path: Pat
     assert_refused(ended, "BINANCE_API_SECRET")
 
 
-def test_an_exchange_that_is_not_there_is_a_sentence(binance: Standing, tmp_path: Path) -> None:
+def test_an_exchange_that_is_not_there_is_a_sentence_and_binds_no_run_to_it(binance: Standing, tmp_path: Path) -> None:
     nowhere = {**binance.environment, "HINDSIGHT_BINANCE__REST_URL": "http://127.0.0.1:9"}
-    assert_refused(run("run", *options(tmp_path), **nowhere), "127.0.0.1:9")
+    here = options(tmp_path)
+    assert_refused(run("run", *here, **nowhere), "127.0.0.1:9")
+    assert run("runs", *here[:2], "--json").json == []
 
 
 def test_real_orders_reach_the_exchange_protected_and_no_secret_is_told(binance: Standing, tmp_path: Path) -> None:

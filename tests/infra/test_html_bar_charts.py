@@ -54,3 +54,9 @@ def test_bins_below_zero_are_losses() -> None:
     (trace,) = accepted(histogram([-1.0, 1.0], [3, 4], 2.0, "USDT")).data
     assert trace["marker"] == {"color": [LOSS, GAIN]}
     assert trace["y"] == [3, 4]
+
+
+def test_counts_have_no_ticks_at_halves_and_amounts_may() -> None:
+    assert ranked({"STOP": 1, "TARGET": 2}, ACCENT).layout["xaxis"]["dtick"] == 1
+    assert "dtick" not in ranked({"STOP": 1, "TARGET": 200}, ACCENT).layout["xaxis"]
+    assert "dtick" not in ranked({"STOP": -1.5, "TARGET": 2.0}).layout["xaxis"]

@@ -135,11 +135,33 @@ def test_pnl_adds_up_from_day_to_day() -> None:
 def test_equity_is_drawn_as_it_was_with_its_drawdown_below() -> None:
     rows = rows_of("equity", busy_history())
     equity, balance, drawdown = figures_of(busy_page("equity"))["chart-1"]["data"]
-    assert equity["x"] == [row["until_ms"] for row in rows]
-    assert equity["y"] == [float(row["equity"]) for row in rows]
-    assert balance["y"] == [float(row["balance"]) for row in rows]
-    assert drawdown["y"] == [round(-row["deepest"], 8) for row in rows]
+    for trace, values in (
+        (equity, [float(row["equity"]) for row in rows]),
+        (balance, [float(row["balance"]) for row in rows]),
+        (drawdown, [round(-row["deepest"], 8) for row in rows]),
+    ):
+        drawn = list(zip(trace["x"], trace["y"], strict=True))
+        assert all((row["until_ms"], value) in drawn for row, value in zip(rows, values, strict=True))
     assert drawdown["yaxis"] == "y2"
+
+
+def test_equity_stands_still_while_nothing_is_open() -> None:
+    point = rows_of("equity", TradingHistory().start())[0]
+    bought = {**point, "time_ms": 9_000, "until_ms": 9_900, "unrealised": "5", "equity": "1005"}
+    rows = [{**point, "time_ms": 0, "until_ms": 1_000}, bought, {**bought, "time_ms": 20_000, "until_ms": 20_100}]
+    equity = figures_of(report_page("equity", rows, RUN, MemoryRun().reader))["chart-1"]["data"][0]
+    assert list(zip(equity["x"], equity["y"], strict=True)) == [
+        (1_000, 1_000.0), (9_000, 1_000.0), (9_900, 1_005.0), (20_100, 1_005.0)
+    ]  # fmt: skip
+
+
+def test_standing_still_at_the_peak_is_not_below_it() -> None:
+    point = rows_of("equity", TradingHistory().start())[0]
+    hour = 3_600_000
+    lost = {**point, "time_ms": 24 * hour, "until_ms": 25 * hour, "balance": "990", "equity": "990", "drawdown": 0.01}
+    rows = [{**point, "time_ms": 0, "until_ms": 0}, lost, {**lost, "time_ms": 27 * hour, "until_ms": 27 * hour}]
+    told = Reading(report_page("equity", rows, RUN, MemoryRun().reader)).text
+    assert "Longest below a peak 3 h" in told
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_depth() -> None:

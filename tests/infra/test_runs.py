@@ -130,7 +130,7 @@ def test_a_deleted_run_is_gone(database_url: str, run_id: str, session: Connecti
     runs.replace_when_complete(session, info)
     runs.delete(database_url, run_id)
     assert run_id not in ids(database_url)
-    with pytest.raises(InvalidInput, match="--run: expected a run of this store"):
+    with pytest.raises(InvalidInput, match="runs: expected a run of this store"):
         runs.delete(database_url, run_id)
 
 

@@ -229,7 +229,7 @@ def test_contradictions_are_refused_by_name(overrides: tuple[str, ...], where: s
 
 def test_an_override_without_a_value_is_refused_with_an_example() -> None:
     error = refusal("account.leverage")
-    assert (error.where, error.expected, error.found) == ("--set", "key=value", "'account.leverage'")
+    assert (error.where, error.expected, error.found) == ("command line", "key=value", "'account.leverage'")
     assert "For example" in error.hint
 
 
