@@ -142,6 +142,10 @@ class System:
             Footing(head.at_ms, rate, self._journal.commits(), held, self._ingress.conflated), size
         )
 
+    def note(self, what: str) -> None:
+        """Tell something in the live view."""
+        self._view.note(self._runner.kernel.head.at_ms, what)
+
     def stop(self, reason: str) -> None:
         """Stop cleanly, or raise what ended the system."""
         self._live.stop(reason)

@@ -160,7 +160,8 @@ def _watch(system: System, stop: threading.Event, duration: float | None, *, dra
                 break
             stop.wait(left)
             if system.look_after():
-                err.print("The simulated exchange had died; it was started again.")
+                tell = err.print if live is None else system.note
+                tell("The simulated exchange had died; it was started again.")
             if live is not None:
                 live.update(system.draw(out.size), refresh=True)
     if system.stalled:

@@ -197,9 +197,13 @@ class LiveView:
     def _summarized(self, event: ScanSummarized, recorded: Recorded) -> None:
         self._tell(recorded, scan_line(event.summary), "bold")
 
+    def note(self, at_ms: int, what: str) -> None:
+        """Tell what the shell has to say: while the view has the screen, it is the only place where it is seen."""
+        with self._lock:
+            self._news.appendleft(_line(at_ms, what, "bold yellow"))
+
     def _tell(self, recorded: Recorded, what: str, style: str) -> None:
-        line = Text.assemble((iso(recorded.at_ms)[11:19], "dim"), " ", (what, style), overflow="ellipsis")
-        self._news.appendleft(line)
+        self._news.appendleft(_line(recorded.at_ms, what, style))
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -297,6 +301,10 @@ class LiveView:
         for line in self._news:
             line.no_wrap = not wide
         return Panel(Group(*self._news), title="Latest", title_align="left", height=room.news + 2)
+
+
+def _line(at_ms: int, what: str, style: str) -> Text:
+    return Text.assemble((iso(at_ms)[11:19], "dim"), " ", (what, style), overflow="ellipsis")
 
 
 def _cut(shown: int, whole: int) -> str:

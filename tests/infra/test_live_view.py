@@ -74,6 +74,15 @@ def test_an_entry_that_came_to_nothing_is_no_position() -> None:
     assert "not entered BTCUSDT: -2019" in text
 
 
+def test_what_the_shell_says_is_in_the_news() -> None:
+    view = LiveView("sim")
+    view.note(FOOTING.market_time_ms, "The simulated exchange had died; it was started again.")
+    console = Console(width=80, height=24)
+    with console.capture() as capture:
+        console.print(view.render(FOOTING, ConsoleDimensions(80, 24)))
+    assert "20:33:20 The simulated exchange had died" in capture.get()
+
+
 @pytest.mark.parametrize(
     ("lacking", "told"), [(1.23, "nearest A lacks 1.2"), (0.0, "nearest A is strong enough, kept back by NO_ROOM")]
 )
