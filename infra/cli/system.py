@@ -200,6 +200,7 @@ def opened(
         outside = parts.outside = None if place.in_process else Outside(place, settings, store.epoch)
         view = LiveView(place.venue if place.speed == 1.0 else f"{place.venue} x{place.speed:g}")
         before = Beginning(store.reader.head(), journal.commits())
+        vain.attempt = outside is not None and before.head.input_seq == 0
         told = None if announce is None else _Announcing(announce, stack.enter_context(NetworkCalls()))
         runner = begin(
             journal,
@@ -219,7 +220,6 @@ def opened(
             clock, inflow, symbols = _in_process(runner, settings, ingress)
         else:
             stack.callback(outside.close)
-            vain.attempt = before.head.input_seq == 0
             clock, inflow, symbols = _connected(outside, runner, ingress, warm_up, stop)
             vain.attempt = False
         heed(stop)
