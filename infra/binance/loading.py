@@ -23,8 +23,8 @@ from infra.binance.history import Deliver, Held, Loaded, Loader, Missing, Plan, 
 from infra.clock import ExchangeClock
 
 TRIES: Final = 6
-SETTLE_MS: Final = 5_000
-"""A candle that closed just now may not be in the answer yet: it is left to the streams, and to their back-fill."""
+SETTLE_MS: Final = 1_000
+"""A candle that closed just now may not be in the answer yet: so long it is waited for before anything is asked."""
 MARGIN_S: Final = 1.0
 NAMED: Final = 5
 
@@ -93,7 +93,7 @@ class Loading:
         added = {each.symbol: each for each in held}
         self._held |= added
         self._known_hours |= known_hours or {}
-        moment_ms = self._clock.now_ms() - SETTLE_MS
+        moment_ms = await self._settled_ms()
         wanted = plan(added.values(), moment_ms, candles=self._candles, references=known_hours)
         await self._round(wanted, tuple(added.values()))
 
@@ -108,8 +108,16 @@ class Loading:
         said_s = self._missing.retry_after_ms / 1000
         return said_s + MARGIN_S if said_s else self._back_off.failed()
 
+    async def _settled_ms(self) -> int:
+        """Give the moment to ask as of (UTC ms), once the newest candle can be in the answers."""
+        early_ms = SETTLE_MS - self._clock.now_ms() % MINUTE_MS
+        if early_ms > 0:
+            await self._pause(early_ms / 1_000 / self._clock.speed)
+        return self._clock.now_ms()
+
     async def _again(self) -> None:
-        lacks, moment_ms = self._missing, self._clock.now_ms() - SETTLE_MS
+        moment_ms = await self._settled_ms()
+        lacks = self._missing
         late = tuple(self._held[name] for name in lacks.symbols if self._streams.follows(name))
         hours = {name: self._known_hours[name] for name in lacks.references}
         asked = plan(late, moment_ms, candles=self._candles, references=hours)

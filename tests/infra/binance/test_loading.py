@@ -138,7 +138,7 @@ def test_what_comes_after_the_ban_is_of_one_later_moment() -> None:
     assert [each.interval for each in histories] == list(CANDLES), (
         "each once: five of six were there before, and no use"
     )
-    moment_ms = trial.clock.at_ms - SETTLE_MS
+    moment_ms = trial.clock.at_ms
     for each in histories:
         interval_ms = INTERVALS_MS[each.interval]
         assert each.candles[-1].open_time_ms + interval_ms == moment_ms - moment_ms % interval_ms
@@ -217,11 +217,10 @@ def test_many_missing_symbols_are_counted_not_listed() -> None:
     assert trial.said[0].startswith("histories of A0USDT, A1USDT, A2USDT, A3USDT, A4USDT and 35 more are missing")
 
 
-def test_a_candle_that_closed_a_moment_ago_is_left_to_the_streams() -> None:
-    trial = Trial(lambda *_: None)
-    trial.clock.at_ms = START_MS - START_MS % MINUTE_MS + SETTLE_MS - 1
-    held_ms = START_MS - START_MS % MINUTE_MS - MINUTE_MS
-    trial.run([Held("BTCUSDT"), Held("ETHUSDT", held_ms, WARM, START_MS * 2)])
-    closed_ms = START_MS - START_MS % MINUTE_MS
-    assert trial.begun == {"BTCUSDT": closed_ms - MINUTE_MS, "ETHUSDT": closed_ms}
+def test_a_candle_that_closed_a_moment_ago_is_waited_for() -> None:
+    trial, closed_ms = Trial(lambda *_: None), START_MS - START_MS % MINUTE_MS
+    trial.clock.at_ms = closed_ms + SETTLE_MS - 400
+    trial.run([Held("BTCUSDT"), Held("ETHUSDT", closed_ms - MINUTE_MS, WARM, START_MS * 2)])
+    assert trial.waits == [0.4]
+    assert trial.begun == {"BTCUSDT": closed_ms, "ETHUSDT": closed_ms}
     assert trial.of("ETHUSDT") == []
