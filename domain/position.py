@@ -7,7 +7,8 @@
                             Closed
 
 At the first fill a close-position stop goes to the venue, when the entry is complete a target too; if either can't be
-placed, the position is closed (product.md §5). An order's id is the id of the event that requested it.
+placed, the position is closed (product.md §5). Entries and exits may fill in parts: it is over only when nothing is
+held and nothing of the entry can come any more. An order's id is the id of the event that requested it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import abc
 import decimal
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeAlias, TypeVar, cast
 
@@ -97,19 +97,16 @@ class RowsReader(Generic[T]):
         try:
             return self._whole(raw, where)
         except WireError:
-            found = [row for row in map(self._one(where), _raws(raw, where)) if row is not None]
+            found = [row for each in _raws(raw, where) if (row := self._row_or_none(each, where)) is not None]
             if not found:
                 raise
             return found
 
-    def _one(self, where: str) -> Callable[[msgspec.Raw], T | None]:
-        def read(row: msgspec.Raw) -> T | None:
-            try:
-                return self._row(bytes(row), where)
-            except WireError:
-                return None
-
-        return read
+    def _row_or_none(self, raw: msgspec.Raw, where: str) -> T | None:
+        try:
+            return self._row(bytes(raw), where)
+        except WireError:
+            return None
 
 
 _raws: Final = Reader[list[msgspec.Raw]](list[msgspec.Raw])
