@@ -67,15 +67,15 @@ class EventSourcedActor(DispatchedActor):
 
     def fold(self, recorded: Recorded) -> None:
         """Apply an event from history. Raises `CorruptHistory` if it does not fit."""
-        if recorded.version != self.version + 1:
-            why = f"{self.stream} goes from version {self.version} to {recorded.version}"
-            raise CorruptHistory(recorded.seq, why)
+        version = recorded.version
+        if version != self.version + 1:
+            raise CorruptHistory(recorded.seq, f"{self.stream} goes from version {self.version} to {version}")
         try:
             self.state = self.decider.evolve(self.state, recorded.event)
         except Exception as error:
             why = f"{type(recorded.event).__name__} can't be applied to {self.stream}: {error!r}"
             raise CorruptHistory(recorded.seq, why) from error
-        self.version = recorded.version
+        self.version = version
 
     @property
     def is_over(self) -> bool:

@@ -30,7 +30,7 @@ from domain.strategies import Pass, Proposal, Strategy, View
 
 MESSAGES_MAX = 1_000_000
 """More messages than this from one input is a loop between actors, not work."""
-CHECKPOINT_SCHEMA = "4"
+CHECKPOINT_SCHEMA = "5"
 """Changes whenever the shape of any actor's state changes; older checkpoints are then ignored."""
 KINDS: dict[str, type[EventSourcedActor]] = {
     "operations": operations.OperationsActor,
@@ -213,10 +213,11 @@ class Kernel:
         """
         if checkpoint is not None:
             self._thaw(checkpoint, ephemeral=False)
+        apply = self.population.apply
         for recorded in events:
-            if isinstance(recorded.event, RunStarted):
+            if type(recorded.event) is RunStarted:
                 self._restore_settings(recorded.event.config)
-            self.population.apply(recorded)
+            apply(recorded)
         self._head = head
 
     def resume_replay(self, checkpoint: Checkpoint) -> None:

@@ -108,7 +108,7 @@ class Population:
             if recorded.version > 1:
                 actor.rebuild(past for past in self._history.of_stream(stream) if past.seq < recorded.seq)
         actor.fold(recorded)
-        if actor.is_over:
+        if actor.decider.finished is not None and actor.is_over:
             self.dismiss((actor,))
 
     def dismiss(self, actors: Iterable[EventSourcedActor]) -> None:

@@ -31,21 +31,15 @@ class FrameBuilder(msgspec.Struct):
 
     def add(self, part: Candle) -> Candle | None:
         """Take the next closed part; give the bucket that it completes. An old part, or one twice, changes nothing."""
-        open_time_ms, due_ms, parts = part.open_time_ms, self.next_ms, self.parts
+        open_time_ms, due_ms = part.open_time_ms, self.next_ms
         if open_time_ms != due_ms:
             if open_time_ms < due_ms:
                 return None
             if due_ms:
                 self._leave_behind(self._bucket_of(open_time_ms))
-        parts.append(part)
+        self.parts.append(part)
         end_ms = self.next_ms = open_time_ms + self.part_ms
-        if end_ms % self.interval_ms:
-            return None
-        whole = len(parts) * self.part_ms == self.interval_ms
-        closed = _joined(end_ms - self.interval_ms, parts) if whole else None
-        self.skipped += not whole
-        parts.clear()
-        return closed
+        return None if end_ms % self.interval_ms else self._complete(end_ms)
 
     def seed(self, history: Sequence[Candle]) -> None:
         """Put the parts that closed before the first known one into the open bucket.
@@ -57,6 +51,14 @@ class FrameBuilder(msgspec.Struct):
             self.next_ms = history[-1].open_time_ms + self.part_ms
         start_ms = self._bucket_of(self.next_ms)
         self.parts[:0] = [part for part in history if part.open_time_ms >= start_ms]
+
+    def _complete(self, end_ms: int) -> Candle | None:
+        """Give the bucket that ends here, if it is whole, and begin the next one."""
+        parts, self.parts = self.parts, []
+        if len(parts) * self.part_ms != self.interval_ms:
+            self.skipped += 1
+            return None
+        return _joined(end_ms - self.interval_ms, parts)
 
     def _leave_behind(self, start_ms: int) -> None:
         """Count the buckets before the one at `start_ms` that will never be whole."""

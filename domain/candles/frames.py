@@ -153,21 +153,19 @@ class Frames:
         multiple of the base interval. A closed candle is final: a later one of the same open time never replaces it,
         because higher candles and indicators rest on the first.
         """
-        if candle.open_time_ms % self._base_ms or not self._frames[0].close(candle):
+        frames = self._frames
+        if candle.open_time_ms % self._base_ms or not frames[0].close(candle):
             self.newest = ()
             return ()
-        self.last = candle
-        closed = 1
-        newest = (candle,)
+        self.last = larger = candle
+        newest = [candle]
         for builder in self._builders:
-            larger = builder.add(candle)
-            if larger is None or not self._frames[closed].close(larger):
+            larger = builder.add(larger)
+            if larger is None or not frames[len(newest)].close(larger):
                 break
-            candle = larger
-            newest = (*newest, larger)
-            closed += 1
-        self.newest = newest
-        return self._names[:closed]
+            newest.append(larger)
+        self.newest = tuple(newest)
+        return self._names[: len(newest)]
 
     def objection(self, interval: str, candles: Sequence[Candle]) -> str | None:
         """Name what keeps these candles from being loaded as history of `interval`, None if nothing does.

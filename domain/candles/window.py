@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Iterator
+from math import isnan, nan
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ Upserted: TypeAlias = Literal["APPENDED", "REPLACED", "REFUSED"]
 _ROW = struct.Struct("=8d")
 _HEAD = struct.Struct("<I")
 _ROW_BYTES = _ROW.size
+_pack_row = _ROW.pack_into
 
 
 class Window:
@@ -47,10 +48,11 @@ class Window:
         """Append a newer candle, or replace the last one of the same open time. An older one is refused."""
         if self.append(candle):
             return "APPENDED"
-        if candle.open_time_ms == self._last_ms:
-            self._write(self._end - 1, candle)
-            return "REPLACED"
-        return "REFUSED"
+        if candle.open_time_ms != self._last_ms:
+            return "REFUSED"
+        self._end, self._last_ms = self._end - 1, -1
+        self.append(candle)
+        return "REPLACED"
 
     def append(self, candle: Candle) -> bool:
         """Append a candle that is newer than all; false, and nothing changes, if it is not."""
@@ -60,7 +62,19 @@ class Window:
         if end == self._room:
             self._move_to_front()
             end = self._end
-        self._write(end, candle)
+        quote, taker = candle.quote_volume, candle.taker_buy_volume
+        _pack_row(
+            self._block,
+            end * _ROW_BYTES,
+            open_time_ms,
+            candle.open,
+            candle.high,
+            candle.low,
+            candle.close,
+            candle.volume,
+            nan if quote is None else quote,
+            nan if taker is None else taker,
+        )
         self._end = end = end + 1
         if end - self._start > self.capacity:
             self._start += 1
@@ -152,21 +166,6 @@ class Window:
             window._last_ms = int(window._rows[window._end - 1, 0])
         return window
 
-    def _write(self, row: int, candle: Candle) -> None:
-        quote, taker = candle.quote_volume, candle.taker_buy_volume
-        _ROW.pack_into(
-            self._block,
-            row * _ROW_BYTES,
-            candle.open_time_ms,
-            candle.open,
-            candle.high,
-            candle.low,
-            candle.close,
-            candle.volume,
-            math.nan if quote is None else quote,
-            math.nan if taker is None else taker,
-        )
-
     def _move_to_front(self) -> None:
         kept = self._block[self._start * _ROW_BYTES : self._end * _ROW_BYTES]
         self._block[: len(kept)] = kept
@@ -183,6 +182,6 @@ def _candle(row: list[float]) -> Candle:
         low,
         close,
         volume,
-        quote_volume=None if math.isnan(quote) else quote,
-        taker_buy_volume=None if math.isnan(taker) else taker,
+        quote_volume=None if isnan(quote) else quote,
+        taker_buy_volume=None if isnan(taker) else taker,
     )

@@ -20,48 +20,59 @@ Column = NDArray[np.float64]
 
 def ema(close: ArrayLike, n: int) -> Column:
     """Exponential moving average, see `EMA`."""
-    return _single(EMA(n).update_close, close)
+    average = EMA(n)
+    return _single(average, average.update_close, close)
 
 
 def rsi(close: ArrayLike, n: int = 14) -> Column:
     """Relative strength index, 0 … 100, see `RSI`."""
-    return _single(RSI(n).update_close, close)
+    strength = RSI(n)
+    return _single(strength, strength.update_close, close)
 
 
 def macd(close: ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple[Column, Column, Column]:
     """MACD line, signal and histogram, see `MACD`."""
-    return _triple(MACD(fast, slow, signal).update_close, close)
+    convergence = MACD(fast, slow, signal)
+    return _triple(convergence, convergence.update_close, close)
 
 
 def bollinger(close: ArrayLike, n: int = 20, k: float = 2.0) -> tuple[Column, Column, Column]:
     """Upper, middle and lower band, see `Bollinger`."""
-    return _triple(Bollinger(n, k).update_close, close)
+    bands = Bollinger(n, k)
+    return _triple(bands, bands.update_close, close)
 
 
 def adx(high: ArrayLike, low: ArrayLike, close: ArrayLike, n: int = 14) -> Column:
     """Average directional index, 0 … 100, see `ADX`."""
-    return _single(ADX(n).update_hlc, high, low, close)
+    direction = ADX(n)
+    return _single(direction, direction.update_hlc, high, low, close)
 
 
 def atr(high: ArrayLike, low: ArrayLike, close: ArrayLike, n: int = 14) -> Column:
     """Average true range, see `ATR`."""
-    return _single(ATR(n).update_hlc, high, low, close)
+    true_range = ATR(n)
+    return _single(true_range, true_range.update_hlc, high, low, close)
 
 
-def _single(update: Callable[..., float | None], *columns: ArrayLike) -> Column:
+def _single(indicator: EMA | RSI | ADX | ATR, take: Callable[..., None], *columns: ArrayLike) -> Column:
     first, rows = _rows(columns)
     out = np.full(first + len(rows), np.nan)
-    out[first:] = [np.nan if value is None else value for value in (update(*row) for row in rows)]
+    for at, row in enumerate(rows, first):
+        take(*row)
+        value = indicator.value
+        if value is not None:
+            out[at] = value
     return out
 
 
 def _triple(
-    update: Callable[..., tuple[float, float, float] | None], *columns: ArrayLike
+    indicator: MACD | Bollinger, take: Callable[..., None], *columns: ArrayLike
 ) -> tuple[Column, Column, Column]:
     first, rows = _rows(columns)
     out = np.full((3, first + len(rows)), np.nan)
     for at, row in enumerate(rows, first):
-        value = update(*row)
+        take(*row)
+        value = indicator.value
         if value is not None:
             out[:, at] = value
     return out[0], out[1], out[2]

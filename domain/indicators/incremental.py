@@ -2,7 +2,8 @@
 
 Each is a mutable struct of plain numbers: `msgspec.msgpack` writes and reads it without losing a bit, so an indicator
 that comes back from a checkpoint goes on as if it had never stopped. `value` is the newest value, None while warming
-up; it is finite for every sound candle.
+up; it is finite for every sound candle. It is computed where it is asked for: most closes are never asked. `seen`
+counts what was taken until the warm-up is over, and then stands still.
 
 Two ways of smoothing are used. Both start from the plain mean of their first n numbers, as TA-Lib does:
 exponential `e += (x - e) · 2 / (n + 1)`, and Wilder's `w = (w · (n - 1) + x) / n` (Wilder, *New Concepts in Technical
@@ -43,35 +44,36 @@ class EMA(msgspec.Struct, gc=False):
     """Exponential moving average over `n` closes; the first value comes with the n-th close."""
 
     n: int
-    value: float | None = None
     seen: int = 0
     level: float = 0.0
 
     def __post_init__(self) -> None:
         _require_period("EMA", self.n)
 
+    @property
+    def value(self) -> float | None:
+        """The newest value, in units of what is averaged."""
+        return self.level if self.seen == self.n else None
+
     def update(self, candle: Candle) -> float | None:
         """Take a closed candle and give the newest value."""
-        return self.update_close(candle.close)
-
-    def update_close(self, close: float) -> float | None:
-        """Take a close and give the newest value."""
-        seen, n = self.seen + 1, self.n
-        self.seen = seen
-        if seen > n:
-            level = self.level = self.value = self.level + (close - self.level) * (2.0 / (n + 1))
-            return level
-        self.level = _exponential(self.level, close, seen, n)
-        if seen == n:
-            self.value = self.level
+        self.update_close(candle.close)
         return self.value
+
+    def update_close(self, close: float) -> None:
+        """Take a close."""
+        n, level = self.n, self.level
+        if self.seen == n:
+            self.level = level + (close - level) * (2.0 / (n + 1))
+            return
+        self.seen += 1
+        self.level = _exponential(level, close, self.seen, n)
 
 
 class RSI(msgspec.Struct, gc=False):
     """Wilder's relative strength index, 0 … 100; the first value comes after `n` changes. Without change it is 0."""
 
     n: int = 14
-    value: float | None = None
     seen: int = 0
     close: float = 0.0
     gain: float = 0.0
@@ -80,31 +82,36 @@ class RSI(msgspec.Struct, gc=False):
     def __post_init__(self) -> None:
         _require_period("RSI", self.n)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the warm-up is over."""
+        return self.seen > self.n
+
+    @property
+    def value(self) -> float | None:
+        """The newest value, 0 … 100."""
+        if not self.ready:
+            return None
+        total = self.gain + self.loss
+        return 100.0 * (self.gain / total) if total > 0.0 else 0.0
+
     def update(self, candle: Candle) -> float | None:
         """Take a closed candle and give the newest value."""
-        return self.update_close(candle.close)
+        self.update_close(candle.close)
+        return self.value
 
-    def update_close(self, close: float) -> float | None:
-        """Take a close and give the newest value."""
-        changes = self.seen
-        self.seen = changes + 1
-        change = close - self.close
+    def update_close(self, close: float) -> None:
+        """Take a close."""
+        changes, n, change = self.seen, self.n, close - self.close
         self.close = close
-        if changes == 0:
-            return None
-        n = self.n
         up, down = (change, 0.0) if change > 0.0 else (0.0, -change)
         if changes > n:
-            gain = self.gain = (self.gain * (n - 1) + up) / n
-            loss = self.loss = (self.loss * (n - 1) + down) / n
-        else:
-            gain = self.gain = _wilder(self.gain, up, changes, n)
-            loss = self.loss = _wilder(self.loss, down, changes, n)
-            if changes < n:
-                return None
-        total = gain + loss
-        value = self.value = 100.0 * (gain / total) if total > 0.0 else 0.0
-        return value
+            self.gain = (self.gain * (n - 1) + up) / n
+            self.loss = (self.loss * (n - 1) + down) / n
+            return
+        self.seen = changes + 1
+        if changes:
+            self.gain, self.loss = _wilder(self.gain, up, changes, n), _wilder(self.loss, down, changes, n)
 
 
 class MACD(msgspec.Struct, gc=False):
@@ -116,7 +123,6 @@ class MACD(msgspec.Struct, gc=False):
     fast: int = 12
     slow: int = 26
     signal: int = 9
-    value: Convergence | None = None
     seen: int = 0
     fast_level: float = 0.0
     slow_level: float = 0.0
@@ -128,37 +134,49 @@ class MACD(msgspec.Struct, gc=False):
         if self.fast > self.slow:
             self.fast, self.slow = self.slow, self.fast
 
+    @property
+    def ready(self) -> bool:
+        """Whether the warm-up is over."""
+        return self.seen >= self.slow + self.signal - 1
+
+    @property
+    def histogram(self) -> float:
+        """Line - signal, in units of price; nothing is said while warming up."""
+        return self.fast_level - self.slow_level - self.signal_level
+
+    @property
+    def value(self) -> Convergence | None:
+        """Line, signal and histogram, in units of price."""
+        if not self.ready:
+            return None
+        return Convergence(self.fast_level - self.slow_level, self.signal_level, self.histogram)
+
     def update(self, candle: Candle) -> Convergence | None:
         """Take a closed candle and give the newest value."""
-        return self.update_close(candle.close)
+        self.update_close(candle.close)
+        return self.value
 
-    def update_close(self, close: float) -> Convergence | None:
-        """Take a close and give the newest value."""
-        seen, slow, fast = self.seen + 1, self.slow, self.fast
-        self.seen = seen
-        if seen - slow >= self.signal:
-            quick = self.fast_level = self.fast_level + (close - self.fast_level) * (2.0 / (fast + 1))
-            calm = self.slow_level = self.slow_level + (close - self.slow_level) * (2.0 / (slow + 1))
-            line = quick - calm
-            signal = self.signal_level = self.signal_level + (line - self.signal_level) * (2.0 / (self.signal + 1))
-            value = self.value = Convergence(line, signal, line - signal)
-            return value
-        return self._warm_up(close, seen)
+    def update_close(self, close: float) -> None:
+        """Take a close."""
+        slow, signal = self.slow, self.signal
+        if self.seen < slow + signal - 1:
+            self._warm_up(close)
+            return
+        quick, calm, level = self.fast_level, self.slow_level, self.signal_level
+        quick = self.fast_level = quick + (close - quick) * (2.0 / (self.fast + 1))
+        calm = self.slow_level = calm + (close - calm) * (2.0 / (slow + 1))
+        self.signal_level = level + (quick - calm - level) * (2.0 / (signal + 1))
 
-    def _warm_up(self, close: float, seen: int) -> Convergence | None:
+    def _warm_up(self, close: float) -> None:
+        seen = self.seen = self.seen + 1
         fast_seen = seen - self.slow + self.fast
         if fast_seen > 0:
             self.fast_level = _exponential(self.fast_level, close, fast_seen, self.fast)
         self.slow_level = _exponential(self.slow_level, close, seen, self.slow)
         lines = seen - self.slow + 1
-        if lines <= 0:
-            return None
-        line = self.fast_level - self.slow_level
-        signal = self.signal_level = _exponential(self.signal_level, line, lines, self.signal)
-        if lines < self.signal:
-            return None
-        value = self.value = Convergence(line, signal, line - signal)
-        return value
+        if lines > 0:
+            line = self.fast_level - self.slow_level
+            self.signal_level = _exponential(self.signal_level, line, lines, self.signal)
 
 
 class Bollinger(msgspec.Struct, gc=False):
@@ -170,40 +188,42 @@ class Bollinger(msgspec.Struct, gc=False):
 
     n: int = 20
     k: float = 2.0
-    value: Bands | None = None
     closes: list[float] = msgspec.field(default_factory=list[float])
 
     def __post_init__(self) -> None:
         _require_period("Bollinger", self.n)
         self.k = float(self.k)
 
-    def update(self, candle: Candle) -> Bands | None:
-        """Take a closed candle and give the newest value."""
-        return self.update_close(candle.close)
-
-    def update_close(self, close: float) -> Bands | None:
-        """Take a close and give the newest value."""
+    @property
+    def value(self) -> Bands | None:
+        """Upper, middle and lower band, in units of price."""
         closes, n = self.closes, self.n
-        closes.append(close)
-        if len(closes) <= n:
-            if len(closes) < n:
-                return None
-        else:
-            del closes[0]
+        if len(closes) < n:
+            return None
         mean = sum(closes) / n
         deviation = dist(closes, (mean,) * n) / sqrt(n)
         if deviation <= _ROUNDING_NOISE * n * abs(mean):  # a flat window, whose mean is off by its last bits
-            mean, deviation = close, 0.0
+            mean, deviation = closes[-1], 0.0
         reach = self.k * deviation
-        value = self.value = Bands(mean + reach, mean, mean - reach)
-        return value
+        return Bands(mean + reach, mean, mean - reach)
+
+    def update(self, candle: Candle) -> Bands | None:
+        """Take a closed candle and give the newest value."""
+        self.update_close(candle.close)
+        return self.value
+
+    def update_close(self, close: float) -> None:
+        """Take a close."""
+        closes = self.closes
+        if len(closes) == self.n:
+            del closes[0]
+        closes.append(close)
 
 
 class ATR(msgspec.Struct, gc=False):
     """Wilder's average true range, in units of price; the first value comes with candle number n + 1."""
 
     n: int = 14
-    value: float | None = None
     seen: int = 0
     close: float = 0.0
     level: float = 0.0
@@ -211,26 +231,27 @@ class ATR(msgspec.Struct, gc=False):
     def __post_init__(self) -> None:
         _require_period("ATR", self.n)
 
+    @property
+    def value(self) -> float | None:
+        """The newest value, in units of price."""
+        return self.level if self.seen > self.n else None
+
     def update(self, candle: Candle) -> float | None:
         """Take a closed candle and give the newest value."""
-        return self.update_hlc(candle.high, candle.low, candle.close)
+        self.update_hlc(candle.high, candle.low, candle.close)
+        return self.value
 
-    def update_hlc(self, high: float, low: float, close: float) -> float | None:
-        """Take a candle's high, low and close, and give the newest value."""
-        ranges, last = self.seen, self.close
-        self.seen = ranges + 1
+    def update_hlc(self, high: float, low: float, close: float) -> None:
+        """Take a candle's high, low and close."""
+        ranges, n, last = self.seen, self.n, self.close
         self.close = close
-        if ranges == 0:
-            return None
-        n = self.n
         true_range = max(high, last) - min(low, last)
         if ranges > n:
-            level = self.level = self.value = (self.level * (n - 1) + true_range) / n
-            return level
-        self.level = _wilder(self.level, true_range, ranges, n)
-        if ranges == n:
-            self.value = self.level
-        return self.value
+            self.level = (self.level * (n - 1) + true_range) / n
+            return
+        self.seen = ranges + 1
+        if ranges:
+            self.level = _wilder(self.level, true_range, ranges, n)
 
 
 class ADX(msgspec.Struct, gc=False):
@@ -241,7 +262,6 @@ class ADX(msgspec.Struct, gc=False):
     """
 
     n: int = 14
-    value: float | None = None
     seen: int = 0
     high: float = 0.0
     low: float = 0.0
@@ -252,18 +272,25 @@ class ADX(msgspec.Struct, gc=False):
     def __post_init__(self) -> None:
         _require_period("ADX", self.n)
 
+    @property
+    def value(self) -> float | None:
+        """The newest value, 0 … 100."""
+        return self.level if self.seen >= 2 * self.n else None
+
     def update(self, candle: Candle) -> float | None:
         """Take a closed candle and give the newest value."""
-        return self.update_hlc(candle.high, candle.low, candle.close)
+        self.update_hlc(candle.high, candle.low, candle.close)
+        return self.value
 
-    def update_hlc(self, high: float, low: float, close: float) -> float | None:  # noqa: ARG002  one call fits ADX and ATR
-        """Take a candle's high, low and close, and give the newest value."""
+    def update_hlc(self, high: float, low: float, close: float) -> None:  # noqa: ARG002  one call fits ADX and ATR
+        """Take a candle's high, low and close."""
         moves, n = self.seen, self.n
-        self.seen = moves + 1
         up, down = high - self.high, self.low - low
         self.high, self.low = high, low
-        if moves == 0:
-            return None
+        if moves < 2 * n:
+            self.seen = moves + 1
+            if moves == 0:
+                return
         rises, falls = self.rises, self.falls
         if moves >= n:
             rises -= rises / n
@@ -274,20 +301,10 @@ class ADX(msgspec.Struct, gc=False):
             rises += up
         self.rises, self.falls = rises, falls
         if moves < n:
-            return None
-        return self._average(moves - n + 1, rises, falls)
-
-    def _average(self, count: int, rises: float, falls: float) -> float | None:
-        """Smooth the `count`-th DX into ADX."""
-        total, n = rises + falls, self.n
+            return
+        total = rises + falls
         direction = 100.0 * (abs(rises - falls) / total) if total > 0.0 else 0.0
-        if count > n:
-            level = self.level = self.value = (self.level * (n - 1) + direction) / n
-            return level
-        self.level = _wilder(self.level, direction, count, n)
-        if count == n:
-            self.value = self.level
-        return self.value
+        self.level = _wilder(self.level, direction, moves - n + 1, n)
 
 
 def _exponential(level: float, x: float, count: int, n: int) -> float:

@@ -48,9 +48,10 @@ class OrderBlock(msgspec.Struct, gc=False, array_like=True):
         """What is left of the block at `now_ms`, 0 … 1: by time and by tests."""
         return time_decay(now_ms - self.created_ms) * wear(self.tests)
 
-    def broken_by(self, bar: Bar) -> bool:
-        """Say whether a bar closed beyond the far end: then the block holds nothing any more."""
-        return bar.close < self.low if self.side > 0 else bar.close > self.high
+    def lost(self, bar: Bar, now_ms: int) -> bool:
+        """Say whether the block holds nothing any more: the bar closed beyond its far end, or it is worn out."""
+        broken = bar.close < self.low if self.side > 0 else bar.close > self.high
+        return broken or self.tests >= TESTS_MAX or now_ms - self.created_ms >= WORN_MS
 
 
 class Blocks(msgspec.Struct, array_like=True):
@@ -60,15 +61,25 @@ class Blocks(msgspec.Struct, array_like=True):
 
     def update(self, tail: Tail, interval_ms: int) -> None:
         """Take the newest bar: test, break and forget blocks, then add the one that it confirms."""
-        bar = tail.bars[-1]
-        now_ms = bar.open_ms + interval_ms
         if self.held:
-            self.held = [block for block in self.held if _holds(block, bar, now_ms)]
+            self._come_back(tail.bars[-1], interval_ms)
         if tail.unbroken(_CONFIRMING + 1, interval_ms):
             block = _confirmed(tail, interval_ms)
             if block is not None:
                 self.held.append(block)
                 del self.held[:-KEPT_BLOCKS]
+
+    def _come_back(self, bar: Bar, interval_ms: int) -> None:
+        """See which blocks the newest bar tested, and forget those that are worn out or broken."""
+        low, high, now_ms, lost = bar.low, bar.high, bar.open_ms + interval_ms, False
+        for block in self.held:
+            inside = low <= block.high and high >= block.low
+            if inside is not block.inside:
+                block.inside = inside
+                block.tests += inside
+            lost |= block.lost(bar, now_ms)
+        if lost:
+            self.held = [block for block in self.held if not block.lost(bar, now_ms)]
 
     def nearest(self, side: int, level: float) -> OrderBlock | None:
         """Give the block of one side whose middle is nearest to ln(price) `level`; the newer of two equals."""
@@ -102,11 +113,24 @@ class Retested(msgspec.Struct, array_like=True):
     def update(self, tail: Tail, interval_ms: int) -> None:
         """Take the newest bar: verify, forget, and find a candidate in the bar before it."""
         if self.candidates:
-            bar, seen = tail.bars[-1], tail.seen
-            self.candidates = [one for one in self.candidates if _awaited(one, bar, seen - one.at)]
+            self._come_back(tail.bars[-1], tail.seen)
         if len(tail.bars) >= 7 and tail.unbroken(2, interval_ms) and _is_plain_block(tail):
             block = tail.bars[-2]
             self.candidates.append(Candidate(tail.seen - 1, block.low, block.high))
+
+    def _come_back(self, bar: Bar, seen: int) -> None:
+        """See which zones the newest bar came back to, and forget those that count no more, or can't any more."""
+        low, high, forget = bar.low, bar.high, False
+        for one in self.candidates:
+            age = seen - one.at
+            if one.verified:
+                forget |= age >= _COUNTED_BARS
+            elif age >= _RETEST_FROM and low <= one.high and high >= one.low:
+                one.verified = True
+            else:
+                forget |= age >= _RETEST_TO
+        if forget:
+            self.candidates = [one for one in self.candidates if _counts(one, seen - one.at)]
 
 
 def time_decay(age_ms: int) -> float:
@@ -122,14 +146,6 @@ def wear(tests: int) -> float:
 def quality_of(amount_ratio: float, body: float, rejection: float) -> float:
     """Weigh a block: amount (multiple of its 20-bar mean), body (share of range), rejection (ln distance it left)."""
     return 0.3 * min(amount_ratio / 3.0, 1.0) + 0.3 * body + 0.4 * min(rejection / _FULL_REJECTION, 1.0)
-
-
-def _holds(block: OrderBlock, bar: Bar, now_ms: int) -> bool:
-    inside = bar.low <= block.high and bar.high >= block.low
-    block.tests += inside and not block.inside
-    block.inside = inside
-    worn = block.tests >= TESTS_MAX or now_ms - block.created_ms >= WORN_MS
-    return not worn and not block.broken_by(bar)
 
 
 def _confirmed(tail: Tail, interval_ms: int) -> OrderBlock | None:
@@ -150,7 +166,7 @@ def _confirmed(tail: Tail, interval_ms: int) -> OrderBlock | None:
     newest = tail.bars[-1]
     inside = newest.low <= high and newest.high >= low
     block = OrderBlock(side, bar.open_ms + interval_ms, low, high, quality_of(ratio, body, max(beyond)), inside)
-    return None if block.broken_by(newest) else block
+    return None if block.lost(newest, newest.open_ms + interval_ms) else block
 
 
 def _is_plain_block(tail: Tail) -> bool:
@@ -162,7 +178,5 @@ def _is_plain_block(tail: Tail) -> bool:
     return False
 
 
-def _awaited(one: Candidate, bar: Bar, age: int) -> bool:
-    if not one.verified and _RETEST_FROM <= age <= _RETEST_TO:
-        one.verified = bar.low <= one.high and bar.high >= one.low
-    return age < _COUNTED_BARS and (one.verified or age < _RETEST_TO)
+def _counts(one: Candidate, age: int) -> bool:
+    return age < (_COUNTED_BARS if one.verified else _RETEST_TO)

@@ -26,12 +26,11 @@ class Gap(msgspec.Struct, gc=False, array_like=True):
     touched: bool = False
     fill: float = 0.0
 
-    def take(self, bar: Bar) -> None:
-        """See how far a later bar came back into the gap. One that jumps right across it fills it too."""
-        depth = self.high - bar.low if self.side > 0 else bar.high - self.low
-        if depth >= 0.0:
-            self.touched = True
-            self.fill = min(1.0, max(self.fill, depth / (self.high - self.low)))
+    def enter(self, depth: float) -> bool:
+        """Note that a later bar came back `depth` (ln) beyond the near edge; true if the gap is filled by now."""
+        self.touched = True
+        self.fill = min(1.0, max(self.fill, depth / (self.high - self.low)))
+        return self.fill >= 1.0
 
 
 class Gaps(msgspec.Struct, array_like=True):
@@ -47,13 +46,20 @@ class Gaps(msgspec.Struct, array_like=True):
     def update(self, tail: Tail, interval_ms: int) -> None:
         """Take the newest bar: fill and forget, then add the gap that it completes."""
         if self.held:
-            bar = tail.bars[-1]
-            for gap in self.held:
-                gap.take(bar)
-            self.held = [gap for gap in self.held if gap.fill < 1.0 and tail.seen - gap.at < LIFE_BARS]
+            self._come_back(tail.bars[-1], tail.seen)
         if tail.unbroken(3, interval_ms):  # missing bars are a hole in the data, not in the market
             first, third = tail.bars[-3], tail.bars[-1]
             if third.low - first.high >= MIN_SIZE:
                 self.held.append(Gap(1, tail.seen, first.high, third.low))
             elif first.low - third.high >= MIN_SIZE:
                 self.held.append(Gap(-1, tail.seen, third.high, first.low))
+
+    def _come_back(self, bar: Bar, seen: int) -> None:
+        """See how far the newest bar came back into each gap; one that jumps right across it fills it too."""
+        low, high, filled = bar.low, bar.high, False
+        for gap in self.held:
+            depth = gap.high - low if gap.side > 0 else high - gap.low
+            if depth >= 0.0:
+                filled |= gap.enter(depth)
+        if filled or seen - self.held[0].at >= LIFE_BARS:
+            self.held = [gap for gap in self.held if gap.fill < 1.0 and seen - gap.at < LIFE_BARS]

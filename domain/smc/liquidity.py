@@ -98,12 +98,15 @@ class Reversal(msgspec.Struct, array_like=True):
     def update(self, close: float) -> None:
         """Take the newest close."""
         strength, convergence = self.strength, self.convergence
-        if strength.update_close(close) is not None:
-            moved = strength.gain + strength.loss
+        strength.update_close(close)
+        convergence.update_close(close)
+        if strength.ready:
+            gain, loss = strength.gain, strength.loss
+            moved = gain + loss
             # RSI as -1 … 1: unlike 0 … 100 it turns its sign, and nothing else, when prices are mirrored
-            _push(self.strengths, (strength.gain - strength.loss) / moved if moved > 0.0 else 0.0, 15)
-        if convergence.update_close(close) is not None and convergence.value is not None:
-            _push(self.histograms, convergence.value.histogram, 3)
+            _push(self.strengths, (gain - loss) / moved if moved > 0.0 else 0.0, 15)
+        if convergence.ready:
+            _push(self.histograms, convergence.histogram, 3)
 
     def signs(self, tail: Tail) -> Signs:
         """Give the signs as of the newest bar."""
