@@ -69,7 +69,7 @@ def export_command(
 
     resolved = options.resolve(config, None, store, home)
     with (
-        options.database(resolved) as url,
+        options.existing_database(resolved) as url,
         stores.reading(url, run) as (info, tables, reader),
         PostgresSource(url, tables, reader) as source,
         progress("percent", 100) as report,
@@ -157,7 +157,7 @@ def prune_command(
     days = resolved.settings.database.tape_retention_days
     before = datetime.now(UTC) - timedelta(days=days)
     archived: list[str] = []
-    with options.database(resolved) as url:
+    with options.existing_database(resolved) as url:
         chosen = [runs.find_run(url, run)] if run else list(runs.list_runs(url))
         if archive is not None:
             if not apply:

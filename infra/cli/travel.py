@@ -78,7 +78,7 @@ def replay_command(
         expected = "one of --at T, --verify, --what-if KEY=VALUE (or --strategy S) and --parity"
         raise InvalidInput("replay", expected, " and ".join(given) or "none of them")
     resolved = options.resolve(config, None, store, home)
-    with options.database(resolved) as url, stores.reading(url, run) as (_, _, reader):
+    with options.existing_database(resolved) as url, stores.reading(url, run) as (_, _, reader):
         if at is not None:
             return _show(reader, at, stream, diff, as_json=as_json)
         if what_if:
