@@ -31,7 +31,7 @@ from domain.market import (
 )
 from domain.market_view import ReferenceHoursArrived
 from domain.operations import ClockTicked, SessionStarted
-from domain.position_events import PositionClosed
+from domain.position_events import FundingSettled, PositionClosed
 from domain.strategies import Strategy
 from infra.memory import MemoryJournal
 from infra.session import begin
@@ -166,6 +166,13 @@ class _Tally:
             if isinstance(event, PositionClosed) and event.plan.account != VIRTUAL:
                 self._trades.append(_trade(recorded.stream, event))
                 self._covered_ms += event.held_ms
+            elif isinstance(event, FundingSettled) and event.after_close is not None:
+                self._trades = [
+                    msgspec.structs.replace(trade, net=trade.net + event.amount)
+                    if trade.position == recorded.stream
+                    else trade
+                    for trade in self._trades
+                ]
             elif isinstance(event, AccountOpened | FillBooked | FundingBooked):
                 self._curve.append((recorded.at_ms, event.balance))
             if isinstance(event, self._keep):

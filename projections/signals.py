@@ -20,10 +20,10 @@ from msgspec.structs import replace
 
 from domain.account import EntryApproved, EntryDenied
 from domain.base import Recorded
-from domain.position_events import PositionAbandoned, PositionClosed
+from domain.position_events import Aftermath, FundingSettled, PositionAbandoned, PositionClosed
 from domain.symbol.events import SignalDeclined, SignalRaised, VirtualPositionPlanned
 from domain.values import Side
-from projections.base import NOTHING, Changes, Projection, Rows, live_row
+from projections.base import NOTHING, Changes, Key, Projection, Rows, live_row
 
 
 class SignalOutcome(enum.StrEnum):
@@ -88,6 +88,8 @@ def apply(rows: Rows[SignalRow], recorded: Recorded) -> Changes[SignalRow]:
         case PositionClosed(reason, time_ms, net=net, plan=plan):
             end = {"result": reason.value, "ended_ms": time_ms, "net": net, "live": False}
             return _changed(rows, plan.signal_id, **end)
+        case FundingSettled(amount=amount, after_close=Aftermath()):
+            return _funded_late(rows, recorded, amount)
         case PositionAbandoned(reason):
             return _abandoned(rows, recorded, reason)
         case _:
@@ -171,6 +173,21 @@ def _abandoned(rows: Rows[SignalRow], recorded: Recorded, reason: str) -> Change
     return NOTHING
 
 
+def _funded_late(rows: Rows[SignalRow], recorded: Recorded, amount: Decimal) -> Changes[SignalRow]:
+    key = _late(recorded)
+    row = rows.get(key) if key is not None else None
+    return {} if row is None or row.net is None else {(row.signal_id,): replace(row, net=row.net + amount)}
+
+
+def _late(recorded: Recorded) -> Key | None:
+    """Name the proposal whose position is over, and paid or received funding nevertheless."""
+    match recorded.event:
+        case FundingSettled(after_close=Aftermath(plan=plan)):
+            return (plan.signal_id,)
+        case _:
+            return None
+
+
 def _changed(rows: Rows[SignalRow], signal_id: str, **fields: object) -> Changes[SignalRow]:
     row = live_row(rows, (signal_id,))
     return {(signal_id,): replace(row, **fields)} if row is not None else NOTHING
@@ -178,14 +195,15 @@ def _changed(rows: Rows[SignalRow], signal_id: str, **fields: object) -> Changes
 
 SIGNALS = Projection(
     name="signals",
-    version=2,
+    version=3,
     topics=(
         SignalRaised, SignalDeclined, EntryApproved, EntryDenied, VirtualPositionPlanned, PositionClosed,
-        PositionAbandoned,
+        PositionAbandoned, FundingSettled,
     ),
     row=SignalRow,
     key=("signal_id",),
     apply=apply,
     indices=(("time_ms",), ("symbol", "time_ms"), ("outcome", "time_ms"), ("position",)),
     order=("time_ms", "signal_id"),
+    late=_late,
 )  # fmt: skip

@@ -10,6 +10,8 @@ Per trade, not annualised, risk-free rate 0, on the net return on margin r = net
                    plus the net of every close. With unrealised PnL it stands in `equity`.
 
 Mean and deviation are updated by Welford's method (Technometrics 4, 1962), so that the row alone suffices to go on.
+Funding that is told after a close changes that trade's net result as if it had been told before; only the streaks stay
+as they were counted at the close.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from domain.account import AccountOpened, BalanceCorrected, FillBooked, FundingB
 from domain.base import Recorded
 from domain.deal import VIRTUAL
 from domain.operations import RunStarted
-from domain.position_events import PositionClosed, PositionOpened
+from domain.position_events import Aftermath, FundingSettled, PositionClosed, PositionOpened
 from domain.values import ZERO, money
 from projections.base import NOTHING, Changes, Projection, Rows, account_of
 
@@ -86,6 +88,10 @@ def apply(rows: Rows[StatsRow], recorded: Recorded) -> Changes[StatsRow]:
             account = closed.plan.account
             row = _traded(_row(rows, account), closed)
             after = _at_balance(row, row.balance + closed.net) if account == VIRTUAL else row
+        case FundingSettled(amount=amount, after_close=Aftermath() as trade):
+            account = trade.plan.account
+            row = _funded_late(_row(rows, account), trade, amount)
+            after = _at_balance(row, row.balance + amount) if account == VIRTUAL else row
         case PositionOpened(slippage=slippage):
             after = _entered(_row(rows, account_of(recorded.stream)), slippage)
         case AccountOpened(balance) | FillBooked(balance=balance) | FundingBooked(balance=balance):
@@ -129,7 +135,7 @@ def _traded(row: StatsRow, closed: PositionClosed) -> StatsRow:
         longest_losses=max(row.longest_losses, -streak),
         held_ms=held_ms,
         average_held_ms=held_ms // trades,
-        by_confidence=_counted(row.by_confidence, closed.plan.confidence, won=won),
+        by_confidence=_counted(row.by_confidence, closed.plan.confidence, trades=1, wins=won),
     )
     return _with_return(counted, float(net / closed.plan.margin))
 
@@ -138,23 +144,52 @@ def _with_return(row: StatsRow, value: float) -> StatsRow:
     delta = value - row.return_mean
     mean = row.return_mean + delta / row.trades
     m2 = row.return_m2 + delta * (value - mean)
-    downside = row.downside + min(value, 0.0) ** 2
+    return _with_spread(row, mean, m2, row.downside + min(value, 0.0) ** 2)
+
+
+def _with_spread(row: StatsRow, mean: float, m2: float, downside: float) -> StatsRow:
     return replace(
         row,
         return_mean=mean,
         return_m2=m2,
         downside=downside,
-        sharpe=mean / math.sqrt(m2 / (row.trades - 1)) if m2 > 0 else None,
+        sharpe=mean / math.sqrt(m2 / (row.trades - 1)) if m2 > 0 and row.trades > 1 else None,
         sortino=mean / math.sqrt(downside / row.trades) if downside > 0 else None,
     )
 
 
-def _counted(buckets: tuple[Bucket, ...], confidence: float, *, won: bool) -> tuple[Bucket, ...]:
-    """Count a trade in its bucket; buckets stand in rising order, empty ones are left out."""
+def _funded_late(row: StatsRow, trade: Aftermath, amount: Decimal) -> StatsRow:
+    """Let a trade that was counted with `trade.net` have brought `amount` more."""
+    was, net = trade.net, trade.net + amount
+    won = (net > 0) - (was > 0)
+    wins, gains = row.wins + won, row.gains + max(net, ZERO) - max(was, ZERO)
+    lost, total = row.lost + max(-net, ZERO) - max(-was, ZERO), row.net + amount
+    counted = replace(
+        row,
+        wins=wins,
+        losses=row.losses + (net < 0) - (was < 0),
+        win_rate=wins / row.trades,
+        gains=gains,
+        lost=lost,
+        funding=row.funding + amount,
+        net=total,
+        expectancy=money(total / row.trades),
+        profit_factor=float(gains / lost) if lost else None,
+        by_confidence=_counted(row.by_confidence, trade.plan.confidence, trades=0, wins=won),
+    )
+    before, value = float(was / trade.plan.margin), float(net / trade.plan.margin)
+    mean = row.return_mean + (value - before) / row.trades
+    m2 = row.return_m2 + (value - before) * (value - mean + before - row.return_mean)
+    downside = row.downside + min(value, 0.0) ** 2 - min(before, 0.0) ** 2
+    return _with_spread(counted, mean, max(0.0, m2), max(0.0, downside))
+
+
+def _counted(buckets: tuple[Bucket, ...], confidence: float, *, trades: int, wins: int) -> tuple[Bucket, ...]:
+    """Count trades in their bucket; buckets stand in rising order, empty ones are left out."""
     floor = min(int(confidence * BUCKETS), BUCKETS - 1) / BUCKETS
     by_floor = {bucket.confidence: bucket for bucket in buckets}
     bucket = by_floor.get(floor, Bucket(floor, 0, 0))
-    by_floor[floor] = Bucket(floor, bucket.trades + 1, bucket.wins + won)
+    by_floor[floor] = Bucket(floor, bucket.trades + trades, bucket.wins + wins)
     return tuple(by_floor[confidence] for confidence in sorted(by_floor))
 
 
@@ -171,9 +206,12 @@ def _at_balance(row: StatsRow, balance: Decimal) -> StatsRow:
 
 STATS = Projection(
     name="stats",
-    version=1,
-    topics=(RunStarted, AccountOpened, PositionOpened, PositionClosed, FillBooked, FundingBooked, BalanceCorrected),
+    version=2,
+    topics=(
+        RunStarted, AccountOpened, PositionOpened, PositionClosed, FillBooked, FundingBooked, BalanceCorrected,
+        FundingSettled,
+    ),
     row=StatsRow,
     key=("account",),
     apply=apply,
-)
+)  # fmt: skip

@@ -14,7 +14,7 @@ from domain.base import Event, Recorded
 from domain.catalog import name_of
 from domain.deal import VIRTUAL
 from domain.orders import OrderRequested
-from domain.position_events import PositionClosed, PositionOpened
+from domain.position_events import FundingSettled, PositionClosed, PositionOpened
 from domain.symbol.events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
 from domain.values import ZERO
 
@@ -28,7 +28,7 @@ class Totals:
         self.realized_pnl = self.fees = self.funding = self.balance = ZERO
         self.max_drawdown = 0.0
         self._peak = ZERO
-        self._returns: list[float] = []
+        self._returns: dict[str, float] = {}
         self._takes: dict[type[Event], Callable[[Any, str], None]] = {
             CandleClosed: self._candle,
             SymbolAnalyzed: self._analysis,
@@ -38,6 +38,7 @@ class Totals:
             OrderRequested: self._order,
             PositionOpened: self._opened,
             PositionClosed: self._closed,
+            FundingSettled: self._funded,
             AccountOpened: self._balance,
             FillBooked: self._balance,
             FundingBooked: self._balance,
@@ -68,8 +69,8 @@ class Totals:
         count = len(self._returns)
         if count < 2:
             return None
-        mean = math.fsum(self._returns) / count
-        deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in self._returns) / (count - 1))
+        mean = math.fsum(self._returns.values()) / count
+        deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in self._returns.values()) / (count - 1))
         return mean / deviation if deviation else None
 
     def _candle(self, _event: CandleClosed, _stream: str) -> None:
@@ -93,7 +94,7 @@ class Totals:
     def _opened(self, _event: PositionOpened, stream: str) -> None:
         self.opened += not _is_virtual(stream)
 
-    def _closed(self, event: PositionClosed, _stream: str) -> None:
+    def _closed(self, event: PositionClosed, stream: str) -> None:
         if event.plan.account == VIRTUAL:
             self.virtual_closed += 1
             return
@@ -102,7 +103,18 @@ class Totals:
         self.realized_pnl += event.net
         self.fees += event.fees
         self.funding += event.funding
-        self._returns.append(float(event.net / event.plan.margin))
+        self._returns[stream] = float(event.net / event.plan.margin)
+
+    def _funded(self, event: FundingSettled, stream: str) -> None:
+        """Correct the result of a position that was over when its funding was told; else its close has it all."""
+        over = event.after_close
+        if over is None or over.plan.account == VIRTUAL:
+            return
+        net = over.net + event.amount
+        self.wins += (net > 0) - (over.net > 0)
+        self.realized_pnl += event.amount
+        self.funding += event.amount
+        self._returns[stream] = float(net / over.plan.margin)
 
     def _corrected(self, event: BalanceCorrected, _stream: str) -> None:
         self.balance = event.balance

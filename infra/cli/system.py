@@ -77,6 +77,7 @@ def opened(
             clock, inflow, symbols = run_in_process(runner, settings, ingress)
         else:
             stack.callback(outside.close)
+            outside.beliefs.recall(store.reader)
             clock, inflow, symbols = _connected(outside, runner, ingress, warm_up, stop)
             vain.attempt = False
         heed(stop)

@@ -16,6 +16,7 @@ from domain.deal import VIRTUAL
 from domain.position_events import PositionOpened
 from projections.base import fold
 from projections.stats import STATS, Bucket, StatsRow
+from projections.totals import Totals
 
 
 def stats_of(*nets: str, name: str = "main") -> StatsRow:
@@ -55,6 +56,39 @@ def test_sharpe_and_sortino_equal_their_definitions(nets: list[int]) -> None:
     downside = math.sqrt(math.fsum(min(value, 0) ** 2 for value in returns) / len(returns))
     assert row.sharpe == (pytest.approx(mean / deviation, abs=1e-9) if deviation else None)
     assert row.sortino == pytest.approx(mean / downside, abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=2, max_size=20))
+def test_funding_told_after_the_close_counts_as_if_it_had_been_told_before(trades: list[tuple[int, int]]) -> None:
+    late, in_time = TradingHistory().start(), TradingHistory().start()
+    for number, (net, amount) in enumerate(trades):
+        position, plan = f"position:main/BTCUSDT-{number}", plan_of(confidence=number % 3 / 10)
+        whole = closed(plan, str(net + amount), funding=D(amount))
+        in_time.record((position, whole))
+        end = closed(plan, str(net), funding=D(0))
+        late.record((position, end))
+        late.fund_late(end, position, str(amount))
+    told, expected = (fold(STATS, history.events)["main",] for history in (late, in_time))
+    exact = ("trades", "wins", "losses", "win_rate", "gains", "lost", "funding", "net", "expectancy", "profit_factor",
+             "by_confidence")  # fmt: skip
+    assert [getattr(told, name) for name in exact] == [getattr(expected, name) for name in exact]
+    for name in ("return_mean", "return_m2", "downside"):
+        assert getattr(told, name) == pytest.approx(getattr(expected, name), abs=1e-9)
+    one, other = Totals(), Totals()
+    one.take(late.events)
+    other.take(in_time.events)
+    assert (one.closed, one.wins, one.realized_pnl, one.funding, one.sharpe) == (
+        other.closed, other.wins, other.realized_pnl, other.funding, other.sharpe,
+    )  # fmt: skip
+
+
+def test_late_funding_of_a_virtual_position_moves_its_balance() -> None:
+    history = TradingHistory().start()
+    end = closed(plan_of(VIRTUAL), "10")
+    history.record(("position:virtual/BTCUSDT-1", end))
+    before = fold(STATS, history.events)[VIRTUAL,].balance
+    history.fund_late(end, "position:virtual/BTCUSDT-1", "-0.5")
+    assert fold(STATS, history.events)[VIRTUAL,].balance == before - D("0.5")
 
 
 def test_streaks_are_counted_and_a_trade_without_gain_or_loss_ends_them() -> None:
