@@ -4,7 +4,7 @@
                               │                      │                                ▲
                               │ entry refused        └─ClosePosition, time stop──▶ Exiting
                               ▼                          protection refused
-                            Closed
+                            Closed (its signal is followed virtually)
 
 At the first fill a close-position stop goes to the venue, when the entry is complete a target too; if either can't be
 placed, the position is closed (product.md §5). Entries and exits may fill in parts: it is over only when nothing is
@@ -35,6 +35,7 @@ from domain.position_events import (
     PriceExtremeReached,
 )
 from domain.position_state import Closed, Entering, Exiting, Flat, Open, Position, evolve
+from domain.strategies import Proposal
 from domain.values import ZERO, money
 from domain.venue import CancelOrder, OrderType, VenueAccepted, VenueCanceled, VenueFilled, VenueRejected
 
@@ -313,14 +314,29 @@ def react(state: Position, event: PositionEvent) -> tuple[Reaction, ...]:
         case PositionOpened():
             return (_time_stop(deal),)
         case PositionClosed() | PositionAbandoned():
-            over = Tell(f"symbol:{deal.plan.symbol}", commands.DetachPosition(deal.id))
-            timers = (Timer("time-stop", 0, None), Timer("retry-exit", 0, None))
-            return over, *_to_account(deal, commands.ReleasePosition(deal.id)), *timers
+            return _over(deal, event)
         case (
             orders.OrderAccepted() | orders.OrderRejected() | orders.OrderCanceled() | PriceExtremeReached()
             | ExitRequested()
         ):  # fmt: skip
             return ()
+
+
+def _over(deal: Deal, event: PositionClosed | PositionAbandoned) -> tuple[Reaction, ...]:
+    over = Tell(f"symbol:{deal.plan.symbol}", commands.DetachPosition(deal.id))
+    timers = (Timer("time-stop", 0, None), Timer("retry-exit", 0, None))
+    ended = over, *_to_account(deal, commands.ReleasePosition(deal.id)), *timers
+    real = deal.plan.account != VIRTUAL
+    return (*ended, _followed(deal, event.reason)) if isinstance(event, PositionAbandoned) and real else ended
+
+
+def _followed(deal: Deal, why: str) -> Tell:
+    """Let a signal be followed virtually whose entry came to nothing: it is not traded either (product.md §6)."""
+    plan = deal.plan
+    entry, stop, target = float(plan.reference_price), float(plan.stop), float(plan.target)
+    proposal = Proposal(plan.side, entry, stop, target, plan.confidence, plan.win)
+    number = int(deal.id.rpartition("-")[2])
+    return Tell(f"symbol:{plan.symbol}", commands.FollowVirtually(plan.signal_id, number, proposal, why))
 
 
 def resume(state: Position) -> tuple[Issued | Timer, ...]:

@@ -1,13 +1,15 @@
 """`signals`: every proposal that a strategy made anew, and what became of it.
 
     RAISED ──EntryApproved──▶ TRADED ─────────────────────────────▶ the position's end
-       │                        (entry came to nothing: ABANDONED)      ▲
+       │                   │ entry came to nothing                      ▲
+       │                   ▼                                            │
+       │               ABANDONED ──VirtualPositionPlanned──▶ VIRTUAL ───┤
        └──EntryDenied──▶ DENIED ──VirtualPositionPlanned──▶ VIRTUAL ────┘
     DECLINED: not even raised, for all these reasons
     WATCHED: a near miss, followed virtually ──────────────────────▶ the position's end
 
-A proposal is named by the event that raised or declined it, a near miss by the analysis that found it. A denied signal
-that can't be followed virtually stays DENIED, and its reasons say both why.
+A proposal is named by the event that raised or declined it, a near miss by the analysis that found it. A signal that
+was denied or abandoned and can't be followed virtually stays DENIED or ABANDONED, and its reasons say both why.
 """
 
 from __future__ import annotations
@@ -38,13 +40,17 @@ class SignalOutcome(enum.StrEnum):
     WATCHED = "WATCHED"
 
 
+UNFOLLOWED = (SignalOutcome.DENIED, SignalOutcome.ABANDONED)
+"""What a signal is until its symbol says whether it follows it."""
+
+
 class SignalRow(msgspec.Struct, frozen=True):
     """One proposal. `number` counts the symbol's signals (0: declined); prices in USDT, as proposed.
 
     `tier` is prime or watch, `strength` (0 … 100) what its analysis gave it; a user's own strategy has neither.
 
-    `code` is why an account denied it. `position` is what follows it, for money or virtually; when that has ended,
-    `result` says how and `net` what it brought (USDT).
+    `code` is why an account denied it, or the venue its entry. `position` is what follows it, for money or virtually;
+    when that has ended, `result` says how and `net` what it brought (USDT).
     """
 
     signal_id: str
@@ -84,7 +90,8 @@ def apply(rows: Rows[SignalRow], recorded: Recorded) -> Changes[SignalRow]:
         case VirtualPositionPlanned(position, plan) as planned:
             if planned.tier:
                 return {(plan.signal_id,): _watched(recorded, planned)}
-            return _changed(rows, plan.signal_id, outcome=SignalOutcome.VIRTUAL, position=position)
+            begun = {"position": position, "result": "", "ended_ms": None}
+            return _changed(rows, plan.signal_id, outcome=SignalOutcome.VIRTUAL, **begun)
         case PositionClosed(reason, time_ms, net=net, plan=plan):
             end = {"result": reason.value, "ended_ms": time_ms, "net": net, "live": False}
             return _changed(rows, plan.signal_id, **end)
@@ -140,14 +147,14 @@ def _watched(recorded: Recorded, planned: VirtualPositionPlanned) -> SignalRow:
 
 
 def _declined(rows: Rows[SignalRow], recorded: Recorded, declined: SignalDeclined) -> Changes[SignalRow]:
-    """A denied signal that can't be followed virtually, or a proposal that was never raised.
+    """A signal that was not traded and can't be followed virtually either, or a proposal that was never raised.
 
-    An account's denial and the symbol's answer to it follow from the same input, so at most one signal of a symbol
-    waits for that answer.
+    A denial (or an entry's end) and the symbol's answer to it follow from the same input, so at most one signal of a
+    symbol waits for that answer; it begins with the code. Older histories hold ends of entries without an answer.
     """
-    symbol = recorded.stream.partition(":")[2]
+    symbol, why = recorded.stream.partition(":")[2], declined.reasons[:1]
     for row in rows.values():
-        if row.live and row.symbol == symbol and row.outcome is SignalOutcome.DENIED:
+        if row.live and row.symbol == symbol and row.outcome in UNFOLLOWED and why == (row.code,):
             return _changed(rows, row.signal_id, reasons=(*row.reasons, *declined.reasons), live=False)
     fresh = SignalRow(
         signal_id=recorded.event_id,
@@ -167,9 +174,10 @@ def _declined(rows: Rows[SignalRow], recorded: Recorded, declined: SignalDecline
 def _abandoned(rows: Rows[SignalRow], recorded: Recorded, reason: str) -> Changes[SignalRow]:
     for row in rows.values():
         if row.live and row.position == recorded.stream:
-            ended = SignalOutcome.ABANDONED
-            end = {"result": reason, "ended_ms": recorded.at_ms, "live": False}
-            return _changed(rows, row.signal_id, outcome=ended, **end)
+            end = {"result": reason, "ended_ms": recorded.at_ms, "outcome": SignalOutcome.ABANDONED}
+            if row.outcome is SignalOutcome.TRADED:  # the symbol is about to say whether it follows it
+                return _changed(rows, row.signal_id, code=reason, **end)
+            return _changed(rows, row.signal_id, live=False, **end)
     return NOTHING
 
 

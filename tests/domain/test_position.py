@@ -14,9 +14,9 @@ from domain.base import Issued, Tell, Timer
 from domain.commands import (
     AttachPosition,
     BookFill,
-    BookFunding,
     ClosePosition,
     DetachPosition,
+    FollowVirtually,
     ObservePrice,
     OpenPosition,
     ReleasePosition,
@@ -26,13 +26,12 @@ from domain.deal import VIRTUAL, ExitReason
 from domain.orders import OrderFilled, OrderRequested, Role
 from domain.position import Closed, Entering, Exiting, Flat, Open
 from domain.position_events import (
-    Aftermath,
     ExitRequested,
-    FundingSettled,
     PositionAbandoned,
     PositionClosed,
     PositionOpened,
 )
+from domain.strategies import Proposal
 from domain.values import Side
 from domain.venue import (
     CancelOrder,
@@ -40,7 +39,6 @@ from domain.venue import (
     VenueAccepted,
     VenueCanceled,
     VenueFilled,
-    VenueFunded,
     VenueLiquidated,
     VenueRejected,
 )
@@ -158,6 +156,28 @@ def test_a_refused_entry_ends_the_position_without_a_trade() -> None:
     assert position.DECIDER.finished(scenario.state)
 
 
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        (VenueRejected(ENTRY, 2, "-2019", "Margin is insufficient."), "-2019"),
+        (VenueCanceled(ENTRY, 2, "MARGIN_INSUFFICIENT"), "MARGIN_INSUFFICIENT"),
+    ],
+)
+def test_a_signal_whose_entry_came_to_nothing_is_followed_virtually_once(end: Any, why: str) -> None:
+    scenario = requested().when(end, end)
+    followed = [told for told in scenario.reactions if isinstance(told, Tell) and told.stream == "symbol:BTCUSDT"]
+    proposed = Proposal(Side.LONG, 100.0, 95.0, 110.0, 0.7, 0.4)
+    assert followed == [
+        Tell("symbol:BTCUSDT", DetachPosition(STREAM)),
+        Tell("symbol:BTCUSDT", FollowVirtually("symbol:BTCUSDT@7", 1, proposed, why)),
+    ]
+
+
+def test_a_virtual_position_that_came_to_nothing_is_not_followed_by_another() -> None:
+    scenario = requested(account=VIRTUAL).when(VenueRejected(ENTRY, 2, "-1121", "Invalid symbol."))
+    assert [type(told.message) for told in scenario.reactions if isinstance(told, Tell)] == [DetachPosition]
+
+
 def test_a_refused_cancellation_of_the_entry_waits_for_the_fill_that_beat_it() -> None:
     scenario = requested().when(ClosePosition(ExitReason.OPERATOR), VenueRejected(ENTRY, 2, "-2011", "Unknown order."))
     assert isinstance(scenario.state, Entering)
@@ -210,64 +230,6 @@ def test_protection_that_somebody_else_took_away_closes_the_position() -> None:
     scenario = protected().when(VenueCanceled(STOP, 9_000, "CANCELED"))
     assert scenario.one(ExitRequested).reason is ExitReason.UNPROTECTED
     assert scenario.one(OrderRequested).role is Role.EXIT
-
-
-def test_funding_enters_the_net_result() -> None:
-    scenario = protected().when(VenueFunded(STREAM, 3, Decimal("0.0001"), Decimal(100), Decimal("-0.02")))
-    assert scenario.one(FundingSettled).amount == Decimal("-0.02")
-    assert scenario.when(fill(TARGET, "110")).one(PositionClosed).net == Decimal("19.78")
-
-
-def test_funding_of_one_time_is_settled_once() -> None:
-    funded = VenueFunded(STREAM, 3, Decimal("0.0001"), Decimal(100), Decimal("-0.02"))
-    assert protected().when(funded, funded).kinds() == ["FundingSettled"]
-
-
-def funded(time_ms: int, amount: str = "-0.5") -> VenueFunded:
-    return VenueFunded(STREAM, time_ms, Decimal("0.0001"), Decimal(100), Decimal(amount))
-
-
-def ended() -> Scenario:
-    """A position that was held from 1,000 to 61,000 and brought 19.8."""
-    return protected().when(fill(TARGET, "110", time_ms=61_000))
-
-
-@pytest.mark.parametrize("time_ms", [1_000, 30_000, 61_000])
-def test_funding_told_after_the_close_is_settled_once_if_it_was_held_then(time_ms: int) -> None:
-    scenario = ended().when(funded(time_ms), funded(time_ms))
-    assert scenario.events == [
-        FundingSettled(
-            time_ms, Decimal("0.0001"), Decimal(100), Decimal("-0.5"), Aftermath(61_000, Decimal("19.8"), plan())
-        )
-    ]
-    assert scenario.reactions == [Tell("account:main", BookFunding(STREAM, Decimal("-0.5")))]
-    assert scenario.state.deal.net == Decimal("19.3")
-
-
-@pytest.mark.parametrize("time_ms", [0, 999, 61_001])
-def test_funding_of_a_time_at_which_it_was_not_held_is_not_its_own(time_ms: int) -> None:
-    assert ended().when(funded(time_ms)).events == []
-
-
-def test_two_late_fundings_know_of_each_other_and_of_one_that_was_in_time() -> None:
-    scenario = protected().when(funded(2_000, "-0.1"), fill(TARGET, "110", time_ms=61_000))
-    assert scenario.one(PositionClosed).net == Decimal("19.7")
-    late = [event.after_close.net for event in scenario.when(funded(2_000), funded(3_000), funded(4_000)).events]
-    assert late == [Decimal("19.7"), Decimal("19.2")]
-
-
-def test_an_entry_that_came_to_nothing_pays_no_funding() -> None:
-    assert requested().when(VenueRejected(ENTRY, 5, "-2019", "Margin is insufficient."), funded(5)).kinds() == [
-        "OrderRejected",
-        "PositionAbandoned",
-    ]
-
-
-def test_a_virtual_position_has_no_account_to_book_late_funding_with() -> None:
-    virtual = Scenario(position.DECIDER, STREAM).when(OpenPosition(plan(account=VIRTUAL)))
-    virtual.when(fill(ENTRY, "100"), fill(TARGET, "110", time_ms=61_000))
-    assert virtual.when(funded(2_000)).kinds() == ["FundingSettled"]
-    assert virtual.reactions == []
 
 
 def test_excursions_are_measured_from_the_entry_towards_the_side() -> None:
