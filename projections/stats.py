@@ -6,8 +6,9 @@ Per trade, not annualised, risk-free rate 0, on the net return on margin r = net
     Sortino  mean(r) / √(Σ min(r, 0)² / n), the target being 0        Sortino & Price, 1994
     profit factor  Σ gains / Σ losses, None while nothing was lost
     expectancy     mean net PnL of a trade, USDT
-    drawdown       (peak - balance) / peak, of the wallet balance; of `virtual`: the first session's initial balance
-                   plus the net of every close. With unrealised PnL it stands in `equity`.
+    drawdown       (peak - equity) / peak, equity being taken whenever the balance changes or a candle closes in
+                   something held (`holdings.py`; the curve itself is `equity`). Of `virtual`, which has no account:
+                   the first session's initial balance plus the net of every close.
 
 Mean and deviation are updated by Welford's method (Technometrics 4, 1962), so that the row alone suffices to go on.
 Funding that is told after a close changes that trade's net result as if it had been told before; only the streaks stay
@@ -26,9 +27,20 @@ from domain.account import AccountOpened, BalanceCorrected, FillBooked, FundingB
 from domain.base import Recorded
 from domain.deal import VIRTUAL
 from domain.operations import RunStarted
-from domain.position_events import Aftermath, FundingSettled, PositionClosed, PositionOpened
+from domain.orders import OrderFilled
+from domain.position_events import (
+    Aftermath,
+    FundingSettled,
+    PositionAbandoned,
+    PositionClosed,
+    PositionOpened,
+    PositionRequested,
+)
+from domain.symbol.events import CandleClosed
 from domain.values import ZERO, money
-from projections.base import NOTHING, Changes, Projection, Rows, account_of
+from projections import holdings
+from projections.base import NOTHING, Changes, Key, Projection, Rows, account_of
+from projections.holdings import Holdings
 
 BUCKETS = 10
 
@@ -45,9 +57,9 @@ class StatsRow(msgspec.Struct, frozen=True):
     """One account. Money in USDT, rates as fractions, None where nothing can be said yet.
 
     A trade is a closed position; `wins` brought a net gain, `losses` a net loss. `streak` is the current run of wins
-    (positive) or losses (negative). `average_slippage` is the first fill against the price of the decision, as a
-    fraction, positive against us, over `entries` opened positions. `return_m2` and `downside` are Σ (r - mean)² and
-    Σ min(r, 0)².
+    (positive) or losses (negative). `peak` is the highest equity so far, `holdings` what is open now.
+    `average_slippage` is the first fill against the price of the decision, as a fraction, positive against us, over
+    `entries` opened positions. `return_m2` and `downside` are Σ (r - mean)² and Σ min(r, 0)².
     """
 
     account: str
@@ -79,15 +91,21 @@ class StatsRow(msgspec.Struct, frozen=True):
     slippage: Decimal = ZERO
     average_slippage: float | None = None
     by_confidence: tuple[Bucket, ...] = ()
+    holdings: Holdings = ()
 
 
 def apply(rows: Rows[StatsRow], recorded: Recorded) -> Changes[StatsRow]:
     """Give the account of this event with its new figures."""
+    if isinstance(recorded.event, CandleClosed):  # the most frequent by far, and nearly always nothing
+        return _priced(rows, recorded.stream.partition(":")[2], recorded.event.candle.close)
     match recorded.event:
         case PositionClosed() as closed:
             account = closed.plan.account
             row = _traded(_row(rows, account), closed)
+            row = replace(row, holdings=holdings.ended(row.holdings, recorded.stream))
             after = _at_balance(row, row.balance + closed.net) if account == VIRTUAL else row
+        case PositionRequested() | OrderFilled() | PositionAbandoned():
+            return _held(rows, recorded.stream, recorded.event)
         case FundingSettled(amount=amount, after_close=Aftermath() as trade):
             account = trade.plan.account
             row = _funded_late(_row(rows, account), trade, amount)
@@ -198,9 +216,37 @@ def _entered(row: StatsRow, slippage: Decimal) -> StatsRow:
     return replace(row, entries=entries, slippage=total, average_slippage=float(total / entries))
 
 
+def _priced(rows: Rows[StatsRow], symbol: str, close: float) -> Changes[StatsRow]:
+    changes: dict[Key, StatsRow] = {}
+    for key, row in rows.items():
+        if holdings.holds(row.holdings, symbol):
+            marked = replace(row, holdings=holdings.priced(row.holdings, symbol, close))
+            changes[key] = _at_balance(marked, row.balance)
+    return changes
+
+
+def _held(
+    rows: Rows[StatsRow], position: str, event: PositionRequested | OrderFilled | PositionAbandoned
+) -> Changes[StatsRow]:
+    """Follow what an account holds. The value follows with the booking; virtual positions are not followed here."""
+    account = account_of(position)
+    if account == VIRTUAL:
+        return NOTHING
+    row = _row(rows, account)
+    match event:
+        case PositionRequested(plan):
+            held = holdings.requested(row.holdings, position, plan)
+        case OrderFilled():
+            held = holdings.filled(row.holdings, position, event)
+        case PositionAbandoned():
+            held = holdings.ended(row.holdings, position)
+    return {(account,): replace(row, holdings=held)}
+
+
 def _at_balance(row: StatsRow, balance: Decimal) -> StatsRow:
-    peak = max(row.peak, balance)
-    drawdown = float((peak - balance) / peak) if peak else 0.0
+    equity = balance + holdings.unrealised(row.holdings)
+    peak = max(row.peak, equity)
+    drawdown = float((peak - equity) / peak) if peak else 0.0
     return replace(row, balance=balance, peak=peak, max_drawdown=max(row.max_drawdown, drawdown))
 
 
@@ -209,7 +255,7 @@ STATS = Projection(
     version=2,
     topics=(
         RunStarted, AccountOpened, PositionOpened, PositionClosed, FillBooked, FundingBooked, BalanceCorrected,
-        FundingSettled,
+        FundingSettled, CandleClosed, PositionRequested, OrderFilled, PositionAbandoned,
     ),
     row=StatsRow,
     key=("account",),
