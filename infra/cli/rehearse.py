@@ -24,8 +24,8 @@ def show_what_if(
     strategy: str | None,
     html: Path | None,
     *,
-    from_input: int,
-    until_input: int,
+    from_input: int = 1,
+    until_input: int | None = None,
     as_json: bool,
 ) -> int:
     """Trade the recorded market between two inputs as it was and with the changes, and print both side by side."""
