@@ -90,7 +90,7 @@ async def download(
     if archive.lost:
         there = result.files + result.skipped
         kept = f"{there:,} of {len(files):,} files are there and stay; the same command goes on with the rest"
-        raise Unavailable(base_url, f"{archive.lost}. {kept}. Check the network, and market.archive_url.")
+        raise Unavailable(base_url, f"{archive.lost}. {kept}. Check the network and market.archive_url.")
     return result
 
 
