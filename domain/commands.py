@@ -2,7 +2,7 @@
 
 symbol ──Consider──▶ account ──OpenPosition──▶ position ──AttachPosition, DetachPosition──▶ symbol
    ▲                    │                         ▲  └──BookFill, BookFunding, ReleasePosition──▶ account
-   └──FollowVirtually───┘                         └──ObservePrice, ClosePosition── symbol, account
+   └──FollowVirtually───┴─────────────────────────┘  └──ObservePrice, ClosePosition── symbol, account
    └──JoinMarket, ReportHours──▶ market ──SeeHours──▶ symbol        (see `market_view.py`)
    └──EnlistSymbol, ReportAnalysis──▶ scan ◀──ReportCrash── operations  (see `scan/`)
 operations ──HaltEntries, ResumeEntries, CloseSymbol, CloseAll──▶ account
@@ -54,7 +54,10 @@ class Analyze(Command, frozen=True, gc=False):
 
 
 class FollowVirtually(Command, frozen=True, gc=False):
-    """The account did not trade the signal: follow it as a virtual position. `why` is the refusal's code."""
+    """The account did not trade the signal, or the venue refused its entry: follow it as a virtual position.
+
+    `why` is the refusal's code.
+    """
 
     signal_id: str
     number: int

@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from domain.orders import LiveOrder, Role, Stage
-from domain.values import ZERO, Side, decimal_of
+from domain.values import ZERO, Side, decimal_of, money
 from domain.venue import PlaceOrder
 
 VIRTUAL = "virtual"
@@ -88,6 +88,16 @@ class Deal(msgspec.Struct, frozen=True):
     def open_price(self) -> Decimal:
         """The average price of what is open: another than `entry_price` once an entry went on after a first exit."""
         return self.cost / self.quantity if self.quantity > 0 else self.entry_price
+
+    @property
+    def gross(self) -> Decimal:
+        """What the fills brought, once everything is closed (USDT)."""
+        return money(self.plan.side.sign * (self.exit_value - self.entry_value))
+
+    @property
+    def net(self) -> Decimal:
+        """The same after fees and funding."""
+        return self.gross - self.fees + self.funding
 
     def order(self, order_id: str) -> LiveOrder | None:
         """Find a live order."""

@@ -4,18 +4,19 @@
                               │                      │                                ▲
                               │ entry refused        └─ClosePosition, time stop──▶ Exiting
                               ▼                          protection refused
-                            Closed
+                            Closed (its signal is followed virtually)
 
 At the first fill a close-position stop goes to the venue, when the entry is complete a target too; if either can't be
 placed, the position is closed (product.md §5). Entries and exits may fill in parts: it is over only when nothing is
 held and nothing of the entry can come any more. An order's id is the id of the event that requested it.
+
+Here stand the rules. The states and their fold are in `position_state.py`, the facts in `position_events.py`, and the
+arithmetic in `deal.py`.
 """
 
 from __future__ import annotations
 
 from typing import TypeAlias
-
-from msgspec.structs import replace
 
 from domain import commands, orders, venue
 from domain.base import Command, Issued, Reaction, Tell, Timer, event_id, plain_decider
@@ -23,6 +24,7 @@ from domain.commands import ClosePosition, ObservePrice, OpenPosition, RetryExit
 from domain.deal import VIRTUAL, Deal, ExitReason
 from domain.orders import Role, Stage
 from domain.position_events import (
+    Aftermath,
     ExitRequested,
     FundingSettled,
     PositionAbandoned,
@@ -32,7 +34,8 @@ from domain.position_events import (
     PositionRequested,
     PriceExtremeReached,
 )
-from domain.position_state import Closed, Entering, Exiting, Flat, Open, Position
+from domain.position_state import Closed, Entering, Exiting, Flat, Open, Position, evolve
+from domain.strategies import Proposal
 from domain.values import ZERO, money
 from domain.venue import CancelOrder, OrderType, VenueAccepted, VenueCanceled, VenueFilled, VenueRejected
 
@@ -56,7 +59,7 @@ def decide(state: Position, command: PositionCommand) -> tuple[PositionEvent, ..
         case Open(deal) | Exiting(deal):
             return _when_held(state, deal, command)
         case Closed(deal):
-            return _when_closed(deal, command)
+            return _when_closed(state, deal, command)
 
 
 def _when_flat(state: Flat, command: PositionCommand) -> tuple[PositionEvent, ...]:
@@ -97,8 +100,8 @@ def _when_held(state: Open | Exiting, deal: Deal, command: PositionCommand) -> t
             return _held_rejected(state, deal, command)
         case VenueCanceled():
             return _held_canceled(state, deal, command)
-        case venue.VenueFunded(time_ms=time_ms, rate=rate, mark=mark, amount=amount):
-            return (FundingSettled(time_ms, rate, mark, amount),) if time_ms > deal.funded_ms else ()
+        case venue.VenueFunded():
+            return _funded(deal, command)
         case venue.VenueLiquidated():
             return _liquidated(state, deal, command)
         case ObservePrice():
@@ -111,7 +114,7 @@ def _when_held(state: Open | Exiting, deal: Deal, command: PositionCommand) -> t
             return ()
 
 
-def _when_closed(deal: Deal, command: PositionCommand) -> tuple[PositionEvent, ...]:
+def _when_closed(state: Closed, deal: Deal, command: PositionCommand) -> tuple[PositionEvent, ...]:
     match command:
         case VenueCanceled():
             return _canceled(deal, command)
@@ -119,6 +122,8 @@ def _when_closed(deal: Deal, command: PositionCommand) -> tuple[PositionEvent, .
             return (orders.OrderCanceled(command.order_id, command.code),)
         case VenueAccepted():
             return _accepted(deal, command)
+        case venue.VenueFunded(time_ms=time_ms) if deal.opened_ms <= time_ms <= state.closed_ms:
+            return _funded(deal, command, Aftermath(state.closed_ms, deal.net, deal.plan))
         case (
             VenueRejected() | VenueFilled() | venue.VenueFunded() | venue.VenueLiquidated()
             | ObservePrice() | ClosePosition() | RetryExit() | OpenPosition()
@@ -267,6 +272,13 @@ def _liquidated(state: Open | Exiting, deal: Deal, answer: venue.VenueLiquidated
     return fill, *_after_exit(state, after, ExitReason(answer.cause), answer.time_ms, complete=False)
 
 
+def _funded(deal: Deal, told: venue.VenueFunded, after_close: Aftermath | None = None) -> tuple[PositionEvent, ...]:
+    """Settle funding once: it is told by a stream and by a list, and may be told long after its time."""
+    if told.time_ms <= deal.funded_ms:
+        return ()
+    return (FundingSettled(told.time_ms, told.rate, told.mark, told.amount, after_close),)
+
+
 def _observed(deal: Deal, seen: ObservePrice) -> tuple[PositionEvent, ...]:
     reach = deal.stretched(seen.high, seen.low)
     return () if reach is None else (PriceExtremeReached(*reach),)
@@ -274,53 +286,6 @@ def _observed(deal: Deal, seen: ObservePrice) -> tuple[PositionEvent, ...]:
 
 def _cancel_all(deal: Deal) -> tuple[orders.OrderCancelRequested, ...]:
     return tuple(orders.OrderCancelRequested(o.order_id) for o in deal.orders if o.stage is not Stage.CANCELING)
-
-
-# ── evolve ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def evolve(state: Position, event: PositionEvent) -> Position:
-    """Give the state after an event."""
-    if isinstance(state, Flat):
-        return Entering(Deal(state.id, 1, event.plan)) if isinstance(event, PositionRequested) else state
-    before = state.deal
-    deal = replace(_deal_after(before, event), version=before.version + 1)
-    match event:
-        case PositionOpened():
-            return Open(deal)
-        case ExitRequested(reason):
-            return Exiting(deal, reason)
-        case PositionClosed() | PositionAbandoned():
-            return Closed(deal)
-        case _:
-            return replace(state, deal=deal)
-
-
-def _deal_after(deal: Deal, event: PositionEvent) -> Deal:
-    match event:
-        case orders.OrderRequested():
-            return deal.with_order(
-                orders.LiveOrder(
-                    event.order_id, event.role, event.side, event.order_type, event.quantity, event.trigger
-                )
-            )
-        case orders.OrderAccepted(order_id):
-            return deal.staged(order_id, Stage.ACCEPTED)
-        case orders.OrderRejected(order_id) | orders.OrderCanceled(order_id):
-            return deal.without_order(order_id)
-        case orders.OrderCancelRequested(order_id):
-            return deal.staged(order_id, Stage.CANCELING, event_id(deal.id, deal.version + 1))
-        case orders.OrderFilled():
-            after = deal.filled(event.role, event.trade_id, event.price, event.quantity, event.fee)
-            return after.without_order(event.order_id) if event.complete else after
-        case PositionOpened():
-            return replace(deal, opened_ms=event.time_ms, highest=event.price, lowest=event.price)
-        case PriceExtremeReached(highest, lowest):
-            return replace(deal, highest=highest, lowest=lowest)
-        case FundingSettled():
-            return replace(deal, funding=deal.funding + event.amount, funded_ms=event.time_ms)
-        case PositionRequested() | ExitRequested() | PositionClosed() | PositionAbandoned():
-            return deal
 
 
 # ── react, resume ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -349,14 +314,29 @@ def react(state: Position, event: PositionEvent) -> tuple[Reaction, ...]:
         case PositionOpened():
             return (_time_stop(deal),)
         case PositionClosed() | PositionAbandoned():
-            over = Tell(f"symbol:{deal.plan.symbol}", commands.DetachPosition(deal.id))
-            timers = (Timer("time-stop", 0, None), Timer("retry-exit", 0, None))
-            return over, *_to_account(deal, commands.ReleasePosition(deal.id)), *timers
+            return _over(deal, event)
         case (
             orders.OrderAccepted() | orders.OrderRejected() | orders.OrderCanceled() | PriceExtremeReached()
             | ExitRequested()
         ):  # fmt: skip
             return ()
+
+
+def _over(deal: Deal, event: PositionClosed | PositionAbandoned) -> tuple[Reaction, ...]:
+    over = Tell(f"symbol:{deal.plan.symbol}", commands.DetachPosition(deal.id))
+    timers = (Timer("time-stop", 0, None), Timer("retry-exit", 0, None))
+    ended = over, *_to_account(deal, commands.ReleasePosition(deal.id)), *timers
+    real = deal.plan.account != VIRTUAL
+    return (*ended, _followed(deal, event.reason)) if isinstance(event, PositionAbandoned) and real else ended
+
+
+def _followed(deal: Deal, why: str) -> Tell:
+    """Let a signal be followed virtually whose entry came to nothing: it is not traded either (product.md §6)."""
+    plan = deal.plan
+    entry, stop, target = float(plan.reference_price), float(plan.stop), float(plan.target)
+    proposal = Proposal(plan.side, entry, stop, target, plan.confidence, plan.win)
+    number = int(deal.id.rpartition("-")[2])
+    return Tell(f"symbol:{plan.symbol}", commands.FollowVirtually(plan.signal_id, number, proposal, why))
 
 
 def resume(state: Position) -> tuple[Issued | Timer, ...]:

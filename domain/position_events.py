@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TypeAlias
 
+import msgspec
+
 from domain import orders
 from domain.base import Event
 from domain.deal import Deal, ExitReason, Plan
@@ -33,13 +35,25 @@ class PriceExtremeReached(Event, frozen=True, gc=False):
     lowest: Decimal
 
 
+class Aftermath(msgspec.Struct, frozen=True, gc=False):
+    """What funding finds that is told when the position is over: when it closed, and its net result so far (USDT)."""
+
+    closed_ms: int
+    net: Decimal
+    plan: Plan
+
+
 class FundingSettled(Event, frozen=True, gc=False):
-    """Funding was paid (negative `amount`) or received, in USDT."""
+    """Funding was paid (negative `amount`) or received, in USDT, for a time at which the position was held.
+
+    Told `after_close`, it changes a result that `PositionClosed` has summed up already.
+    """
 
     time_ms: int
     rate: Decimal
     mark: Decimal
     amount: Decimal
+    after_close: Aftermath | None = None
 
 
 class ExitRequested(Event, frozen=True, gc=False):
@@ -68,7 +82,6 @@ class PositionClosed(Event, frozen=True, gc=False):
     @classmethod
     def of(cls, deal: Deal, reason: ExitReason, time_ms: int) -> PositionClosed:
         """Sum a deal up whose last fill is in."""
-        gross = money(deal.plan.side.sign * (deal.exit_value - deal.entry_value))
         favourable, adverse = deal.excursions()
         return cls(
             reason=reason,
@@ -77,10 +90,10 @@ class PositionClosed(Event, frozen=True, gc=False):
             quantity=deal.entered,
             entry_price=money(deal.entry_price),
             exit_price=money(deal.exit_value / deal.entered),
-            gross=gross,
+            gross=deal.gross,
             fees=deal.fees,
             funding=deal.funding,
-            net=gross - deal.fees + deal.funding,
+            net=deal.net,
             favourable_excursion=money(favourable),
             adverse_excursion=money(adverse),
             plan=deal.plan,

@@ -6,25 +6,52 @@ The kernel's thread notes every step; any thread may look. States are immutable,
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from actors.population import Population
-from actors.ports import Step
+from actors.ports import Reader, Step
 from domain.account import Active
+from domain.base import Recorded
+from domain.catalog import name_of
 from domain.deal import Deal
+from domain.market import MINUTE_MS
 from domain.orders import LiveOrder, Stage
 from domain.position import Closed, Entering, Exiting, Open
+from domain.position_events import PositionClosed
 from domain.values import Side
+from infra.moments import last_seq
+
+HOUR_MS: Final = 60 * MINUTE_MS
+OVER_MAX: Final = 256
+"""So many positions that are over are remembered."""
+RECALLED_MS: Final = 24 * HOUR_MS
+"""How far back a new session looks for them: funding is told within minutes, unless nobody was there to hear it."""
+
+
+class Over(msgspec.Struct, frozen=True):
+    """A position that is over: in which symbol it held something, and from when to when (exchange time)."""
+
+    position: str
+    symbol: str
+    opened_ms: int
+    closed_ms: int
 
 
 class Believed(msgspec.Struct, frozen=True):
-    """One look: the balance (USDT) as booked, and every deal that is held or still has orders; `seen` counts steps."""
+    """One look: the balance (USDT) as booked, and every deal that is held or still has orders; `seen` counts steps.
+
+    `over` are the newest positions that ended, oldest first: the venue may still have something to say about them.
+    """
 
     balance: Decimal | None
     deals: tuple[Deal, ...]
     seen: int
+    over: tuple[Over, ...] = ()
 
     def open_orders(self) -> tuple[tuple[Deal, LiveOrder], ...]:
         """Give the orders that may be open at the venue."""
@@ -41,6 +68,18 @@ class Believed(msgspec.Struct, frozen=True):
                 return deal
         return None
 
+    def funded(self, symbol: str, time_ms: int) -> tuple[str, int] | None:
+        """Find the position that a funding is of, and give the time under which both of its sources name it.
+
+        That is the full hour before `time_ms`, at which it was charged: the charge may come seconds later, and be of
+        a position that was entered meanwhile; so where two could be meant, it is the one that held at the hour.
+        """
+        hour_ms = time_ms - time_ms % HOUR_MS
+        held = [(deal.opened_ms, deal.id) for deal in self.deals if deal.quantity > 0 and deal.plan.symbol == symbol]
+        over = [(o.opened_ms, o.position) for o in self.over if o.symbol == symbol and o.closed_ms >= hour_ms]
+        found = min((each for each in (*held, *over) if each[0] <= time_ms), default=None)
+        return None if found is None else (found[1], max(hour_ms, found[0]))
+
 
 class Beliefs:
     """The account's and its positions' states, kept as the steps go by."""
@@ -53,6 +92,7 @@ class Beliefs:
         self._population: Population | None = None
         self._balance: Decimal | None = None
         self._deals: dict[str, Deal] = {}
+        self._over: deque[Over] = deque(maxlen=OVER_MAX)
         self._seen = 0
 
     def adopt(self, population: Population) -> None:
@@ -61,11 +101,18 @@ class Beliefs:
         for actor in population.actors():
             self._note(actor.stream, actor.state)
 
+    def recall(self, reader: Reader) -> None:
+        """Learn what was over shortly before the end of a history. Before the kernel's thread runs."""
+        from_ms = reader.head().at_ms - RECALLED_MS
+        after = last_seq(reader, lambda recorded: recorded.at_ms <= from_ms)
+        self._end(reader.events(after, topics=(name_of(PositionClosed),)))
+
     def take(self, step: Step) -> None:
         """Note what a step changed. To be called by the kernel's thread."""
         touched = {recorded.stream for recorded in step.events}
         with self._lock:
             self._seen += 1
+            self._end(step.events)
             for stream in touched:
                 actor = self._population.get(stream) if self._population is not None else None
                 self._note(stream, actor.state if actor is not None else None)
@@ -73,7 +120,14 @@ class Beliefs:
     def look(self) -> Believed:
         """Give what is believed now."""
         with self._lock:
-            return Believed(self._balance, tuple(self._deals.values()), self._seen)
+            return Believed(self._balance, tuple(self._deals.values()), self._seen, tuple(self._over))
+
+    def _end(self, events: Iterable[Recorded]) -> None:
+        for recorded in events:
+            event = recorded.event
+            if isinstance(event, PositionClosed) and recorded.stream.startswith(self._prefix):
+                opened_ms = event.time_ms - event.held_ms
+                self._over.append(Over(recorded.stream, event.plan.symbol, opened_ms, event.time_ms))
 
     def _note(self, stream: str, state: object) -> None:
         if stream == self._stream:

@@ -11,8 +11,9 @@ from actors.ports import Reader
 from domain.base import event_id
 from domain.calibration.table import PRIME_SHARE, Calibration, Sample, rebuild
 from domain.catalog import name_of
+from domain.deal import ExitReason
 from domain.errors import InvalidInput
-from domain.position_events import PositionClosed
+from domain.position_events import Aftermath, FundingSettled, PositionClosed
 from domain.symbol.events import SymbolAnalyzed
 
 NOT_BARRED: Final = {"STRENGTH_BELOW_PRIME", "UNCONFIRMED", "PUBLICATION_COOLDOWN", "UNCHANGED", "BETWEEN_BARS"}
@@ -87,10 +88,18 @@ def toml(table: Calibration) -> str:
 
 def _outcomes(reader: Reader) -> Iterator[tuple[str, bool]]:
     """Give, by the event that proposed it, whether a position won after all costs. Replaced ones tell nothing."""
-    for recorded in reader.events(0, topics=(name_of(PositionClosed),)):
-        event = recorded.event
-        if isinstance(event, PositionClosed) and event.reason.value != "REPLACED":
-            yield event.plan.signal_id, event.net > 0
+    replaced: set[str] = set()
+    for recorded in reader.events(0, topics=(name_of(PositionClosed), name_of(FundingSettled))):
+        match recorded.event:
+            case PositionClosed(reason=ExitReason.REPLACED):
+                replaced.add(recorded.stream)
+            case PositionClosed(net=net, plan=plan):
+                yield plan.signal_id, net > 0
+            case FundingSettled(amount=amount, after_close=Aftermath(net=net, plan=plan)):
+                if recorded.stream not in replaced:
+                    yield plan.signal_id, net + amount > 0  # the last word on it
+            case _:
+                pass
 
 
 def _month(time_ms: int) -> str:

@@ -16,7 +16,7 @@ from actors.ports import Checkpoint, Reader, Step
 from actors.runner import Runner
 from domain.account import AccountOpened, FillBooked, FundingBooked
 from domain.base import Event, Input, Recorded, kind_of
-from domain.catalog import decode_input
+from domain.catalog import decode_input, name_of
 from domain.deal import VIRTUAL
 from domain.errors import InvalidInput, Unavailable
 from domain.market import (
@@ -30,8 +30,8 @@ from domain.market import (
     OpenInterestArrived,
 )
 from domain.market_view import ReferenceHoursArrived
-from domain.operations import ClockTicked, SessionStarted
-from domain.position_events import PositionClosed
+from domain.operations import ClockTicked, OperatorCommand, OperatorKind, RunStarted, SessionStarted
+from domain.position_events import FundingSettled, PositionClosed
 from domain.strategies import Strategy
 from infra.memory import MemoryJournal
 from infra.session import begin
@@ -50,6 +50,8 @@ MARKET: Final = (
     ClockTicked,
 )
 CURVE_POINTS_MAX: Final = 5_000
+WHO: Final = "what-if"
+"""Who halts entries before the moment from which is traded."""
 
 
 class Trade(msgspec.Struct, frozen=True):
@@ -84,21 +86,26 @@ class Outcome(msgspec.Struct, frozen=True):
     events: tuple[Recorded, ...] = ()
 
 
-def market_of(reader: Reader, *, ticks: bool = True) -> Iterator[tuple[int, Input]]:
+def market_of(reader: Reader, *, ticks: bool = True, until_input: int | None = None) -> Iterator[tuple[int, Input]]:
     """Give the market inputs of a recorded run with their receipt times, without ticks if they are not wanted."""
-    for frame in reader.frames(0):
+    for frame in reader.frames(0, until_input):
         input_ = decode_input(frame.input)
         if isinstance(input_, MARKET) and (ticks or not isinstance(input_, MarketTick)):
             yield frame.at_ms, input_
 
 
-def session_of(reader: Reader) -> SessionStarted:
-    """Give what the run was first started with. Raises `InvalidInput` for an empty run."""
-    for frame in reader.frames(0):
-        input_ = decode_input(frame.input)
-        if isinstance(input_, SessionStarted):
-            return input_
-    raise InvalidInput("--run", "a run with recorded inputs", "an empty one")
+def session_of(reader: Reader, at_input: int = 1) -> SessionStarted:
+    """Give the settings in force at an input: those of the last session that had started by then.
+
+    Raises `InvalidInput` for an empty run.
+    """
+    found: RunStarted | None = None
+    for recorded in reader.events(0, topics=(name_of(RunStarted),)):
+        if isinstance(recorded.event, RunStarted) and (found is None or recorded.input_seq <= at_input):
+            found = recorded.event
+    if found is None:
+        raise InvalidInput("--run", "a run with recorded inputs", "an empty one")
+    return SessionStarted(*msgspec.structs.astuple(found))
 
 
 def trade(
@@ -106,23 +113,31 @@ def trade(
     started: SessionStarted,
     strategies: Callable[[str], Strategy],
     *,
+    from_ms: int = 0,
     keep: tuple[type[Event], ...] = (),
     progress: Progress | None = None,
 ) -> Outcome:
     """Trade a market under the settings of `started`; `keep` names kinds of events to give back.
 
     With ticks, orders are filled at ticks; a market of candles alone is walked inside each candle, as in a backtest.
+    What comes before `from_ms` only teaches the symbols their past: entries are halted until then, nothing counts.
     """
     first = next(market, None)
     if first is None:
         raise InvalidInput("--run", "a run with market inputs", "none")
     tally = _Tally(keep)
     runner = begin(_Scratch(), MemoryJournal(), strategies, started, first[0], on_step=tally.take)
+    tally.counts = from_ms <= first[0]
+    if not tally.counts:
+        runner.feed(first[0], OperatorCommand(1, OperatorKind.HALT, "", WHO))
     interval_ms = INTERVALS_MS[started.config.base_interval]
     ticking = False
     for number, (_, dated) in enumerate(itertools.groupby(itertools.chain((first,), market), key=_moment)):
         together = list(dated)
         at_ms, kind = together[-1][0], type(together[0][1])
+        if at_ms >= from_ms and not tally.counts:
+            runner.feed(runner.kernel.head.at_ms, OperatorCommand(2, OperatorKind.RESUME, "", WHO))
+            tally.counts = True
         ticking = ticking or kind is MarketTick
         if kind is CandleArrived and not ticking:
             candles = [input_ for _, input_ in together if isinstance(input_, CandleArrived)]
@@ -131,7 +146,7 @@ def trade(
             _feed(runner, together)
         if progress is not None and number % 5_000 == 0:
             progress(runner.kernel.head.input_seq)
-    return tally.outcome(first[0], runner.kernel.head.at_ms)
+    return tally.outcome(max(first[0], from_ms), runner.kernel.head.at_ms)
 
 
 def _moment(dated: tuple[int, Input]) -> tuple[str, int]:
@@ -157,15 +172,25 @@ class _Tally:
         self._trades: list[Trade] = []
         self._curve: list[tuple[int, Decimal]] = []
         self._covered_ms = 0
+        self.counts = True
 
     def take(self, step: Step) -> None:
-        """Follow a step."""
+        """Follow a step; while nothing `counts`, only what the account began with."""
+        if not self.counts:
+            return
         self._totals.take(step.events)
         for recorded in step.events:
             event = recorded.event
             if isinstance(event, PositionClosed) and event.plan.account != VIRTUAL:
                 self._trades.append(_trade(recorded.stream, event))
                 self._covered_ms += event.held_ms
+            elif isinstance(event, FundingSettled) and event.after_close is not None:
+                self._trades = [
+                    msgspec.structs.replace(trade, net=trade.net + event.amount)
+                    if trade.position == recorded.stream
+                    else trade
+                    for trade in self._trades
+                ]
             elif isinstance(event, AccountOpened | FillBooked | FundingBooked):
                 self._curve.append((recorded.at_ms, event.balance))
             if isinstance(event, self._keep):

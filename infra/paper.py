@@ -36,6 +36,8 @@ from infra.account_questions import Booking
 
 PRICE_AGE_MS_MAX = 60_000
 """An older price is no price: nothing is checked against it (product.md §2)."""
+ENDED_KEPT = 16
+"""So many holdings of a symbol that are over are remembered: funding is told a moment after its time."""
 KEPT = 1_000
 """So many bookings of all accounts, and fundings of all symbols, can be asked for."""
 
@@ -50,6 +52,7 @@ class PaperVenue:
         self._prices: dict[str, tuple[float, int]] = {}
         self._places: dict[str, dict[_Place, None]] = {}
         self._walks: dict[str, _Walk] = {}
+        self._ended: dict[str, deque[_Ended]] = {}
         self._now_ms = 0
         self._due: list[tuple[int, int, Input]] = []
         self._answers = 0
@@ -140,12 +143,11 @@ class PaperVenue:
                 mark, bid, ask = decimal_of(quote.mark), decimal_of(quote.bid), decimal_of(quote.ask)
                 for place in tuple(places):
                     desk, terms = self._desks[place.account], self._terms[quote.symbol]
-                    desk, answers = matching.quote(desk, place.key, terms, mark, bid, ask, at_ms)
-                    self._keep(place, quote.symbol, desk)
-                    self._answer(at_ms, answers)
+                    outcome = matching.quote(desk, place.key, terms, mark, bid, ask, at_ms)
+                    self._priced(place, quote.symbol, outcome, at_ms)
 
     def on_funding(self, funding: FundingArrived, at_ms: int) -> None:
-        """Settle funding with everybody who holds the symbol."""
+        """Settle funding with everybody who holds the symbol, or held it at that time: it is told a moment later."""
         rate, mark = decimal_of(funding.rate), decimal_of(funding.mark)
         self._fundings.append((funding.symbol, funding.time_ms, rate))
         for place in tuple(self._places.get(funding.symbol, ())):
@@ -153,6 +155,9 @@ class PaperVenue:
             desk, answers = matching.fund(desk, place.key, rate, mark, funding.time_ms)
             self._keep(place, funding.symbol, desk)
             self._answer(at_ms, answers)
+        for ended in tuple(self._ended.get(funding.symbol, ())):
+            if ended.holding.settled_ms < funding.time_ms <= ended.ended_ms:
+                self._fund_ended(ended, rate, mark, funding, at_ms)
 
     # ── candle-only history ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -227,6 +232,24 @@ class PaperVenue:
             if not places:
                 del self._places[symbol]
 
+    def _priced(self, place: _Place, symbol: str, outcome: matching.Outcome, at_ms: int) -> None:
+        """Take over what a price did to a slot, and remember a holding that it ended."""
+        desk, answers = outcome
+        before, after = self._desks[place.account].slots[place.key].holding, desk.slots.get(place.key)
+        if before is not None and (after is None or after.holding is None):
+            self._ended.setdefault(symbol, deque(maxlen=ENDED_KEPT)).append(_Ended(place, before, at_ms))
+        self._keep(place, symbol, desk)
+        self._answer(at_ms, answers)
+
+    def _fund_ended(self, ended: _Ended, rate: Decimal, mark: Decimal, funding: FundingArrived, at_ms: int) -> None:
+        """Settle funding with somebody who has left since."""
+        amount, place = ended.holding.funding(rate, mark), ended.place
+        settled = msgspec.structs.replace(ended.holding, settled_ms=funding.time_ms)
+        others = self._ended[funding.symbol]
+        others[others.index(ended)] = msgspec.structs.replace(ended, holding=settled)
+        self._desks[place.account] = self._desks[place.account].credited(amount)
+        self._answer(at_ms, (VenueFunded(place.key, funding.time_ms, rate, mark, amount),))
+
     def _price_for(self, order: PlaceOrder, slot: Slot | None, at_ms: int) -> Decimal | None:
         walk = self._walks.get(order.symbol)
         if walk is not None:
@@ -248,9 +271,8 @@ class PaperVenue:
     def _hit(self, symbol: str, place: _Place, touch: Touch) -> None:
         self._walks[symbol].passed(place)
         desk = self._desks[place.account]
-        desk, answers = matching.hit(desk, place.key, touch, self._terms[symbol], touch.price, touch.price)
-        self._keep(place, symbol, desk)
-        self._answer(touch.at_ms, answers)
+        outcome = matching.hit(desk, place.key, touch, self._terms[symbol], touch.price, touch.price)
+        self._priced(place, symbol, outcome, touch.at_ms)
 
     def _finish_walks(self) -> None:
         for symbol, walk in tuple(self._walks.items()):
@@ -264,6 +286,14 @@ class _Place(msgspec.Struct, frozen=True, gc=False):
 
     account: str
     key: str
+
+
+class _Ended(msgspec.Struct, frozen=True):
+    """What a slot held until `ended_ms`."""
+
+    place: _Place
+    holding: Holding
+    ended_ms: int
 
 
 class _Step(msgspec.Struct, frozen=True):

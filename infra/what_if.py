@@ -69,14 +69,23 @@ def what_if(
     changed: Callable[[SessionStarted], SessionStarted],
     strategies: Callable[[str], Strategy],
     progress: Progress | None = None,
+    *,
+    from_input: int = 1,
+    until_input: int | None = None,
 ) -> WhatIf:
-    """Trade the recorded market twice on the in-process exchange: as it was started, and as `changed` makes it.
+    """Trade the recorded market twice on the in-process exchange, from an input to another (default: all of it): under
+    the settings that were in force at the first, and as `changed` makes them.
 
     Both sides are traded anew, so that they differ by the change alone and not by when orders were filled in life.
     """
-    started = session_of(reader)
-    base = trade(market_of(reader), started, strategies, progress=progress)
-    other = trade(market_of(reader), changed(started), strategies, progress=progress)
+    started = session_of(reader, from_input)
+    from_ms = next((frame.at_ms for frame in reader.frames(from_input - 1, from_input)), 0)
+
+    def traded(session: SessionStarted) -> Outcome:
+        market = market_of(reader, until_input=until_input)
+        return trade(market, session, strategies, from_ms=from_ms, progress=progress)
+
+    base, other = traded(started), traded(changed(started))
     return WhatIf(base, other, _difference(base, other))
 
 

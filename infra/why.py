@@ -261,6 +261,9 @@ def _sentence_of_position(event: Event) -> str:
             return f"open at {price:f}, {abs(slippage) * 10_000:.1f} bps {against} than decided"
         case position_events.PriceExtremeReached(highest=highest, lowest=lowest):
             return f"the price has been between {lowest:f} and {highest:f} since the entry"
+        case position_events.FundingSettled(amount=amount, mark=mark, after_close=over):
+            late = "" if over is None else f", told after the close: net is now {over.net + amount:f}"
+            return f"funding {amount:f} at mark {mark:f}{late}"
         case position_events.ExitRequested(reason=reason):
             return f"is to be left at the market: {reason}"
         case position_events.PositionClosed():

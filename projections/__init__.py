@@ -10,7 +10,8 @@
     health             sessions, conditions, crashes, operators' commands
     accounts           every account as it is now
 
-`totals.py` is no read model but an accumulator for the end of a run.
+`totals.py` is no read model but an accumulator for the end of a run; `holdings.py` values what is open, for all three
+that speak of equity.
 """
 
 from __future__ import annotations

@@ -43,9 +43,11 @@ class Projection(msgspec.Struct, Generic[R], frozen=True):
     - `apply(rows, recorded)`: pure. It may read, but not change, `rows`.
     - `indices`: what queries look for, besides the key.
     - `order`: how a report is sorted; by key unless told otherwise.
+    - `late(recorded)`: the key of a finished row that this event changes after all, None for nearly every event.
 
     Where the row has a boolean field `live`, `rows` may lack the rows in which it is false: they are finished, and
-    `apply` neither needs nor changes them. So the memory of a fold is bounded by what is open, not by history.
+    `apply` neither needs nor changes them, but for the one that `late` names: that one is there. So the memory of a
+    fold is bounded by what is open, not by history.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Projection(msgspec.Struct, Generic[R], frozen=True):
     apply: Callable[[Rows[R], Recorded], Changes[R]]
     indices: tuple[tuple[str, ...], ...] = ()
     order: tuple[str, ...] = ()
+    late: Callable[[Recorded], Key | None] | None = None
 
     @property
     def topic_names(self) -> tuple[str, ...]:

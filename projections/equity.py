@@ -4,12 +4,8 @@ A point begins when the balance changes, and in the first candle of an hour of m
 until the next one begins it is revalued by every candle of a symbol that the account holds. So the curve has at most
 one point for each booking and each hour, yet loses no extreme: `deepest` is the largest drawdown within a point.
 
-Open positions are valued at the close of the last closed candle (at their own last fill before the first one):
-
-    unrealised = Σ sign · (price · quantity - what it had cost)        equity = balance + unrealised
-
-A fill is shown when the account has booked it: only then do quantity and balance agree. Virtual positions have no
-account and no curve.
+How open positions are valued stands in `holdings.py`. A fill is shown when the account has booked it. Virtual positions
+have no account and no curve.
 """
 
 from __future__ import annotations
@@ -23,31 +19,15 @@ from msgspec.structs import replace
 from domain.account import AccountOpened, BalanceCorrected, FillBooked, FundingBooked
 from domain.base import Recorded
 from domain.deal import VIRTUAL, Plan
-from domain.orders import OrderFilled, Role
+from domain.orders import OrderFilled
 from domain.position_events import PositionAbandoned, PositionClosed, PositionRequested
 from domain.symbol.events import CandleClosed
-from domain.values import ZERO, Side, decimal_of, money
+from domain.values import ZERO
+from projections import holdings
 from projections.base import NOTHING, Changes, Projection, Rows
+from projections.holdings import Holdings
 
 HOUR_MS = 3_600_000
-
-
-class Holding(msgspec.Struct, frozen=True):
-    """An open position: what is open of it now, what that had cost (Σ price · quantity), and its last price."""
-
-    position: str
-    symbol: str
-    side: Side
-    cost: Decimal = ZERO
-    quantity: Decimal = ZERO
-    price: Decimal = ZERO
-
-    @property
-    def unrealised(self) -> Decimal:
-        """What closing it at the last price would bring, before fees."""
-        if not self.quantity:
-            return ZERO
-        return money(self.side.sign * (self.price * self.quantity - self.cost))
 
 
 class EquityPoint(msgspec.Struct, frozen=True):
@@ -66,7 +46,7 @@ class EquityPoint(msgspec.Struct, frozen=True):
     peak: Decimal
     drawdown: float
     deepest: float
-    holdings: tuple[Holding, ...] = ()
+    holdings: Holdings = ()
     live: bool = True
 
 
@@ -81,11 +61,11 @@ def apply(rows: Rows[EquityPoint], recorded: Recorded) -> Changes[EquityPoint]:
         case BalanceCorrected(balance, was):  # a transfer is no gain and no loss: the peak moves with it
             return _booked(rows, recorded.stream.partition(":")[2], balance, at_ms, balance - was)
         case OrderFilled() as fill:
-            return _filled(rows, recorded.stream, fill)
+            return _held(rows, recorded.stream, lambda held: holdings.filled(held, recorded.stream, fill))
         case PositionRequested(plan) if plan.account != VIRTUAL:
             return _requested(rows, recorded.stream, plan)
         case PositionClosed() | PositionAbandoned():
-            return _ended(rows, recorded.stream)
+            return _held(rows, recorded.stream, lambda held: holdings.ended(held, recorded.stream))
         case AccountOpened(balance):
             account = recorded.stream.partition(":")[2]
             return {(account, at_ms): EquityPoint(account, at_ms, at_ms, balance, ZERO, balance, balance, 0.0, 0.0)}
@@ -96,11 +76,9 @@ def apply(rows: Rows[EquityPoint], recorded: Recorded) -> Changes[EquityPoint]:
 def _priced(rows: Rows[EquityPoint], symbol: str, close: float, at_ms: int) -> Changes[EquityPoint]:
     changes: dict[tuple[str, int], EquityPoint] = {}
     for point in rows.values():
-        if not point.live or all(held.symbol != symbol for held in point.holdings):
+        if not point.live or not holdings.holds(point.holdings, symbol):
             continue
-        price = decimal_of(close)
-        holdings = tuple(replace(held, price=price) if held.symbol == symbol else held for held in point.holdings)
-        marked = replace(point, holdings=holdings)
+        marked = replace(point, holdings=holdings.priced(point.holdings, symbol, close))
         if at_ms // HOUR_MS == point.time_ms // HOUR_MS:
             changes[point.account, point.time_ms] = _valued(marked, at_ms)
         else:
@@ -130,7 +108,7 @@ def _next(ended: EquityPoint, marked: EquityPoint, at_ms: int) -> Changes[Equity
 
 
 def _valued(point: EquityPoint, at_ms: int) -> EquityPoint:
-    unrealised = sum((held.unrealised for held in point.holdings), ZERO)
+    unrealised = holdings.unrealised(point.holdings)
     equity = point.balance + unrealised
     peak = max(point.peak, equity)
     drawdown = float((peak - equity) / peak) if peak else 0.0
@@ -148,36 +126,16 @@ def _valued(point: EquityPoint, at_ms: int) -> EquityPoint:
 def _requested(rows: Rows[EquityPoint], position: str, plan: Plan) -> Changes[EquityPoint]:
     for key, point in rows.items():
         if point.live and point.account == plan.account:
-            return {key: replace(point, holdings=(*point.holdings, Holding(position, plan.symbol, plan.side)))}
+            return {key: replace(point, holdings=holdings.requested(point.holdings, position, plan))}
     return NOTHING
 
 
-def _filled(rows: Rows[EquityPoint], position: str, fill: OrderFilled) -> Changes[EquityPoint]:
-    return _with_holdings(rows, position, lambda held: (_after_fill(held, fill),))
-
-
-def _ended(rows: Rows[EquityPoint], position: str) -> Changes[EquityPoint]:
-    return _with_holdings(rows, position, lambda _: ())
-
-
-def _with_holdings(
-    rows: Rows[EquityPoint], position: str, change: Callable[[Holding], tuple[Holding, ...]]
-) -> Changes[EquityPoint]:
-    """Change one holding where it is held. The value follows with the booking."""
+def _held(rows: Rows[EquityPoint], position: str, change: Callable[[Holdings], Holdings]) -> Changes[EquityPoint]:
+    """Change what is held of a position. The value follows with the booking."""
     for key, point in rows.items():
         if point.live and any(held.position == position for held in point.holdings):
-            changed = [change(held) if held.position == position else (held,) for held in point.holdings]
-            return {key: replace(point, holdings=tuple(held for some in changed for held in some))}
+            return {key: replace(point, holdings=change(point.holdings))}
     return NOTHING
-
-
-def _after_fill(held: Holding, fill: OrderFilled) -> Holding:
-    if fill.role is not Role.ENTRY:
-        left = held.quantity - fill.quantity
-        cost = held.cost * left / held.quantity if held.quantity else ZERO
-        return replace(held, cost=cost, quantity=left, price=fill.price)
-    cost = held.cost + fill.price * fill.quantity
-    return replace(held, cost=cost, quantity=held.quantity + fill.quantity, price=fill.price)
 
 
 EQUITY = Projection(

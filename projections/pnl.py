@@ -1,6 +1,7 @@
 """`pnl`: what closed positions brought, by UTC day, account, symbol and strategy.
 
 A position counts on the day on which it closed, with all that it ever paid or received: net = gross - fees + funding.
+Funding that is told later is added to that day.
 Virtual positions make no money and are not in here (see `stats` and `virtual_positions`). The rows stay in memory
 while they are followed: one for each traded combination of a day.
 """
@@ -12,10 +13,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.base import Recorded
-from domain.deal import VIRTUAL
-from domain.position_events import PositionClosed
+from domain.deal import VIRTUAL, Plan
+from domain.position_events import Aftermath, FundingSettled, PositionClosed
 from projections.base import NOTHING, Changes, Projection, Rows
 
 DAY_MS = 86_400_000
@@ -36,11 +38,10 @@ class DayPnl(msgspec.Struct, frozen=True, gc=False):
 
 
 def apply(rows: Rows[DayPnl], recorded: Recorded) -> Changes[DayPnl]:
-    """Add a closed position to its day."""
+    """Add a closed position, or what it still paid or received, to its day."""
     match recorded.event:
         case PositionClosed() as closed if closed.plan.account != VIRTUAL:
-            plan = closed.plan
-            key = (_day(closed.time_ms // DAY_MS), plan.account, plan.symbol, plan.strategy)
+            key = _key(closed.plan, closed.time_ms)
             row = rows.get(key)
             if row is None:
                 return {key: DayPnl(*key, 1, closed.gross, closed.fees, closed.funding, closed.net)}
@@ -54,8 +55,16 @@ def apply(rows: Rows[DayPnl], recorded: Recorded) -> Changes[DayPnl]:
                     row.net + closed.net,
                 )
             }
+        case FundingSettled(amount=amount, after_close=Aftermath(closed_ms, plan=plan)) if plan.account != VIRTUAL:
+            key = _key(plan, closed_ms)
+            row = rows[key]
+            return {key: replace(row, funding=row.funding + amount, net=row.net + amount)}
         case _:
             return NOTHING
+
+
+def _key(plan: Plan, closed_ms: int) -> tuple[str, str, str, str]:
+    return _day(closed_ms // DAY_MS), plan.account, plan.symbol, plan.strategy
 
 
 @functools.lru_cache(maxsize=1_024)
@@ -66,8 +75,8 @@ def _day(number: int) -> str:
 
 PNL = Projection(
     name="pnl",
-    version=1,
-    topics=(PositionClosed,),
+    version=2,
+    topics=(PositionClosed, FundingSettled),
     row=DayPnl,
     key=("day", "account", "symbol", "strategy"),
     apply=apply,

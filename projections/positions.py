@@ -16,6 +16,7 @@ from domain.base import Recorded
 from domain.deal import VIRTUAL, Plan
 from domain.orders import OrderFilled, Role
 from domain.position_events import (
+    Aftermath,
     ExitRequested,
     FundingSettled,
     PositionAbandoned,
@@ -25,7 +26,7 @@ from domain.position_events import (
     PriceExtremeReached,
 )
 from domain.values import ZERO, Side, money
-from projections.base import NOTHING, Changes, Projection, Rows, live_row
+from projections.base import NOTHING, Changes, Key, Projection, Rows, live_row
 
 
 class PositionState(enum.StrEnum):
@@ -94,9 +95,23 @@ def apply(rows: Rows[PositionRow], recorded: Recorded) -> Changes[PositionRow]:
         case PositionRequested(plan) if plan.account != VIRTUAL:
             return {key: requested(PositionRow, recorded.stream, plan, recorded.at_ms)}
         case _:
-            row = live_row(rows, key)
-            after = followed(row, recorded) if row is not None else row
-            return {key: after} if after is not None else NOTHING
+            return changed(rows, key, recorded)
+
+
+def changed(rows: Rows[P], key: Key, recorded: Recorded) -> Changes[P]:
+    """Give the row of a position that is followed as it is after one of its events."""
+    row = live_row(rows, key) if after_close(recorded) is None else rows.get(key)
+    after = followed(row, recorded) if row is not None else row
+    return {key: after} if after is not None else NOTHING
+
+
+def after_close(recorded: Recorded) -> Key | None:
+    """Name the position that is over, and that this event is about nevertheless."""
+    match recorded.event:
+        case FundingSettled(after_close=Aftermath()):
+            return (recorded.stream,)
+        case _:
+            return None
 
 
 def requested(kind: type[P], position: str, plan: Plan, at_ms: int) -> P:
@@ -186,11 +201,12 @@ FOLLOWED = (
 
 POSITIONS = Projection(
     name="positions",
-    version=1,
+    version=2,
     topics=(PositionRequested, *FOLLOWED),
     row=PositionRow,
     key=("position",),
     apply=apply,
     indices=(("requested_ms",), ("closed_ms",), ("symbol", "requested_ms"), ("signal_id",)),
     order=("requested_ms", "position"),
+    late=after_close,
 )

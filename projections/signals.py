@@ -1,13 +1,15 @@
 """`signals`: every proposal that a strategy made anew, and what became of it.
 
     RAISED ──EntryApproved──▶ TRADED ─────────────────────────────▶ the position's end
-       │                        (entry came to nothing: ABANDONED)      ▲
+       │                   │ entry came to nothing                      ▲
+       │                   ▼                                            │
+       │               ABANDONED ──VirtualPositionPlanned──▶ VIRTUAL ───┤
        └──EntryDenied──▶ DENIED ──VirtualPositionPlanned──▶ VIRTUAL ────┘
     DECLINED: not even raised, for all these reasons
     WATCHED: a near miss, followed virtually ──────────────────────▶ the position's end
 
-A proposal is named by the event that raised or declined it, a near miss by the analysis that found it. A denied signal
-that can't be followed virtually stays DENIED, and its reasons say both why.
+A proposal is named by the event that raised or declined it, a near miss by the analysis that found it. A signal that
+was denied or abandoned and can't be followed virtually stays DENIED or ABANDONED, and its reasons say both why.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from msgspec.structs import replace
 
 from domain.account import EntryApproved, EntryDenied
 from domain.base import Recorded
-from domain.position_events import PositionAbandoned, PositionClosed
+from domain.position_events import Aftermath, FundingSettled, PositionAbandoned, PositionClosed
 from domain.symbol.events import SignalDeclined, SignalRaised, VirtualPositionPlanned
 from domain.values import Side
-from projections.base import NOTHING, Changes, Projection, Rows, live_row
+from projections.base import NOTHING, Changes, Key, Projection, Rows, live_row
 
 
 class SignalOutcome(enum.StrEnum):
@@ -38,13 +40,17 @@ class SignalOutcome(enum.StrEnum):
     WATCHED = "WATCHED"
 
 
+UNFOLLOWED = (SignalOutcome.DENIED, SignalOutcome.ABANDONED)
+"""What a signal is until its symbol says whether it follows it."""
+
+
 class SignalRow(msgspec.Struct, frozen=True):
     """One proposal. `number` counts the symbol's signals (0: declined); prices in USDT, as proposed.
 
     `tier` is prime or watch, `strength` (0 … 100) what its analysis gave it; a user's own strategy has neither.
 
-    `code` is why an account denied it. `position` is what follows it, for money or virtually; when that has ended,
-    `result` says how and `net` what it brought (USDT).
+    `code` is why an account denied it, or the venue its entry. `position` is what follows it, for money or virtually;
+    when that has ended, `result` says how and `net` what it brought (USDT).
     """
 
     signal_id: str
@@ -84,10 +90,13 @@ def apply(rows: Rows[SignalRow], recorded: Recorded) -> Changes[SignalRow]:
         case VirtualPositionPlanned(position, plan) as planned:
             if planned.tier:
                 return {(plan.signal_id,): _watched(recorded, planned)}
-            return _changed(rows, plan.signal_id, outcome=SignalOutcome.VIRTUAL, position=position)
+            begun = {"position": position, "result": "", "ended_ms": None}
+            return _changed(rows, plan.signal_id, outcome=SignalOutcome.VIRTUAL, **begun)
         case PositionClosed(reason, time_ms, net=net, plan=plan):
             end = {"result": reason.value, "ended_ms": time_ms, "net": net, "live": False}
             return _changed(rows, plan.signal_id, **end)
+        case FundingSettled(amount=amount, after_close=Aftermath()):
+            return _funded_late(rows, recorded, amount)
         case PositionAbandoned(reason):
             return _abandoned(rows, recorded, reason)
         case _:
@@ -138,14 +147,14 @@ def _watched(recorded: Recorded, planned: VirtualPositionPlanned) -> SignalRow:
 
 
 def _declined(rows: Rows[SignalRow], recorded: Recorded, declined: SignalDeclined) -> Changes[SignalRow]:
-    """A denied signal that can't be followed virtually, or a proposal that was never raised.
+    """A signal that was not traded and can't be followed virtually either, or a proposal that was never raised.
 
-    An account's denial and the symbol's answer to it follow from the same input, so at most one signal of a symbol
-    waits for that answer.
+    A denial (or an entry's end) and the symbol's answer to it follow from the same input, so at most one signal of a
+    symbol waits for that answer; it begins with the code. Older histories hold ends of entries without an answer.
     """
-    symbol = recorded.stream.partition(":")[2]
+    symbol, why = recorded.stream.partition(":")[2], declined.reasons[:1]
     for row in rows.values():
-        if row.live and row.symbol == symbol and row.outcome is SignalOutcome.DENIED:
+        if row.live and row.symbol == symbol and row.outcome in UNFOLLOWED and why == (row.code,):
             return _changed(rows, row.signal_id, reasons=(*row.reasons, *declined.reasons), live=False)
     fresh = SignalRow(
         signal_id=recorded.event_id,
@@ -165,10 +174,26 @@ def _declined(rows: Rows[SignalRow], recorded: Recorded, declined: SignalDecline
 def _abandoned(rows: Rows[SignalRow], recorded: Recorded, reason: str) -> Changes[SignalRow]:
     for row in rows.values():
         if row.live and row.position == recorded.stream:
-            ended = SignalOutcome.ABANDONED
-            end = {"result": reason, "ended_ms": recorded.at_ms, "live": False}
-            return _changed(rows, row.signal_id, outcome=ended, **end)
+            end = {"result": reason, "ended_ms": recorded.at_ms, "outcome": SignalOutcome.ABANDONED}
+            if row.outcome is SignalOutcome.TRADED:  # the symbol is about to say whether it follows it
+                return _changed(rows, row.signal_id, code=reason, **end)
+            return _changed(rows, row.signal_id, live=False, **end)
     return NOTHING
+
+
+def _funded_late(rows: Rows[SignalRow], recorded: Recorded, amount: Decimal) -> Changes[SignalRow]:
+    key = _late(recorded)
+    row = rows.get(key) if key is not None else None
+    return {} if row is None or row.net is None else {(row.signal_id,): replace(row, net=row.net + amount)}
+
+
+def _late(recorded: Recorded) -> Key | None:
+    """Name the proposal whose position is over, and paid or received funding nevertheless."""
+    match recorded.event:
+        case FundingSettled(after_close=Aftermath(plan=plan)):
+            return (plan.signal_id,)
+        case _:
+            return None
 
 
 def _changed(rows: Rows[SignalRow], signal_id: str, **fields: object) -> Changes[SignalRow]:
@@ -178,14 +203,15 @@ def _changed(rows: Rows[SignalRow], signal_id: str, **fields: object) -> Changes
 
 SIGNALS = Projection(
     name="signals",
-    version=2,
+    version=3,
     topics=(
         SignalRaised, SignalDeclined, EntryApproved, EntryDenied, VirtualPositionPlanned, PositionClosed,
-        PositionAbandoned,
+        PositionAbandoned, FundingSettled,
     ),
     row=SignalRow,
     key=("signal_id",),
     apply=apply,
     indices=(("time_ms",), ("symbol", "time_ms"), ("outcome", "time_ms"), ("position",)),
     order=("time_ms", "signal_id"),
+    late=_late,
 )  # fmt: skip

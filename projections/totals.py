@@ -13,14 +13,19 @@ from domain.account import AccountOpened, BalanceCorrected, FillBooked, FundingB
 from domain.base import Event, Recorded
 from domain.catalog import name_of
 from domain.deal import VIRTUAL
-from domain.orders import OrderRequested
-from domain.position_events import PositionClosed, PositionOpened
+from domain.orders import OrderFilled, OrderRequested
+from domain.position_events import FundingSettled, PositionAbandoned, PositionClosed, PositionOpened, PositionRequested
 from domain.symbol.events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
 from domain.values import ZERO
+from projections import holdings
+from projections.holdings import Holdings
 
 
 class Totals:
-    """Counts and sums over a run. Money in USDT; positions of the account `virtual` are counted apart."""
+    """Counts and sums over a run. Money in USDT; positions of the account `virtual` are counted apart.
+
+    `max_drawdown` is that of equity (`holdings.py`), as a fraction of its peak.
+    """
 
     def __init__(self) -> None:
         self.candles = self.analyses = self.signals = self.declined = self.orders = 0
@@ -28,7 +33,8 @@ class Totals:
         self.realized_pnl = self.fees = self.funding = self.balance = ZERO
         self.max_drawdown = 0.0
         self._peak = ZERO
-        self._returns: list[float] = []
+        self._holdings: Holdings = ()
+        self._returns: dict[str, float] = {}
         self._takes: dict[type[Event], Callable[[Any, str], None]] = {
             CandleClosed: self._candle,
             SymbolAnalyzed: self._analysis,
@@ -36,8 +42,12 @@ class Totals:
             SignalDeclined: self._declined,
             VirtualPositionPlanned: self._virtual,
             OrderRequested: self._order,
+            PositionRequested: self._requested,
+            OrderFilled: self._filled,
+            PositionAbandoned: self._abandoned,
             PositionOpened: self._opened,
             PositionClosed: self._closed,
+            FundingSettled: self._funded,
             AccountOpened: self._balance,
             FillBooked: self._balance,
             FundingBooked: self._balance,
@@ -46,8 +56,8 @@ class Totals:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The stored names of the events that it counts, but for candles and analyses: they are many."""
-        return tuple(name_of(kind) for kind in self._takes if kind not in {CandleClosed, SymbolAnalyzed})
+        """The stored names of the events that it counts, but for analyses: they are many."""
+        return tuple(name_of(kind) for kind in self._takes if kind is not SymbolAnalyzed)
 
     def take(self, events: Iterable[Recorded]) -> None:
         """Count these events."""
@@ -68,12 +78,15 @@ class Totals:
         count = len(self._returns)
         if count < 2:
             return None
-        mean = math.fsum(self._returns) / count
-        deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in self._returns) / (count - 1))
+        mean = math.fsum(self._returns.values()) / count
+        deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in self._returns.values()) / (count - 1))
         return mean / deviation if deviation else None
 
-    def _candle(self, _event: CandleClosed, _stream: str) -> None:
+    def _candle(self, event: CandleClosed, stream: str) -> None:
         self.candles += 1
+        if self._holdings and holdings.holds(self._holdings, symbol := stream.partition(":")[2]):
+            self._holdings = holdings.priced(self._holdings, symbol, event.candle.close)
+            self._value()
 
     def _analysis(self, _event: SymbolAnalyzed, _stream: str) -> None:
         self.analyses += 1
@@ -87,13 +100,23 @@ class Totals:
     def _virtual(self, _event: VirtualPositionPlanned, _stream: str) -> None:
         self.virtual_planned += 1
 
+    def _requested(self, event: PositionRequested, stream: str) -> None:
+        if event.plan.account != VIRTUAL:
+            self._holdings = holdings.requested(self._holdings, stream, event.plan)
+
+    def _filled(self, event: OrderFilled, stream: str) -> None:
+        self._holdings = holdings.filled(self._holdings, stream, event)
+
+    def _abandoned(self, _event: PositionAbandoned, stream: str) -> None:
+        self._holdings = holdings.ended(self._holdings, stream)
+
     def _order(self, _event: OrderRequested, stream: str) -> None:
         self.orders += not _is_virtual(stream)
 
     def _opened(self, _event: PositionOpened, stream: str) -> None:
         self.opened += not _is_virtual(stream)
 
-    def _closed(self, event: PositionClosed, _stream: str) -> None:
+    def _closed(self, event: PositionClosed, stream: str) -> None:
         if event.plan.account == VIRTUAL:
             self.virtual_closed += 1
             return
@@ -102,7 +125,19 @@ class Totals:
         self.realized_pnl += event.net
         self.fees += event.fees
         self.funding += event.funding
-        self._returns.append(float(event.net / event.plan.margin))
+        self._returns[stream] = float(event.net / event.plan.margin)
+        self._holdings = holdings.ended(self._holdings, stream)
+
+    def _funded(self, event: FundingSettled, stream: str) -> None:
+        """Correct the result of a position that was over when its funding was told; else its close has it all."""
+        over = event.after_close
+        if over is None or over.plan.account == VIRTUAL:
+            return
+        net = over.net + event.amount
+        self.wins += (net > 0) - (over.net > 0)
+        self.realized_pnl += event.amount
+        self.funding += event.amount
+        self._returns[stream] = float(net / over.plan.margin)
 
     def _corrected(self, event: BalanceCorrected, _stream: str) -> None:
         self.balance = event.balance
@@ -110,9 +145,13 @@ class Totals:
 
     def _balance(self, event: AccountOpened | FillBooked | FundingBooked, _stream: str) -> None:
         self.balance = event.balance
-        self._peak = max(self._peak, event.balance)
+        self._value()
+
+    def _value(self) -> None:
+        equity = self.balance + holdings.unrealised(self._holdings)
+        self._peak = max(self._peak, equity)
         if self._peak > 0:
-            self.max_drawdown = max(self.max_drawdown, float(1 - event.balance / self._peak))
+            self.max_drawdown = max(self.max_drawdown, float((self._peak - equity) / self._peak))
 
 
 def _is_virtual(stream: str) -> bool:

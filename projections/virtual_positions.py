@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from domain.base import Recorded
 from domain.symbol.events import VirtualPositionPlanned
-from projections.base import NOTHING, Changes, Projection, Rows, live_row
-from projections.positions import FOLLOWED, PositionRow, followed, requested
+from projections.base import Changes, Projection, Rows
+from projections.positions import FOLLOWED, PositionRow, after_close, changed, requested
 
 
 class VirtualPositionRow(PositionRow, frozen=True):
@@ -24,18 +24,17 @@ def apply(rows: Rows[VirtualPositionRow], recorded: Recorded) -> Changes[Virtual
             row = requested(VirtualPositionRow, position, plan, recorded.at_ms)
             return {(position,): replace(row, why=why, replaces=replaces)}
         case _:
-            row = live_row(rows, (recorded.stream,))
-            after = followed(row, recorded) if row is not None else row
-            return {(recorded.stream,): after} if after is not None else NOTHING
+            return changed(rows, (recorded.stream,), recorded)
 
 
 VIRTUAL_POSITIONS = Projection(
     name="virtual_positions",
-    version=1,
+    version=2,
     topics=(VirtualPositionPlanned, *FOLLOWED),
     row=VirtualPositionRow,
     key=("position",),
     apply=apply,
     indices=(("requested_ms",), ("closed_ms",), ("symbol", "requested_ms"), ("signal_id",)),
     order=("requested_ms", "position"),
+    late=after_close,
 )

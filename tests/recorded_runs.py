@@ -29,14 +29,15 @@ def recorded(hours: float, *, ticks: bool, seed: int = 3) -> MemoryJournal:
     for symbol in SYMBOLS:
         for interval in ("5m", "1m"):
             runner.feed(START_MS, HistoryArrived(symbol, interval, market.history(symbol, interval, START_MS, 300)))
-    _feed(runner, market, START_MS + int(hours * 60) * MINUTE_MS, ticks=ticks)
+    feed(runner, market, START_MS, START_MS + int(hours * 60) * MINUTE_MS, ticks=ticks)
     runner.feed(runner.kernel.head.at_ms, SessionEnded("done"))
     journal.close()
     return journal
 
 
-def _feed(runner: Runner, market: SyntheticMarket, end_ms: int, *, ticks: bool) -> None:
-    due = itertools.takewhile(lambda dated: dated[0] <= end_ms, market.feed(START_MS, 10_000))
+def feed(runner: Runner, market: SyntheticMarket, start_ms: int, end_ms: int, *, ticks: bool = False) -> None:
+    """Feed what comes in between two moments."""
+    due = itertools.takewhile(lambda dated: dated[0] <= end_ms, market.feed(start_ms, 10_000))
     if ticks:
         for at_ms, input_ in due:
             runner.feed(at_ms, input_)

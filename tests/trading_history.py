@@ -22,6 +22,7 @@ from domain.orders import (
     Role,
 )
 from domain.position_events import (
+    Aftermath,
     ExitRequested,
     FundingSettled,
     PositionAbandoned,
@@ -171,6 +172,17 @@ class TradingHistory:
             events.append((f"account:{plan.account}", booked))
         self.record(*events)
 
+    def fund_late(self, end: PositionClosed, position: str, amount: str, before: str = "0") -> None:
+        """Tell funding of a position that is over; `before` is what it got so since its end."""
+        over = Aftermath(end.time_ms, end.net + D(before), end.plan)
+        told = FundingSettled(end.time_ms, D("0.0001"), D(100), D(amount), over)
+        events: list[tuple[str, Event]] = [(position, told)]
+        name = end.plan.account
+        if name != VIRTUAL:
+            self.balances[name] += D(amount)
+            events.append((f"account:{name}", account.FundingBooked(position, D(amount), self.balances[name])))
+        self.record(*events)
+
     def close(self, position: str, price: str = "120", fee: str = "0.1", funding: str = "0") -> PositionClosed:
         """Fill the target; the stop is canceled a minute later."""
         life = self._lives.pop(position)
@@ -231,7 +243,7 @@ def _trade_both_ways(history: TradingHistory) -> None:
     history.candle("BTCUSDT", 111.0).candle("ETHUSDT", 103.5).candle("XRPUSDT", 0.5)
     history.close(won, "120", funding="-0.25")
     history.record((lost, ExitRequested(ExitReason.OPERATOR)))
-    history.close(lost, "104")
+    history.fund_late(history.close(lost, "104"), lost, "0.75")
 
 
 def _refuse_and_follow(history: TradingHistory) -> None:
@@ -246,7 +258,7 @@ def _refuse_and_follow(history: TradingHistory) -> None:
     history.deny(ignored, "HALTED")
     history.decline("HALTED", "VIRTUAL_SAME_SIDE_ACTIVE")
     history.record((virtual, ExitRequested(ExitReason.REPLACED)))
-    history.close(virtual, "97", funding="-0.25")
+    history.fund_late(history.close(virtual, "97", funding="-0.25"), virtual, "-0.5")
     opposite = history.signal(side=Side.SHORT)
     unfilled = history.request(plan_of(VIRTUAL, side=Side.SHORT, signal_id=opposite), 5, replaces=virtual)
     history.record((unfilled, PositionAbandoned("EXPIRED")))

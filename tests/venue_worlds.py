@@ -19,7 +19,7 @@ from domain.market import FundingArrived, MarketTick, Quote
 from domain.values import OrderSide, Side
 from domain.venue import CancelOrder, OrderType, PlaceOrder
 from infra.account_questions import AccountQuestions
-from infra.beliefs import Beliefs, Believed
+from infra.beliefs import Beliefs, Believed, Over
 from infra.binance.account_desk import AccountDesk
 from infra.binance.arrival import set_clock
 from infra.binance.questions import BinanceQuestions
@@ -189,10 +189,11 @@ class Known(Beliefs):
     def __init__(self) -> None:
         super().__init__(ACCOUNT)
         self.deals: tuple[Deal, ...] = ()
+        self.over: tuple[Over, ...] = ()
         self.balance: Decimal | None = WALLET
 
     def look(self) -> Believed:
-        return Believed(self.balance, self.deals, 0)
+        return Believed(self.balance, self.deals, 0, self.over)
 
     def holds(self, quantity: str, opened_ms: int, **more: Any) -> None:
         """Believe that the position of these tests is open."""

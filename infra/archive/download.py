@@ -1,7 +1,8 @@
 """Fetches candle files from Binance's public archive (data.binance.vision) into the catalogue.
 
 Each file is checked against the SHA-256 that lies beside it before anything of it is used. What is there already, with
-that same checksum, is not fetched again; a transfer that broke off goes on where it stopped.
+that same checksum, is not fetched again; a transfer that broke off goes on where it stopped. A file that fails is one
+file's trouble; an archive that can't be reached at all is everybody's, and ends the download.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -66,8 +68,12 @@ async def download(
     """Fetch files into the catalogue at `root`. What fails is reported, and the others go on.
 
     `progress` is told how many files are done.
+
+    Raises:
+        InvalidInput: `base_url` is no address.
+        Unavailable: the archive can't be reached (any more). What was fetched by then is kept; the same call goes on.
     """
-    if not base_url.startswith(("http://", "https://")):
+    if not base_url.startswith(("http://", "https://")) or not urlsplit(base_url).hostname:
         raise InvalidInput("market.archive_url", "an http or https address", repr(base_url))
     done: list[_Outcome] = []
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
@@ -75,12 +81,17 @@ async def download(
         waiting = list(reversed(files))
 
         async def work() -> None:
-            while waiting:
+            while waiting and not archive.lost:
                 done.extend(await archive.take(waiting.pop()))
                 progress(len(files) - len(waiting))
 
         await asyncio.gather(*(work() for _ in range(min(PARALLEL, len(files)))))
-    return _summed(done)
+    result = _summed(done)
+    if archive.lost:
+        there = result.files + result.skipped
+        kept = f"{there:,} of {len(files):,} files are there and stay; the same command goes on with the rest"
+        raise Unavailable(base_url, f"{archive.lost}. {kept}. Check the network and market.archive_url.")
+    return result
 
 
 def _summed(done: Iterable[_Outcome]) -> Downloaded:
@@ -103,6 +114,9 @@ class _Archive:
         self._base_url = base_url
         self._root = root
         self._back_off_s = back_off_s
+        self._heard = 0
+        self.lost = ""
+        """Why the archive is given up: it answered nobody while all attempts at one file found no connection."""
 
     async def take(self, file: ArchiveFile) -> list[_Outcome]:
         """Bring one file in; a month that is not archived yet comes as its days."""
@@ -115,10 +129,12 @@ class _Archive:
         return [*[await self._one(day) for day in file.days()[:-1]], *days]
 
     async def _one(self, file: ArchiveFile) -> _Outcome:
-        problem = ""
+        problem, heard = "", self._heard
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(self._back_off_s * 2 ** (attempt - 1))
+            if self.lost:
+                return _Outcome(file, state="failed", problem=self.lost)
             try:
                 return await self._fetched(file)
             except _NotThere:
@@ -129,6 +145,8 @@ class _Archive:
                 problem = f"the archive does not answer: {error or type(error).__name__}"
             except HindsightError as error:
                 return _Outcome(file, state="failed", problem=str(error))
+        if self._heard == heard:
+            self.lost = problem
         return _Outcome(file, state="failed", problem=problem)
 
     async def _fetched(self, file: ArchiveFile) -> _Outcome:
@@ -144,6 +162,7 @@ class _Archive:
 
     async def _checksum(self, file: ArchiveFile) -> str:
         async with self._session.get(f"{self._base_url}/{file.path}.CHECKSUM") as response:
+            self._heard += 1
             _require_ok(response, file.name + ".CHECKSUM")
             text = (await response.read())[:CHECKSUM_BYTES_MAX].decode("utf-8", "replace")
         digest, _, name = text.strip().partition(" ")
@@ -158,6 +177,7 @@ class _Archive:
         size = part.stat().st_size if part.exists() else 0
         wanted = {"Range": f"bytes={size}-"} if size else {}
         async with self._session.get(f"{self._base_url}/{file.path}", headers=wanted) as response:
+            self._heard += 1
             if response.status != 416:  # 416: all of it is here already
                 _require_ok(response, file.name)
                 with part.open("ab" if response.status == 206 else "wb") as out:

@@ -20,7 +20,8 @@ from infra.bench.exchange_side import Served
 from infra.bench.measure import Measure, beside
 from infra.bench.neighbour import Neighbour
 from infra.bench.starts import database, exchange_at, place_over, settings_over
-from infra.cli.system import System, opened
+from infra.cli.running import System
+from infra.cli.system import opened
 
 SYMBOLS: Final = 140
 UNIT: Final = "MB, lower is better"

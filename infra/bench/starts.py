@@ -30,7 +30,8 @@ from infra.bench.context import BenchContext
 from infra.bench.exchange_side import BEFORE_MS, CLOSE_MS, Booked, Served, Simulator
 from infra.bench.measure import Measure, beside
 from infra.bench.neighbour import Neighbour
-from infra.cli.system import System, opened
+from infra.cli.running import System
+from infra.cli.system import opened
 from infra.exchange.limiter import WEIGHT_A_MINUTE
 from infra.exchange.stage import Rules
 from infra.places import BINANCE, Place

@@ -30,7 +30,6 @@ from infra.binance.wire.user_frames import (
 )
 
 STRANGER_PATIENCE_S: Final = 3.0
-HOUR_MS: Final = 3_600_000
 FUNDING_FEE: Final = "FUNDING_FEE"
 FundingOf = Callable[[str], tuple[Decimal, Decimal]]
 """Gives a symbol's funding rate and mark price as last seen, zeros if they were not."""
@@ -146,13 +145,13 @@ class AccountWatch:
         return self._funded(income.symbol, income.time_ms, income.amount)
 
     def _funded(self, symbol: str, time_ms: int, amount: Decimal) -> tuple[Input, ...]:
-        """Say it under the full hour to which it belongs, so that both sources name the same time."""
-        deal = self._beliefs.look().holder(symbol)
-        settled_ms = time_ms - time_ms % HOUR_MS
-        if deal is None or settled_ms < deal.opened_ms:
+        """Say it to the position that is or was held then, under the time that both sources name."""
+        found = self._beliefs.look().funded(symbol, time_ms)
+        if found is None:
             return ()
+        position, settled_ms = found
         rate, mark = self._funding_of(symbol)
-        return (VenueFunded(deal.id, settled_ms, rate, mark, amount),)
+        return (VenueFunded(position, settled_ms, rate, mark, amount),)
 
 
 def forced(client_id: str) -> str:

@@ -3,7 +3,7 @@
     open and conditional orders   an order of ours that is not open there ─▶ asked for, and its end told
     positions                     less there than here ─▶ the fills that we missed, ours or another's; else unexplained
                                   more there than here ─▶ foreign: reported, never touched
-    wallet, funding (every 10 min)
+    wallet, funding (every 10 min, and before a wallet is called another)
 
 A difference counts only if two looks in a row find it: between a fill over there and its event here lies a moment.
 """
@@ -31,6 +31,8 @@ from infra.binance.wire.account_bodies import PositionRisk
 EVERY_S: Final = 60.0
 CONFIRM_S: Final = 2.0
 INCOME_EVERY_S: Final = 600.0
+LISTED_MS: Final = 60_000
+"""So long after a charge at the latest it stands in the list of incomes."""
 WALLET_TOLERANCE: Final = Decimal("0.01")
 """USDT. Below it stands what rounding makes of many fills (product.md §6)."""
 TRADES_BEFORE_MS: Final = 60_000
@@ -61,6 +63,7 @@ class Reconciler:
         self._reported: Difference = AGREED
         self._income_s: float | None = None
         self._income_ms = 0
+        self._income_asked_ms = 0
         self.looks = 0
         self.clean = False
         """Whether the last look found nothing that is not explained."""
@@ -96,7 +99,10 @@ class Reconciler:
         self.looks += 1
         if missed or self._watch.changes != before or not self._venue.answers.idle:
             return True  # something was on its way
-        return self._judge(self._compared(self._beliefs.look(), positions, wallet))
+        found = self._compared(self._beliefs.look(), positions, wallet)
+        if found.wallet is not None and found != self._suspected and await self._funding(believed, at_once=True):
+            return True  # that may be all the difference
+        return self._judge(found)
 
     # ── orders ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -172,19 +178,22 @@ class Reconciler:
 
     # ── funding ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _funding(self, believed: Believed) -> None:
-        """Ask for what was paid since the last time, if somebody holds something."""
-        now_s = self._now_s()
-        if not any(deal.quantity for deal in believed.deals):
-            return
-        if self._income_s is not None and now_s - self._income_s < INCOME_EVERY_S:
-            return
-        since_ms = self._income_ms or min(deal.opened_ms for deal in believed.deals if deal.quantity)
-        incomes = await self._rest.income(FUNDING_FEE, start_ms=since_ms)
-        self._income_s = now_s
+    async def _funding(self, believed: Believed, *, at_once: bool = False) -> bool:
+        """Ask for what was paid since the last time, if somebody held something since; true if that was news."""
+        now_s, now_ms = self._now_s(), self._rest.server_ms()
+        if self._income_s is not None and now_s - self._income_s < INCOME_EVERY_S and not at_once:
+            return False
+        opened = [deal.opened_ms for deal in believed.deals if deal.quantity]
+        opened += [over.opened_ms for over in believed.over if over.closed_ms >= self._income_asked_ms - LISTED_MS]
+        if not opened:
+            return False
+        incomes = await self._rest.income(FUNDING_FEE, start_ms=self._income_ms or min(opened))
+        self._income_s, self._income_asked_ms = now_s, now_ms
+        known_ms = self._income_ms
         for income in sorted(incomes, key=lambda each: each.time_ms):
             self._income_ms = max(self._income_ms, income.time_ms)
             self._venue.answers.tell(self._watch.funded(income))
+        return self._income_ms > known_ms
 
 
 def _side(position: PositionRisk) -> Side:

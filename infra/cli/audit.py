@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -69,7 +69,7 @@ def export_command(
 
     resolved = options.resolve(config, None, store, home)
     with (
-        options.database(resolved) as url,
+        options.existing_database(resolved) as url,
         stores.reading(url, run) as (info, tables, reader),
         PostgresSource(url, tables, reader) as source,
         progress("percent", 100) as report,
@@ -146,34 +146,44 @@ def prune_command(
     config: options.ConfigFile = None,
     as_json: options.Json = False,
 ) -> int:
-    """Drop the tapes of all runs (or of one) past database.tape_retention_days; events and hashes stay for ever.
+    """Drop the tapes of all runs (or of one) past database.tape_retention_days, and the checkpoints that are not worth
+    their room (what stays: the newest, one an hour of the last day, one a day before); events and hashes stay for ever.
 
     Example: run.py prune --apply --archive /mnt/archive
     """
+    from actors.kernel import CHECKPOINT_SCHEMA
     from infra.postgres import runs
+    from infra.postgres.checkpoints import thin
     from infra.postgres.prune import prune
 
     resolved = options.resolve(config, None, store, home)
     days = resolved.settings.database.tape_retention_days
     before = datetime.now(UTC) - timedelta(days=days)
     archived: list[str] = []
-    with options.database(resolved) as url:
+    with options.existing_database(resolved) as url:
         chosen = [runs.find_run(url, run)] if run else list(runs.list_runs(url))
         if archive is not None:
             if not apply:
                 raise InvalidInput("--archive", "--apply beside it", "a dry run", "`run.py export` makes a bundle.")
             key_home = Path(resolved.settings.database.home)
             archived = [str(made) for info in chosen for made in _archived(url, info, before, archive, key_home)]
-        rows = [(info.run_id, prune(url, runs.tables_of(info.run_id), before, apply=apply)) for info in chosen]
-    tapes, size = sum(pruned.tapes for _, pruned in rows), sum(pruned.bytes for _, pruned in rows)
+        rows: list[dict[str, Any]] = []
+        for info in chosen:
+            tables = runs.tables_of(info.run_id)
+            pruned, thinned = prune(url, tables, before, apply=apply), thin(url, tables, CHECKPOINT_SCHEMA, apply=apply)
+            rows.append({"run": info.run_id, **msgspec.structs.asdict(pruned), **msgspec.structs.asdict(thinned)})
+    counted = ("tapes", "bytes", "checkpoints", "checkpoint_bytes")
+    sums: dict[str, int] = {name: sum(row[name] for row in rows) for name in counted}
     if as_json:
-        print_json({"tapes": tapes, "bytes": size, "applied": apply, "archived": archived})
+        print_json({**sums, "applied": apply, "archived": archived})
         return 0
     title = f"tapes of before {before:%Y-%m-%d %H:%M} UTC ({days} days)"
-    print_rows([{"run": name, **msgspec.structs.asdict(pruned)} for name, pruned in rows], title, as_json=False)
+    print_rows(rows, title, as_json=False)
     sentences([f"Archived: {bundle}" for bundle in archived])
-    if tapes and not apply:
-        sentences([f"{tapes:,} tapes, {size:,} bytes. Nothing was dropped yet: add --apply."])
+    if any(sums.values()) and not apply:
+        tapes = f"{sums['tapes']:,} tapes, {sums['bytes']:,} bytes"
+        checkpoints = f"{sums['checkpoints']:,} checkpoints, {sums['checkpoint_bytes']:,} bytes"
+        sentences([f"{tapes}; {checkpoints}. Nothing was dropped yet: add --apply."])
     return 0
 
 

@@ -46,7 +46,7 @@ def calibrate_command(
     if data is None:
         from infra import store as stores
 
-        with options.database(resolved) as url, stores.reading(url, run) as (_, _, reader):
+        with options.existing_database(resolved) as url, stores.reading(url, run) as (_, _, reader):
             found = calibration.calibrate(reader, share)
     else:
         found = _of_data(resolved, data, symbols, since, until, share)

@@ -141,10 +141,10 @@ def _database(resolved: Resolved) -> Iterator[Check]:
 
     url = resolved.settings.database.url
     try:
+        if not options.has_store(resolved):
+            yield Check("database", ok=True, detail=_no_store_yet(resolved))
+            return
         with options.existing_database(resolved) as reached:
-            if reached is None:
-                yield Check("database", ok=True, detail="embedded, not created yet: the first run does it")
-                return
             facts = server_facts(reached)
             worries = concerns(facts)
     except HindsightError as error:
@@ -157,3 +157,8 @@ def _database(resolved: Resolved) -> Iterator[Check]:
         or f"fsync {'on' if facts.fsync else 'off'}, synchronous_commit {facts.synchronous_commit}, checksums on"
     )
     yield Check("durability", ok=not worries, detail=detail)
+
+
+def _no_store_yet(resolved: Resolved) -> str:
+    home = Path(resolved.settings.database.home).absolute()
+    return f"embedded, no store at {home} yet: the first `python run.py` or `python run.py backtest` makes it"

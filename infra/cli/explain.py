@@ -42,7 +42,7 @@ def why_command(
     Examples: run.py why BTCUSDT · run.py why position:main/BTCUSDT-7 · run.py why position:main/BTCUSDT-7@5
     """
     resolved = options.resolve(config, None, store, home)
-    with options.database(resolved) as url, stores.reading(url, run) as (_, _, reader):
+    with options.existing_database(resolved) as url, stores.reading(url, run) as (_, _, reader):
         until = None if at is None else moments.seq_at(reader, at, "--at")
         chain = causes.why(reader, asked, until)
     if as_json:

@@ -67,7 +67,7 @@ def verify_command(
     remembered = _remembered(head)
     resolved = options.resolve(config, None, store, home)
     with (
-        options.database(resolved) as url,
+        options.existing_database(resolved) as url,
         stores.reading(url, run) as (info, tables, reader),
         progress("events", None) as report,
     ):
@@ -113,7 +113,7 @@ def rebuild_command(
     Example: run.py rebuild pnl stats
     """
     resolved = options.resolve(config, None, store, home)
-    with options.database(resolved) as url, options.follower(url, run) as (info, follower, reader):
+    with options.existing_database(resolved) as url, options.follower(url, run) as (info, follower, reader):
         breathe = _pace_beside_a_run(url, info.run_id)
         with progress("events", reader.head().seq) as report:
 
@@ -163,7 +163,7 @@ def report_command(
     if html is not None:
         require_writable(html)
     resolved = options.resolve(config, None, store, home)
-    with options.database(resolved) as url, options.follower(url, run) as (info, follower, reader):
+    with options.existing_database(resolved) as url, options.follower(url, run) as (info, follower, reader):
         with progress("events", reader.head().seq) as report:
             follower.catch_up(progress=lambda _name, done, _total: report(done))
         rows: list[dict[str, Any]] = follower.report(name)
@@ -197,7 +197,7 @@ def runs_command(
     if action not in wanted or len(given) != wanted[action]:
         raise InvalidInput("runs", "list, compare A B, or delete ID", " ".join([action, *given]))
     resolved = options.resolve(config, None, store, home)
-    with options.database(resolved) as url:
+    with options.existing_database(resolved) as url:
         return _run_action(url, action, given, as_json=as_json)
 
 

@@ -97,7 +97,7 @@ def _ask(kind: OperatorKind, argument: str, resolved: options.Resolved, *, as_js
 
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     tables = runs.tables_of(runs.LIVE)
-    with options.database(resolved) as url, connect(url, "operator") as connection:
+    with options.existing_database(resolved) as url, connect(url, "operator") as connection:
         _require_running(connection, tables)
         with store.reading(url, runs.LIVE) as (_, _, reader):
             if kind is OperatorKind.CLOSE:

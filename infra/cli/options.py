@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -80,17 +81,32 @@ def _require_url(url: str, origin: str) -> None:
 
 
 @contextmanager
-def existing_database(resolved: Resolved) -> Generator[str | None]:
-    """Give the URL of a database that is there already, or None: nothing is created."""
-    place = resolved.settings.database
-    if not place.url:
-        from infra.postgres.server.place import Place
+def existing_database(resolved: Resolved) -> Generator[str]:
+    """Give the URL of a store that is there already, for commands that read: a mistyped `--home` makes nothing.
 
-        if not Place.of(Path(place.home)).data.exists():
-            yield None
-            return
+    Raises `InvalidInput` if there is none.
+    """
+    if not has_store(resolved):
+        home = Path(resolved.settings.database.home)
+        origin = resolved.origins.get("database.home", "default")
+        raise InvalidInput(
+            f"database.home ({origin})",
+            f"a store at {home.absolute()}, since this command only reads one",
+            "a directory without a store" if home.is_dir() else "none",
+            "Nothing was created. Check --home; `python run.py` or `python run.py backtest` makes a store.",
+        )
     with database(resolved) as url:
         yield url
+
+
+def has_store(resolved: Resolved) -> bool:
+    """Whether there is a store to be read: the user's own server is taken at his word, an embedded one has files."""
+    place = resolved.settings.database
+    if place.url:
+        return True
+    from infra.postgres.server.place import Place
+
+    return os.access(Place.of(Path(place.home)).data, os.F_OK)  # unlike `exists`, false where one may not look
 
 
 @contextmanager

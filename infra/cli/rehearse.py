@@ -19,9 +19,16 @@ SHOWN_MAX = 20
 
 
 def show_what_if(
-    reader: Reader, changes: Sequence[str], strategy: str | None, html: Path | None, *, as_json: bool
+    reader: Reader,
+    changes: Sequence[str],
+    strategy: str | None,
+    html: Path | None,
+    *,
+    from_input: int = 1,
+    until_input: int | None = None,
+    as_json: bool,
 ) -> int:
-    """Trade the recorded market as it was and with the changes, and print both side by side."""
+    """Trade the recorded market between two inputs as it was and with the changes, and print both side by side."""
     if html is not None:
         require_writable(html)
     named = [*changes, *([] if strategy is None else [f"strategy.name={strategy}"])]
@@ -32,7 +39,7 @@ def show_what_if(
         return msgspec.structs.replace(started, config=config, strategy_sha256=digest)
 
     with progress("inputs", None) as report:
-        found = what_if.what_if(reader, changed, strategy_named, report)
+        found = what_if.what_if(reader, changed, strategy_named, report, from_input=from_input, until_input=until_input)
     if html is not None:
         from infra.html.what_if import what_if_page
 

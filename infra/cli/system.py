@@ -1,35 +1,28 @@
-"""Wires the live system together: store, kernel, market or exchange, operator's door, followers, and what is drawn."""
+"""Wires the live system together: store, kernel, market or exchange, and who hears of every step."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
-from decimal import Decimal
-from typing import Final, NamedTuple
-
-import msgspec
-from rich.console import ConsoleDimensions, RenderableType
 
 from actors.ingress import Ingress
 from actors.outbox import Outbox
-from actors.ports import Head, Reader, Step
+from actors.ports import Step
 from actors.runner import Runner
-from domain.base import Input, Issued
+from domain.base import Issued
 from domain.errors import HindsightError
-from domain.market import MINUTE_MS, HistoryArrived
+from domain.market import MINUTE_MS
 from domain.operations import SessionStarted
 from domain.scan.decider import ScanSummarized
-from domain.symbol.state import SymbolState
-from infra.cli.view import Footing, LiveView, scan_line
-from infra.clock import Clock, ScaledClock, wall_ms
+from infra.cli.in_process import run_in_process
+from infra.cli.live_store import open_store
+from infra.cli.running import Beginning, System, WarmUp
+from infra.cli.view import LiveView, scan_line
+from infra.clock import Clock, wall_ms
 from infra.code_version import code_version, strategy_named, strategy_sha256
-from infra.door import DoorKeeper
 from infra.durability import DurableJournal
-from infra.live import Inflow, LiveSystem, Scheduled
-from infra.market.synthetic import SyntheticMarket
-from infra.memory import MemoryJournal
+from infra.live import Inflow, LiveSystem
 from infra.moments import iso
 from infra.network_calls import NetworkCalls
 from infra.outside import Outside
@@ -38,142 +31,6 @@ from infra.places import Place
 from infra.session import begin
 from infra.settings import Settings
 from infra.stopping import heed
-
-HISTORY: Final = {"4h": 75, "1h": 300, "15m": 300, "5m": 300, "1m": 300}
-"""How many closed candles of each interval a symbol starts with (product.md §2): at most 12.5 days have to be made."""
-
-
-class RunSummary(msgspec.Struct, frozen=True):
-    """What a session brought. Counts are of this session, money in USDT, `chain_head` the content hash in hex.
-
-    `api_calls` were sent to the exchange over REST, `candle_calls` of them for candles.
-    """
-
-    run_id: str
-    inputs: int
-    events: int
-    commits: int
-    signals: int
-    positions_opened: int
-    positions_closed: int
-    orders: int
-    realized_pnl: Decimal
-    balance: Decimal
-    chain_head: str
-    elapsed_seconds: float
-    api_calls: int = 0
-    candle_calls: int = 0
-
-
-class Beginning(msgspec.Struct, frozen=True):
-    """Where the history ended when the session began."""
-
-    head: Head
-    commits: int
-
-
-class System:
-    """A live system and its picture. All methods are for the main thread."""
-
-    def __init__(
-        self,
-        live: LiveSystem,
-        runner: Runner,
-        journal: DurableJournal,
-        view: LiveView,
-        ingress: Ingress,
-        before: Beginning,
-        title: str,
-        outside: Outside | None = None,
-        warm_up: WarmUp | None = None,
-    ) -> None:
-        self.title = title
-        self._outside = outside
-        self._warm_up = warm_up or WarmUp()
-        self._live = live
-        self._runner = runner
-        self._journal = journal
-        self._view = view
-        self._ingress = ingress
-        self._before = before
-        self._rate = (time.monotonic(), runner.kernel.head.seq, 0.0)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the system stopped by itself, or stands still."""
-        return self._live.error is not None or self.stalled
-
-    @property
-    def stalled(self) -> bool:
-        """Whether the kernel makes no progress although it could."""
-        return self._live.stalled()
-
-    @property
-    def warm(self) -> bool:
-        """Whether every history that could be had is there."""
-        return self._outside is None or self._outside.live is None or self._outside.live.ready.is_set()
-
-    @property
-    def warming(self) -> tuple[int, int | None]:
-        """How many requests for histories are done, and of how many; None while nobody knows."""
-        return self._warm_up.done, self._warm_up.calls
-
-    @property
-    def not_loaded(self) -> tuple[str, ...]:
-        """What of the histories and the fundings could not be had, a sentence each."""
-        live = self._outside.live if self._outside is not None else None
-        histories = live.loaded.failed if live is not None and live.loaded is not None else ()
-        return (*self._warm_up.failed, *histories)
-
-    def look_after(self) -> bool:
-        """Start the simulator again if it died; true if that was needed."""
-        return self._outside is not None and self._outside.look_after()
-
-    def draw(self, size: ConsoleDimensions) -> RenderableType:
-        """Draw the live view for a terminal of this size."""
-        head = self._runner.kernel.head
-        then, seq, rate = self._rate
-        now = time.monotonic()
-        if now - then >= 1.0:
-            rate = (head.seq - seq) / (now - then)
-            self._rate = (now, head.seq, rate)
-        held = head.input_seq - self._journal.durable_input()
-        return self._view.render(
-            Footing(head.at_ms, rate, self._journal.commits(), held, self._ingress.conflated), size
-        )
-
-    def note(self, what: str) -> None:
-        """Tell something in the live view."""
-        self._view.note(self._runner.kernel.head.at_ms, what)
-
-    def stop(self, reason: str) -> None:
-        """Stop cleanly, or raise what ended the system."""
-        self._live.stop(reason)
-        if self._outside is not None:
-            self._outside.close()
-        if self._live.error is not None:
-            raise self._live.error
-
-    def summary(self, seconds: float) -> RunSummary:
-        """Sum the session up."""
-        api_calls, candle_calls = self._outside.calls() if self._outside is not None else (0, 0)
-        head, totals, before = self._runner.kernel.head, self._view.totals, self._before
-        return RunSummary(
-            run_id="live",
-            inputs=head.input_seq - before.head.input_seq,
-            events=head.seq - before.head.seq,
-            commits=self._journal.commits() - before.commits,
-            signals=totals.signals,
-            positions_opened=totals.opened,
-            positions_closed=totals.closed,
-            orders=totals.orders,
-            realized_pnl=totals.realized_pnl,
-            balance=totals.balance,
-            chain_head=head.content_hash.hex(),
-            elapsed_seconds=round(seconds, 3),
-            api_calls=api_calls,
-            candle_calls=candle_calls,
-        )
 
 
 @contextmanager
@@ -194,7 +51,7 @@ def opened(
         stack.callback(vain.forget)  # runs last: the run is nobody's by then
         parts = _Parts()
         outbox = Outbox(parts.carry_out, parts.may_leave)
-        store = _stored(url, settings, place, outbox.release, stack)
+        store = open_store(url, settings, place, outbox.release, stack)
         heed(stop)
         journal = parts.journal = store.journal
         outside = parts.outside = None if place.in_process else Outside(place, settings, store.epoch)
@@ -217,9 +74,10 @@ def opened(
         ingress = Ingress()
         warm_up = WarmUp()
         if outside is None:
-            clock, inflow, symbols = _in_process(runner, settings, ingress)
+            clock, inflow, symbols = run_in_process(runner, settings, ingress)
         else:
             stack.callback(outside.close)
+            outside.beliefs.recall(store.reader)
             clock, inflow, symbols = _connected(outside, runner, ingress, warm_up, stop)
             vain.attempt = False
         heed(stop)
@@ -280,16 +138,6 @@ def _session(settings: Settings, place: Place) -> SessionStarted:
     )
 
 
-def _in_process(runner: Runner, settings: Settings, ingress: Ingress) -> tuple[Clock, Inflow, int]:
-    """Let the synthetic market run in this process."""
-    market = SyntheticMarket(settings.market.seed, settings.market.symbols)
-    start_ms = runner.kernel.head.at_ms
-    _load(runner, market, start_ms)
-    clock = ScaledClock(start_ms, settings.market.speed)
-    source = Ticking(market, settings.market.tick_ms)
-    return clock, Scheduled(source, runner.kernel.head.at_ms, clock, ingress), len(market.symbols)
-
-
 def _connected(
     outside: Outside, runner: Runner, ingress: Ingress, warm_up: WarmUp, stop: threading.Event | None
 ) -> tuple[Clock, Inflow, int]:
@@ -301,29 +149,6 @@ def _connected(
         runner.feed(outside.clock.now_ms(), funding)
     warm_up.failed = arrival.missed.failed
     return outside.clock, outside.connect(arrival, ingress, warm_up.told), len(arrival.symbols)
-
-
-class WarmUp:
-    """How far the histories are. Written by the exchange's thread, read by the main one."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self.calls: int | None = None
-        self.failed: tuple[str, ...] = ()
-
-    def told(self, done: int, calls: int) -> None:
-        """Note how many of so many requests are done."""
-        self.done, self.calls = done, calls
-
-
-class Stored(NamedTuple):
-    """An open store; `door` and `follow` only where there is a database."""
-
-    journal: DurableJournal
-    reader: Reader
-    epoch: str = ""
-    door: DoorKeeper | None = None
-    follow: Callable[[threading.Event], None] | None = None
 
 
 class _Announcing:
@@ -341,52 +166,6 @@ class _Announcing:
                 self._announce(
                     f"{iso(recorded.event.time_ms)} {scan_line(recorded.event.summary)}; {made} network calls"
                 )
-
-
-def _stored(
-    url: str | None, settings: Settings, place: Place, release: Callable[[int], object], stack: ExitStack
-) -> Stored:
-    def on_durable(input_seq: int) -> None:
-        release(input_seq)
-
-    if url is None:
-        journal = MemoryJournal(on_durable)
-        return Stored(journal, journal)
-    from infra import store
-    from infra.postgres import runs
-    from infra.postgres.following import follower_of
-
-    journal = store.open_live(url, settings, place.venue, place.clock, on_durable)
-    stack.callback(journal.close)
-    info, tables, reader = stack.enter_context(store.reading(url, runs.LIVE))
-    door = DoorKeeper(url, tables, stack.enter_context(store.reading(url, runs.LIVE))[2], journal.durable_input)
-    follower = stack.enter_context(follower_of(url, tables.schema))
-    return Stored(journal, reader, info.epoch, door, follower.run)
-
-
-class Ticking:
-    """The synthetic market as a source: taken up a moment early, so that what a crash lost of it comes again."""
-
-    def __init__(self, market: SyntheticMarket, tick_ms: int) -> None:
-        self._market = market
-        self._tick_ms = tick_ms
-
-    def feed(self, start_ms: int) -> Iterator[tuple[int, Input]]:
-        """Give all that comes in from `start_ms` on, what is due then included."""
-        yield from self._market.feed(start_ms - 1, self._tick_ms)
-
-
-def _load(runner: Runner, market: SyntheticMarket, start_ms: int) -> None:
-    """Bring in the contracts, and the history of symbols that have none."""
-    for instrument in market.instruments():
-        runner.feed(start_ms, instrument)
-    for symbol in market.symbols:
-        actor = runner.kernel.population.get(f"symbol:{symbol}")
-        known = actor is not None and isinstance(actor.state, SymbolState) and actor.state.frames.last is not None
-        if not known:
-            for interval, count in HISTORY.items():
-                candles = market.history(symbol, interval, start_ms, count)
-                runner.feed(start_ms, HistoryArrived(symbol, interval, candles))
 
 
 def _all(*listeners: Callable[[Step], None] | None) -> Callable[[Step], None]:

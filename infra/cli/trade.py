@@ -21,7 +21,8 @@ from domain.sizing import usual_notional
 from infra import backtest, moments
 from infra.cli import options
 from infra.cli.output import err, out, print_facts, progress
-from infra.cli.system import System, opened
+from infra.cli.running import System
+from infra.cli.system import opened
 from infra.code_version import code_version, strategy_named, strategy_sha256
 from infra.market.catalogue import Catalogue
 from infra.market.recorded import RecordedMarket

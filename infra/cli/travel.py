@@ -22,8 +22,8 @@ At = Annotated[str | None, typer.Option("--at", help="The state as of a moment."
 Verify = Annotated[bool, typer.Option("--verify", help="Replay the tape through today's code and compare.")]
 Stream = Annotated[str | None, typer.Option("--stream", help="Only this stream, finished ones included.")]
 Diff = Annotated[str | None, typer.Option("--diff", help="What changed between --at and this moment.", metavar="T2")]
-From = Annotated[str | None, typer.Option("--from", help="Verify from this moment.", metavar="A")]
-To = Annotated[str | None, typer.Option("--to", help="Verify up to this moment.", metavar="B")]
+From = Annotated[str | None, typer.Option("--from", help="Verify, or trade again, from this moment.", metavar="A")]
+To = Annotated[str | None, typer.Option("--to", help="Verify, or trade again, up to this moment.", metavar="B")]
 BreakAt = Annotated[str | None, typer.Option("--break-at", help="Open the debugger in the actors there.", metavar="T")]
 WhatIf = Annotated[
     list[str] | None, typer.Option("--what-if", help="Trade its market with this change.", metavar="KEY=VALUE")
@@ -63,7 +63,8 @@ def replay_command(
     """Travel in time over a recorded run.
 
     Examples: run.py replay --at seq:1000 --stream account:main · run.py replay --verify --break-at input:42 ·
-    run.py replay --what-if strategy.time_stop_minutes=60 account.leverage=3 · run.py replay --parity
+    run.py replay --what-if strategy.time_stop_minutes=60 account.leverage=3 --from 2025-06-01 (under the settings that
+    were in force then) · run.py replay --parity
     """
     what_if = bool(changes) or strategy is not None
     if [at is not None, verify, what_if, parity].count(True) != 1 or (more and not what_if):
@@ -78,11 +79,15 @@ def replay_command(
         expected = "one of --at T, --verify, --what-if KEY=VALUE (or --strategy S) and --parity"
         raise InvalidInput("replay", expected, " and ".join(given) or "none of them")
     resolved = options.resolve(config, None, store, home)
-    with options.database(resolved) as url, stores.reading(url, run) as (_, _, reader):
+    with options.existing_database(resolved) as url, stores.reading(url, run) as (_, _, reader):
         if at is not None:
             return _show(reader, at, stream, diff, as_json=as_json)
         if what_if:
-            return rehearse.show_what_if(reader, [*(changes or ()), *(more or ())], strategy, html, as_json=as_json)
+            first, last = _between(reader, since, until)
+            named = [*(changes or ()), *(more or ())]
+            return rehearse.show_what_if(
+                reader, named, strategy, html, from_input=first, until_input=last, as_json=as_json
+            )
         if parity:
             return rehearse.show_parity(reader, as_json=as_json)
         stop = None if break_at is None else moments.input_at(reader, break_at, "--break-at")
@@ -118,10 +123,7 @@ def _states(reader: Reader, seq: int, stream: str | None) -> replay.AsOf:
 def _verify(
     reader: Reader, since: str | None, until: str | None, break_at: int | None, *, keep_going: bool, as_json: bool
 ) -> int:
-    first = 1 if since is None else max(1, moments.input_at(reader, since, "--from"))
-    last = reader.head().input_seq if until is None else moments.input_at(reader, until, "--to")
-    if first > last:
-        raise InvalidInput("--from, --to", "a start before the end", f"input {first} and input {last}")
+    first, last = _between(reader, since, until)
     with progress("replaying", last) as report:
         found = replay.verify(
             reader,
@@ -145,3 +147,12 @@ def _verify(
     if not found.chain_equal and not found.divergences:
         err.print("The events are equal, but the content hash is not: run `python run.py verify`.")
     return FINDINGS if found.divergences or not found.chain_equal else 0
+
+
+def _between(reader: Reader, since: str | None, until: str | None) -> tuple[int, int]:
+    """Give the first and the last input that are asked for, by default those of the whole run."""
+    first = 1 if since is None else max(1, moments.input_at(reader, since, "--from"))
+    last = reader.head().input_seq if until is None else moments.input_at(reader, until, "--to")
+    if first > last:
+        raise InvalidInput("--from, --to", "a start before the end", f"input {first} and input {last}")
+    return first, last

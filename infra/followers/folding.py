@@ -105,7 +105,7 @@ class Folding(Generic[R]):
 
     def _batch(self, events: Iterator[Recorded], after: int) -> tuple[_Batch[R], Poisoned | None]:
         """Fold the next events; stop before the one that fails, whether it can't be read or can't be applied."""
-        rows, apply, forgets = self._rows, self.projection.apply, self.projection.forgets
+        rows, apply, forgets, late = self._rows, self.projection.apply, self.projection.forgets, self.projection.late
         changes: dict[Key, R] = {}
         given = taken = after
         count = 0
@@ -113,6 +113,8 @@ class Folding(Generic[R]):
         try:
             for recorded in islice(events, self._events_a_batch):
                 given = recorded.seq
+                if late is not None and (key := late(recorded)) is not None:
+                    self._recall(key, changes)
                 changed = apply(rows, recorded)
                 if changed:
                     changes.update(changed)
@@ -129,6 +131,13 @@ class Folding(Generic[R]):
             seq = given if given > taken else taken + 1  # an event that can't even be read comes after the last one
             poison = Poisoned(self.projection.name, seq, f"{type(error).__name__}: {error}")
         return _Batch(changes, count, taken), poison
+
+    def _recall(self, key: Key, changes: Mapping[Key, R]) -> None:
+        """Have a row at hand that was finished and forgotten: it changes after all."""
+        if key not in self._rows:
+            row = changes.get(key) or self._views.find(self.projection, self._stage, key)
+            if row is not None:
+                self._rows[key] = row
 
     def _store(self, batch: _Batch[R]) -> None:
         before = self._placed()

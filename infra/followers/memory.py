@@ -37,6 +37,11 @@ class MemoryViews:
         forgets = projection.forgets
         return view.place, {key: row for key, row in view.rows.items() if not forgets or getattr(row, LIVE)}
 
+    def find(self, projection: Projection[R], stage: Stage, key: Key) -> R | None:
+        """Give one row, finished ones included; None if there is none."""
+        view = self._views.get((projection.name, stage))
+        return view.rows.get(key) if view else None
+
     def advance(
         self, projection: Projection[R], stage: Stage, before: Place, after: Place, changed: Iterable[R]
     ) -> None:

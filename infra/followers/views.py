@@ -81,6 +81,10 @@ class Views(Protocol):
         """
         ...
 
+    def find(self, projection: Projection[R], stage: Stage, key: Key) -> R | None:
+        """Give one row, finished ones included; None if there is none."""
+        ...
+
     def advance(
         self, projection: Projection[R], stage: Stage, before: Place, after: Place, changed: Iterable[R]
     ) -> None:

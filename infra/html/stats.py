@@ -25,7 +25,7 @@ FIGURES: tuple[tuple[str, Callable[[StatsRow], Cell]], ...] = (
     ("mean return on margin", lambda row: percent(row.return_mean, 2) if row.trades else UNKNOWN),
     ("Sharpe ratio a trade", lambda row: ratio(row.sharpe, 3)),
     ("Sortino ratio a trade", lambda row: ratio(row.sortino, 3)),
-    ("deepest drawdown of the balance", lambda row: percent(row.max_drawdown)),
+    ("deepest drawdown of equity", lambda row: percent(row.max_drawdown)),
     ("longest row of wins", lambda row: count(row.longest_wins)),
     ("longest row of losses", lambda row: count(row.longest_losses)),
     ("average time held", lambda row: span(row.average_held_ms)),
@@ -56,7 +56,7 @@ def _tiles(row: StatsRow) -> tuple[Tile, ...]:
         Tile("Profit factor", ratio(row.profit_factor), "", "gains / losses"),
         Tile("Expectancy", UNKNOWN if row.expectancy is None else gained(row.expectancy), "USDT", "a trade"),
         Tile("Sharpe ratio", ratio(row.sharpe, 3), "", "a trade, not annualised"),
-        Tile("Deepest drawdown", percent(row.max_drawdown), "", "of the balance"),
+        Tile("Deepest drawdown", percent(row.max_drawdown), "", "of equity"),
         Tile("Average time held", span(row.average_held_ms)),
     )
 

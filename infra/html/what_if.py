@@ -33,7 +33,7 @@ MEASURES: Final = {
     "trades": Measure("trades", "count"),
     "signals": Measure("signals", "count"),
     "win_rate": Measure("win rate", "percent", 1),
-    "max_drawdown": Measure("deepest drawdown of the balance", "percent", -1),
+    "max_drawdown": Measure("deepest drawdown of equity", "percent", -1),
     "fees": Measure("fees (USDT)", "usdt", -1),
     "funding": Measure("funding (USDT)", "usdt", 1),
     "exposure": Measure("exposure (open positions on average)", "ratio"),

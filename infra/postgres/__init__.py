@@ -4,4 +4,5 @@
 - `recorder.py`: the `eventsourcing` recorder on binary COPY; `commit.py`, `tables.py`, `migrations/`: the chain
 - `journal.py` (writer, backlog, lease): steps become durable; `reader.py`, `tape.py`: and are read back
 - `runs.py`, `commands.py`, `views.py`, `verify.py`: runs, the operator's door, read models, verification
+- `prune.py`, `checkpoints.py`: what may be dropped, and when
 """

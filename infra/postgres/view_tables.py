@@ -45,9 +45,13 @@ def columns_of(row: type[msgspec.Struct]) -> tuple[Column, ...]:
 
 
 class ViewStatements(msgspec.Struct, frozen=True):
-    """What is asked of one view at one stage. `load` gives the rows that a fold needs, `upsert` takes rows as JSON."""
+    """What is asked of one view at one stage.
+
+    `load` gives the rows that a fold needs, `find` any one by its key; `upsert` takes rows as JSON.
+    """
 
     load: bytes
+    find: bytes
     rows: bytes
     count: bytes
     upsert: bytes
@@ -82,6 +86,7 @@ def statements(tables: Tables, projection: Projection[Any], stage: Stage) -> Vie
     names: dict[str, Composable] = {
         "view": view_of(tables, projection, stage),
         "key": _list(projection.key),
+        "values": SQL(", ").join([SQL("%s")] * len(projection.key)),
         "order": _list(order_of(projection)),
         "needed": SQL(" WHERE {}").format(Identifier(LIVE)) if projection.forgets else SQL(""),
         "columns": _list([column.name for column in columns]),
@@ -90,6 +95,7 @@ def statements(tables: Tables, projection: Projection[Any], stage: Stage) -> Vie
     }
     texts = {
         "load": SQL("SELECT to_json(view)::text FROM {view} AS view{needed}"),
+        "find": SQL("SELECT to_json(view)::text FROM {view} AS view WHERE ({key}) = ({values})"),
         "rows": SQL("SELECT to_json(view)::text FROM {view} AS view ORDER BY {order}"),
         "count": SQL("SELECT count(*) FROM {view}"),
         "upsert": SQL(

@@ -64,6 +64,15 @@ class PostgresViews:
             rows = [decode(text) for (text,) in connection.execute(self._statements(projection, stage).load)]
         return place, {projection.key_of(row): row for row in rows}
 
+    def find(self, projection: Projection[R], stage: Stage, key: Key) -> R | None:
+        """Give one row, finished ones included; None if there is none."""
+        with self._answering() as connection:
+            try:
+                found = connection.execute(self._statements(projection, stage).find, key).fetchone()
+            except UndefinedTable:
+                raise Moved(projection.name) from None  # dropped by hand: loading it again will tell
+        return None if found is None else msgspec.json.decode(found[0], type=projection.row)
+
     def advance(
         self, projection: Projection[R], stage: Stage, before: Place, after: Place, changed: Iterable[R]
     ) -> None:

@@ -9,11 +9,12 @@ import pytest
 from actors import population
 from actors.kernel import Kernel
 from domain.errors import CorruptHistory, Unavailable
-from domain.position_events import PositionClosed
-from domain.venue import VenueAccepted, VenueFilled
+from domain.position_events import PositionClosed, PositionOpened
+from domain.symbol.events import SignalRaised, VirtualPositionPlanned
+from domain.venue import VenueAccepted, VenueFilled, VenueRejected
 from infra.memory import MemoryJournal
 from tests.actors.toys import BrokenHistory, CountingHistory, Poke, Stage, born, heard, say, toys
-from tests.worlds import POSITION, STARTED, Told, World, buys, traded
+from tests.worlds import POSITION, STARTED, Told, World, buys, open_ms, traded
 
 A, B, C, D = "symbol:A", "symbol:B", "symbol:C", "symbol:D"
 
@@ -29,6 +30,23 @@ def test_a_finished_position_is_let_go_and_a_late_answer_finds_it_finished() -> 
         assert world.kinds() == []
     assert world.kernel.population.get(POSITION) is None
     assert world.kernel.population.state_hash() == before
+
+
+def test_a_signal_whose_entry_the_venue_refuses_is_followed_virtually_with_the_reason() -> None:
+    world = World(buys()).close(0, BTCUSDT=100.0)
+    at_ms = world.kernel.head.at_ms
+    refused = VenueRejected(f"{POSITION}@2", at_ms, "-1001", "Internal error.")
+    for _ in range(2):
+        world.runner.feed(at_ms, refused)
+    (planned,) = world.events(VirtualPositionPlanned)
+    assert (planned.event.why, planned.event.position) == ("-1001", POSITION.replace("main", "virtual"))
+    (raised,) = world.events(SignalRaised)
+    assert planned.event.plan.signal_id == raised.event_id
+    assert world.state("account:main").reserved == ()
+    for second in (1, 2):
+        world.quote(open_ms(1) + second * 1_000, BTCUSDT=100.0)
+    assert [opened.stream for opened in world.events(PositionOpened)] == [planned.event.position]
+    assert world.verified().first_divergence is None
 
 
 def test_a_stream_that_is_over_goes_on_at_its_next_version_when_it_is_told_something(

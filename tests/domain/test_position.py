@@ -16,15 +16,22 @@ from domain.commands import (
     BookFill,
     ClosePosition,
     DetachPosition,
+    FollowVirtually,
     ObservePrice,
     OpenPosition,
     ReleasePosition,
     RetryExit,
 )
-from domain.deal import ExitReason
+from domain.deal import VIRTUAL, ExitReason
 from domain.orders import OrderFilled, OrderRequested, Role
 from domain.position import Closed, Entering, Exiting, Flat, Open
-from domain.position_events import ExitRequested, FundingSettled, PositionAbandoned, PositionClosed, PositionOpened
+from domain.position_events import (
+    ExitRequested,
+    PositionAbandoned,
+    PositionClosed,
+    PositionOpened,
+)
+from domain.strategies import Proposal
 from domain.values import Side
 from domain.venue import (
     CancelOrder,
@@ -32,7 +39,6 @@ from domain.venue import (
     VenueAccepted,
     VenueCanceled,
     VenueFilled,
-    VenueFunded,
     VenueLiquidated,
     VenueRejected,
 )
@@ -150,6 +156,28 @@ def test_a_refused_entry_ends_the_position_without_a_trade() -> None:
     assert position.DECIDER.finished(scenario.state)
 
 
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        (VenueRejected(ENTRY, 2, "-2019", "Margin is insufficient."), "-2019"),
+        (VenueCanceled(ENTRY, 2, "MARGIN_INSUFFICIENT"), "MARGIN_INSUFFICIENT"),
+    ],
+)
+def test_a_signal_whose_entry_came_to_nothing_is_followed_virtually_once(end: Any, why: str) -> None:
+    scenario = requested().when(end, end)
+    followed = [told for told in scenario.reactions if isinstance(told, Tell) and told.stream == "symbol:BTCUSDT"]
+    proposed = Proposal(Side.LONG, 100.0, 95.0, 110.0, 0.7, 0.4)
+    assert followed == [
+        Tell("symbol:BTCUSDT", DetachPosition(STREAM)),
+        Tell("symbol:BTCUSDT", FollowVirtually("symbol:BTCUSDT@7", 1, proposed, why)),
+    ]
+
+
+def test_a_virtual_position_that_came_to_nothing_is_not_followed_by_another() -> None:
+    scenario = requested(account=VIRTUAL).when(VenueRejected(ENTRY, 2, "-1121", "Invalid symbol."))
+    assert [type(told.message) for told in scenario.reactions if isinstance(told, Tell)] == [DetachPosition]
+
+
 def test_a_refused_cancellation_of_the_entry_waits_for_the_fill_that_beat_it() -> None:
     scenario = requested().when(ClosePosition(ExitReason.OPERATOR), VenueRejected(ENTRY, 2, "-2011", "Unknown order."))
     assert isinstance(scenario.state, Entering)
@@ -202,17 +230,6 @@ def test_protection_that_somebody_else_took_away_closes_the_position() -> None:
     scenario = protected().when(VenueCanceled(STOP, 9_000, "CANCELED"))
     assert scenario.one(ExitRequested).reason is ExitReason.UNPROTECTED
     assert scenario.one(OrderRequested).role is Role.EXIT
-
-
-def test_funding_enters_the_net_result() -> None:
-    scenario = protected().when(VenueFunded(STREAM, 3, Decimal("0.0001"), Decimal(100), Decimal("-0.02")))
-    assert scenario.one(FundingSettled).amount == Decimal("-0.02")
-    assert scenario.when(fill(TARGET, "110")).one(PositionClosed).net == Decimal("19.78")
-
-
-def test_funding_of_one_time_is_settled_once() -> None:
-    funded = VenueFunded(STREAM, 3, Decimal("0.0001"), Decimal(100), Decimal("-0.02"))
-    assert protected().when(funded, funded).kinds() == ["FundingSettled"]
 
 
 def test_excursions_are_measured_from_the_entry_towards_the_side() -> None:

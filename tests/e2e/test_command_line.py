@@ -185,7 +185,26 @@ def test_a_run_in_memory_can_not_be_asked_later(ask: Ask, typed: tuple[str, ...]
 
 def test_a_home_that_can_not_be_one_is_refused(ask: Ask) -> None:
     Path("file").write_text("x", "utf-8")
-    assert_refused(ask("runs", "--home", "file"), "--home", "a directory that can be written to")
+    assert_refused(ask("run", "--home", "file"), "--home", "a directory that can be written to")
+    assert_refused(ask("runs", "--home", "file"), "database.home (command line)", "found none")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *READING, ("replay", "--parity"), ("replay", "--what-if", "account.leverage=3"), ("runs",),
+        ("runs", "delete", "abc"), ("export", "--out", "bundle"), ("prune",), ("prune", "--apply"), ("calibrate",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_command_that_reads_makes_no_store_where_there_is_none(
+    ask: Ask, tmp_path: Path, typed: tuple[str, ...]
+) -> None:
+    for found in ("none", "a directory without a store"):
+        words = ("database.home (command line)", str(tmp_path / "mistyped"), f"found {found}.", "`python run.py`")
+        assert_refused(ask(*typed, "--home", "mistyped"), *words)
+        assert list(tmp_path.rglob("*")) == ([] if found == "none" else [tmp_path / "mistyped"])
+        (tmp_path / "mistyped").mkdir(exist_ok=True)
 
 
 def test_doctor_reports_a_dead_database_and_makes_nothing(ask: Ask, tmp_path: Path) -> None:

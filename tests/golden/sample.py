@@ -80,6 +80,8 @@ def _stop_out(world: World) -> None:
     world.runner.feed(at_ms, FundingArrived(SYMBOL, at_ms, 0.0001, 100.0))
     for second in (6, 7, 8):
         world.quote(open_ms(1) + second * 1_000, BTCUSDT=97.0)
+    late_ms = open_ms(1) + 5_500
+    world.runner.feed(open_ms(1) + 9_000, FundingArrived(SYMBOL, late_ms, 0.0002, 100.0))
     world.runner.feed(open_ms(2), arrived(1, math.nan))
     for minute in (1, 2, 3):
         world.close(minute, BTCUSDT=99.0, ETHUSDT=100.0)

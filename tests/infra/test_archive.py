@@ -97,7 +97,9 @@ def test_an_archive_that_an_interrupted_prune_left_is_checked_and_kept(desk: Des
 
 def test_what_is_past_its_time_only_once_is_archived_only_once(desk: Desk) -> None:
     desk.prune("--apply")
-    assert desk.prune("--apply")[1] == {"tapes": 0, "bytes": 0, "applied": True, "archived": []}
+    assert desk.prune("--apply")[1] == {
+        "tapes": 0, "bytes": 0, "checkpoints": 0, "checkpoint_bytes": 0, "applied": True, "archived": [],
+    }  # fmt: skip
 
 
 def test_no_tape_goes_while_its_archive_does_not_verify(desk: Desk) -> None:

@@ -8,19 +8,22 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from recorded_runs import STARTED, recorded
+from recorded_runs import START_MS, STARTED, SYMBOLS, feed, recorded
 
 from actors.ports import Frame
 from domain.base import Recorded
 from domain.errors import InvalidInput
+from domain.market import MINUTE_MS
 from domain.operations import SessionStarted
 from domain.position_events import PositionClosed
 from domain.symbol.events import SignalDeclined
 from infra import settings
 from infra.code_version import strategy_named
 from infra.counterfactual import market_of, session_of, trade
+from infra.market.synthetic import SyntheticMarket
 from infra.memory import MemoryJournal
 from infra.parity import parity
+from infra.session import begin
 from infra.what_if import what_if
 
 
@@ -120,6 +123,50 @@ def test_every_recorded_decision_is_compared_also_of_two_at_one_close(candles: M
     assert declined
     assert twice.decisions == once.decisions + declined
     assert [one.what.split()[0] for one in twice.differences] == ["SignalDeclined"] * declined
+
+
+def two_sessions() -> tuple[MemoryJournal, int]:
+    """A run whose second session has a short time stop; and the input with which that began."""
+    first = recorded(6, ticks=False)
+    again = first.after_crash()
+    hurried = with_time_stop(20)(STARTED)
+    runner = begin(again, again, strategy_named, hurried, again.head().at_ms)
+    began = runner.kernel.head.input_seq
+    feed(runner, SyntheticMarket(3, SYMBOLS), START_MS + 6 * 60 * MINUTE_MS, START_MS + 14 * 60 * MINUTE_MS)
+    again.close()
+    return again, began
+
+
+def test_a_what_if_starts_from_the_settings_that_were_in_force_then() -> None:
+    journal, began = two_sessions()
+    asked: list[SessionStarted] = []
+
+    def unchanged(started: SessionStarted) -> SessionStarted:
+        asked.append(started)
+        return started
+
+    whole = what_if(journal, unchanged, strategy_named)
+    later = what_if(journal, unchanged, strategy_named, from_input=began)
+    before = what_if(journal, unchanged, strategy_named, from_input=began - 2, until_input=began - 1)
+    assert [started.config.strategy.time_stop_minutes for started in asked] == [
+        STARTED.config.strategy.time_stop_minutes, 20, STARTED.config.strategy.time_stop_minutes,
+    ]  # fmt: skip
+    assert before.base.trades == 0
+    from_ms = next(frame.at_ms for frame in journal.frames(began - 1, began))
+    was = [r.event for r in closed(journal) if r.event.time_ms - r.event.held_ms > from_ms]
+    assert was, "the fixture must trade in its second session"
+    assert later.base.closed, "what came before has taught the symbols their past"
+    assert min(one.opened_ms for one in later.base.closed) >= from_ms
+    assert "TIME_STOP" in {one.reason for one in later.base.closed}
+    assert later.base.signals < whole.base.signals
+    assert later.base == later.changed
+
+
+def test_without_a_beginning_a_market_is_traded_as_it_was_first_started(candles: MemoryJournal) -> None:
+    assert what_if(candles, with_time_stop(20), strategy_named, from_input=1) == what_if(
+        candles, with_time_stop(20), strategy_named
+    )
+    assert session_of(candles) == session_of(candles, candles.head().input_seq) == STARTED
 
 
 def test_an_empty_run_can_not_be_traded_again() -> None:

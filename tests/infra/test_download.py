@@ -15,8 +15,8 @@ import pytest
 from aiohttp import web
 from test_import import HEADER, archive_rows
 
-from domain.errors import InvalidInput
-from infra.archive.download import Downloaded, download
+from domain.errors import InvalidInput, Unavailable
+from infra.archive.download import ATTEMPTS, PARALLEL, Downloaded, download
 from infra.archive.periods import ArchiveFile, files_of
 from infra.cli.app import main
 from infra.market.catalogue import Catalogue
@@ -165,11 +165,80 @@ def test_a_checksum_of_another_file_is_refused(tmp_path: Path) -> None:
     assert "SHA-256 and the file's name" in fetch(server, tmp_path, MAY).failed[0]
 
 
-def test_an_archive_that_does_not_answer_is_told(tmp_path: Path) -> None:
-    result = asyncio.run(download("http://127.0.0.1:9", (MAY,), tmp_path, back_off_s=0.0))
-    assert "does not answer" in result.failed[0]
+async def deaf() -> tuple[asyncio.Server, str, list[int]]:
+    """A host that takes connections and drops them before it answers: it counts them."""
+    seen: list[int] = []
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(1)
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", seen
+
+
+def test_an_archive_that_can_not_be_reached_ends_the_download_after_a_few_attempts(tmp_path: Path) -> None:
+    async def tried() -> int:
+        server, url, seen = await deaf()
+        async with server:
+            with pytest.raises(Unavailable, match="0 of 151 files are there and stay; the same command goes on"):
+                await download(url, (MAY, *JUNE.days() * 5), tmp_path, back_off_s=0.0)
+        return len(seen)
+
+    assert asyncio.run(tried()) <= PARALLEL * ATTEMPTS * 2  # the client itself may try a dropped connection again
+    with pytest.raises(Unavailable, match=r"http://127\.0\.0\.1:9 is not available: the archive does not answer"):
+        asyncio.run(download("http://127.0.0.1:9", (MAY,), tmp_path, back_off_s=0.0))
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "http://", "https:///x"])
+def test_what_is_no_address_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(InvalidInput):
-        asyncio.run(download("ftp://x", (MAY,), tmp_path))
+        asyncio.run(download(url, (MAY,), tmp_path))
+
+
+def test_a_network_that_is_lost_on_the_way_keeps_what_was_done(tmp_path: Path) -> None:
+    days = JUNE.days()
+    server = ArchiveServer(*days)
+
+    async def lost() -> None:
+        runner, url = await server.start()
+
+        async def last(request: web.Request) -> web.StreamResponse:
+            asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(runner.cleanup()))
+            return await server.answer(request)
+
+        server.trouble[f"/{days[10].path}"] = [last]
+        with pytest.raises(Unavailable, match="of 30 files are there and stay"):
+            await download(url, days, tmp_path, back_off_s=0.0)
+
+    asyncio.run(lost())
+    kept = len(list(tmp_path.rglob("*.parquet")))
+    assert 10 <= kept < 30
+    done = fetch(server, tmp_path, *days)
+    assert (done.files, done.skipped, done.failed) == (30 - kept, kept, ())
+
+
+def test_a_file_that_the_archive_drops_is_one_files_trouble(tmp_path: Path) -> None:
+    async def dropped(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    server = ArchiveServer(MAY, JUNE)
+    answers: list[Answer] = [dropped]
+    server.trouble[f"/{MAY.path}"] = answers * 2 * ATTEMPTS
+    result = fetch(server, tmp_path, MAY, JUNE)
+    assert (result.files, len(result.failed)) == (1, 1)
+
+
+def test_the_command_says_in_one_sentence_that_there_is_no_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["download", "btcusdt", "--from", "2024-01", "--to", "2025-01-01", "--data", str(tmp_path)]
+    assert main([*arguments, "--set", "market.archive_url=http://127.0.0.1:9"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "0 of 12 files" in said.err
 
 
 def test_a_range_is_split_into_months_and_days() -> None:

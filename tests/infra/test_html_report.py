@@ -245,7 +245,12 @@ def test_signals_are_counted_by_what_became_of_them_and_why() -> None:
     assert sum(by_day.values()) == len(rows)
     assert by_day["TRADED"] == sum(row["outcome"] == "TRADED" for row in rows)
     against = figures["chart-5"]["data"][0]
-    assert dict(zip(against["y"], against["x"], strict=True)) == {"HALTED": 2, "COOLDOWN": 1, "RECENT_GAP": 1}
+    assert dict(zip(against["y"], against["x"], strict=True)) == {
+        "HALTED": 2,
+        "COOLDOWN": 1,
+        "RECENT_GAP": 1,
+        "-2019": 1,
+    }
 
 
 def test_orders_are_counted_by_role_and_state() -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 import worlds
-from worlds import World, buys
+from worlds import World, buys, traded
 
 from domain.errors import Unavailable
-from domain.position import FundingSettled
+from domain.position_events import FundingSettled, PositionClosed
+from domain.venue import VenueFunded
 from infra.binance.arrival import arrive
 from infra.binance.missed_funding import HOUR_MS, missed, unsettled_since
 from infra.binance.wire.market_bodies import FundingRate, MarkRow
 from infra.clock import ExchangeClock
 from infra.simulator import settings_for
+from projections.totals import Totals
 from tests.venue_worlds import SYMBOL, WireWorld
 
 NOW_MS = worlds.START_MS + 20 * HOUR_MS
@@ -101,6 +105,30 @@ def test_a_restarted_session_settles_what_passed_and_never_twice() -> None:
     assert all(event.amount < 0 for event in settled), "a long pays a positive rate"
     assert again.state("account:main").balance == before + sum(event.amount for event in settled)
     assert unsettled_since(states(again)) == {SYMBOL: told.fundings[-1].time_ms}
+    assert again.verified().first_divergence is None
+
+
+def test_funding_told_when_the_position_is_over_is_its_own_and_its_account_s_once() -> None:
+    world = traded()
+    (closed,) = world.events(PositionClosed)
+    before, time_ms = world.state("account:main").balance, closed.event.time_ms
+    told = VenueFunded(closed.stream, time_ms, Decimal("0.001"), Decimal(100), Decimal("-0.3"))
+    for _ in range(2):
+        world.runner.feed(world.kernel.head.at_ms, told)
+    world.runner.feed(world.kernel.head.at_ms, msgspec.structs.replace(told, time_ms=time_ms + 1))
+    (settled,) = world.events(FundingSettled)
+    assert (settled.stream, settled.event.after_close.net) == (closed.stream, closed.event.net)
+    assert world.kernel.population.get(closed.stream) is None, "it is let go again"
+    assert world.state("account:main").balance == before - Decimal("0.3")
+    world.journal.commit()
+    again = world.after_crash(world.kernel.head.at_ms + 1_000)
+    again.runner.feed(again.kernel.head.at_ms, told)
+    assert again.events(FundingSettled) == []
+    again.journal.commit()
+    totals = Totals()
+    totals.take(again.journal.events(0))
+    assert totals.realized_pnl == closed.event.net - Decimal("0.3")
+    assert totals.balance == again.config.account.initial_balance + totals.realized_pnl
     assert again.verified().first_divergence is None
 
 

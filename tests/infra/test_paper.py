@@ -103,6 +103,25 @@ def test_a_stop_is_checked_against_the_newest_price_unless_that_is_old() -> None
         assert [type(answer) for _, answer in taken(paper)] == [expected]
 
 
+def test_funding_that_is_told_a_moment_late_reaches_who_held_the_symbol_then() -> None:
+    paper = venue()
+    paper.execute(order(2, OrderSide.BUY), 0)
+    paper.on_tick(tick(100.0), 1_000)
+    paper.execute(order(3, OrderSide.SELL, reduce_only=True), 1_500)
+    paper.on_tick(tick(100.0), 2_000)
+    taken(paper)
+    wallet = paper.desk("main").wallet
+    assert wallet is not None
+    for time_ms in (1_000, 2_001, 2_000, 2_000):  # at its entry, after its exit, at its exit, and the same again
+        paper.on_funding(FundingArrived("BTCUSDT", time_ms, 0.001, 100.0), 3_000)
+    paper.on_funding(FundingArrived("ETHUSDT", 2_000, 0.001, 100.0), 3_000)
+    ((_, funded),) = taken(paper)
+    assert isinstance(funded, VenueFunded)
+    assert (funded.position, funded.time_ms, funded.amount) == (KEY, 2_000, Decimal("-0.1"))
+    assert paper.desk("main").wallet == wallet - Decimal("0.1")
+    assert paper.bookings("main")[-1].kind == "FUNDING_FEE"
+
+
 def test_funding_reaches_every_holder_of_the_symbol() -> None:
     paper = venue()
     paper.execute(order(2, OrderSide.BUY), 0)

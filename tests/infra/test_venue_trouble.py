@@ -18,15 +18,17 @@ from domain.venue import (
     VenueAccepted,
     VenueCanceled,
     VenueFilled,
+    VenueFunded,
     VenueLiquidated,
     VenueRejected,
 )
+from infra.beliefs import Over
 from infra.binance import venue
 from infra.binance.client_order_id import client_order_id
 from infra.binance.new_order import NewOrder
 from infra.binance.settings import BinanceSettings
 from infra.exchange.faults import Faults, Once, RestFault
-from tests.venue_worlds import DEAL, EPOCH, SYMBOL, WALLET, WireWorld, order, stop
+from tests.venue_worlds import DEAL, EPOCH, HOUR_MS, SYMBOL, WALLET, WireWorld, order, stop
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
 OWNER = "account-1"
@@ -198,6 +200,43 @@ def test_a_transfer_is_told_as_what_the_wallet_is_now(world: WireWorld) -> None:
     world.on_loop(lambda: world.stage.exchange.deposit(OWNER, Decimal(250), world.stage.board.now_ms))
     world.on_loop(world.stage.floor.publish)
     assert world.hears(AccountReconciled).wallet == WALLET + 250
+
+
+def left(world: WireWorld) -> int:
+    """Hold over a funding time and leave then, all of it unheard; give the time of the funding."""
+    bought = entered(world)
+    world.end_session()
+    world.fund()
+    time_ms = world.stage.clock.now_ms()
+    by_hand(world, OrderSide.SELL, "0.01")
+    world.beliefs.deals = ()
+    world.beliefs.over = (Over(DEAL, SYMBOL, bought.time_ms, time_ms + 60_000),)
+    world.beliefs.balance = None
+    world.answers.clear()
+    return time_ms - time_ms % HOUR_MS
+
+
+def test_funding_of_a_position_that_is_over_is_found_in_the_list_of_incomes(world: WireWorld) -> None:
+    time_ms = left(world)
+    world.run(world.open_desk())
+    funded = world.hears(VenueFunded)
+    assert (funded.position, funded.time_ms) == (DEAL, time_ms)
+    assert funded.amount != 0
+    asked = world.asked("GET /fapi/v1/income")
+    world.run(world.desk.reconciler.look())
+    assert world.asked("GET /fapi/v1/income") == asked, "every ten minutes is enough"
+
+
+def test_before_a_wallet_is_called_another_the_incomes_are_asked(world: WireWorld) -> None:
+    world.run(world.desk.reconciler.look())
+    left(world)
+    world.run(world.open_desk())
+    world.hears(VenueFunded)
+    asked = world.asked("GET /fapi/v1/income")
+    world.beliefs.balance = WALLET
+    world.on_loop(world.desk.reconciler.look_again)
+    world.hears(AccountReconciled)
+    assert world.asked("GET /fapi/v1/income") > asked
 
 
 def test_an_account_that_agrees_is_not_spoken_of(world: WireWorld) -> None:

@@ -45,5 +45,22 @@ def test_symbols_strategies_and_accounts_are_told_apart() -> None:
     assert [row.trades for row in rows_of(*map(closed, plans))] == [1, 1, 1, 1]
 
 
+def test_funding_that_is_told_after_the_close_counts_on_the_day_of_the_close() -> None:
+    history = TradingHistory().start()
+    end = closed(plan_of(), "10", time_ms=MIDNIGHT_MS - 1)
+    history.record(("position:main/BTCUSDT-1", end))
+    history.candle("BTCUSDT", 100.0, after_ms=DAY_MS)
+    history.fund_late(end, "position:main/BTCUSDT-1", "-0.5")
+    history.fund_late(end, "position:main/BTCUSDT-1", "-0.25", before="-0.5")
+    (row,) = fold(PNL, history.events).values()
+    assert (row.day, row.trades, row.funding, row.net) == (
+        "2023-11-14",
+        1,
+        end.funding - Decimal("0.75"),
+        Decimal("9.25"),
+    )
+    assert row.net == row.gross - row.fees + row.funding
+
+
 def test_virtual_positions_make_no_money() -> None:
     assert rows_of(closed(plan_of(VIRTUAL))) == []

@@ -33,7 +33,8 @@ def followed(projection: Projection[Any], events: list[Recorded], cuts: list[int
     """Fold in batches as a follower does that is restarted after each of them."""
     table: dict[Any, Any] = {}
     for start, end in zip([0, *cuts], [*cuts, len(events)], strict=True):
-        before = stored(projection, table)
+        late = [projection.late(one) for one in events[start:end]] if projection.late else []
+        before = stored(projection, table) | {key: table[key] for key in late if key in table}
         after = fold(projection, events[start:end], before)
         table.update(after)
     return table

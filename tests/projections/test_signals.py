@@ -79,10 +79,38 @@ def test_a_decline_is_not_taken_for_an_answer_to_another_symbols_denial() -> Non
     assert row_of(history, signal_id).live
 
 
-def test_a_signal_whose_entry_came_to_nothing_is_abandoned() -> None:
+def abandoned() -> tuple[TradingHistory, str]:
     history = TradingHistory().start()
     signal_id = history.signal()
     position = history.request(plan_of(signal_id=signal_id))
     history.record((position, PositionAbandoned("-2019")))
+    return history, signal_id
+
+
+def test_a_signal_whose_entry_came_to_nothing_is_abandoned_and_waits_for_its_symbol() -> None:
+    row = row_of(*abandoned())
+    assert (row.outcome, row.result, row.code, row.live) == (SignalOutcome.ABANDONED, "-2019", "-2019", True)
+
+
+def test_an_abandoned_signal_is_followed_virtually_to_its_end() -> None:
+    history, signal_id = abandoned()
+    virtual = history.request(plan_of(VIRTUAL, signal_id=signal_id), why="-2019")
     row = row_of(history, signal_id)
-    assert (row.outcome, row.result, row.live) == (SignalOutcome.ABANDONED, "-2019", False)
+    assert (row.outcome, row.code, row.position, row.result, row.ended_ms) == (
+        SignalOutcome.VIRTUAL, "-2019", virtual, "", None,
+    )  # fmt: skip
+    history.enter(virtual)
+    end = history.close(virtual)
+    row = row_of(history, signal_id)
+    assert (row.result, row.net, row.live) == (end.reason, end.net, False)
+
+
+def test_an_abandoned_signal_that_is_not_even_followed_says_why_and_nothing_else_does() -> None:
+    history, signal_id = abandoned()
+    history.decline("COOLDOWN")
+    assert row_of(history, signal_id).live, "that was about another proposal"
+    history.decline("-2019", "VIRTUAL_SAME_SIDE_ACTIVE")
+    row = row_of(history, signal_id)
+    assert (row.outcome, row.live, row.reasons[-2:]) == (
+        SignalOutcome.ABANDONED, False, ("-2019", "VIRTUAL_SAME_SIDE_ACTIVE"),
+    )  # fmt: skip
