@@ -125,7 +125,7 @@ class Governor:
 
         A call that has to wait keeps the less urgent ones from the pools that it needs, so that none starves.
         """
-        if now_ms < max(self._stopped_until_ms, self._banned_until_ms):
+        if self.closed_ms(now_ms):
             return []
         granted: list[Ticket] = []
         awaited: set[str] = set()
@@ -158,9 +158,8 @@ class Governor:
         heads = [head for head in map(_head, self._queues.values()) if head]
         if not heads:
             return None
-        stopped = max(self._stopped_until_ms, self._banned_until_ms)
-        if now_ms < stopped:
-            return stopped - now_ms
+        if closed_ms := self.closed_ms(now_ms):
+            return closed_ms
         ends = [self._pool(pool).next_ms() for head in heads for pool in head.cost]
         return min((max(end - now_ms, 1) for end in ends if end is not None), default=None)
 
@@ -184,6 +183,10 @@ class Governor:
     def ban(self, until_ms: int) -> None:
         """HTTP 418: nothing at all until then; every request in between would move the end."""
         self._banned_until_ms = max(self._banned_until_ms, until_ms)
+
+    def closed_ms(self, now_ms: int) -> int:
+        """Say how long nothing at all is granted, for whatever reason; 0: it is."""
+        return max(max(self._stopped_until_ms, self._banned_until_ms) - now_ms, 0)
 
     def banned_ms(self, now_ms: int) -> int:
         """Say how long the ban still lasts; 0: there is none."""

@@ -187,8 +187,13 @@ class BinanceVenue:
         return False
 
     def _refuse(self, tracked: Tracked, error: HindsightError) -> None:
-        refused = isinstance(error, ExchangeRejected | Refused)
-        code = str(error.code) if refused else type(error).__name__.upper()
+        match error:
+            case ExchangeRejected() | Refused():
+                code = str(error.code)
+            case Unavailable():
+                code = "UNAVAILABLE"
+            case _:
+                code = type(error).__name__.upper()
         text = error.text if isinstance(error, ExchangeRejected) else str(error)
         self.tell(self.tracking.refused(tracked, self.rest.server_ms(), code, text))
 
