@@ -29,7 +29,7 @@ from infra.binance.endpoints import (
     account_pool,
 )
 from infra.binance.faults import EXCHANGE, Answer, OutcomeUnknown
-from infra.binance.limits import DEFAULTS, Governor, Limit
+from infra.binance.limits import DEFAULTS, Governor, Limit, Ticket
 from infra.binance.pacing import Gate
 from infra.binance.priority import Priority
 from infra.binance.requests import build
@@ -91,6 +91,8 @@ class Calls:
         self.settings = settings
         self.account = account
         self.gate = gate or Gate(governor_of(settings))
+        if key is not None:
+            self.gate.governor.keep_room()
         self._own_gate = gate is None
         self._closed = False
         self.breaker = breaker or Breaker()
@@ -229,7 +231,7 @@ class Calls:
             answer = await self._transport.send(
                 endpoint.method, endpoint.path, request.query, request.body, request.headers
             )
-            self._heed(endpoint, answer)  # before `settle` lets others go: they may have to stay
+            self._heed(endpoint, answer, ticket)  # before `settle` lets others go: they may have to stay
         except Lost as error:
             self._judge(failed=True)
             if endpoint.changes:
@@ -261,7 +263,7 @@ class Calls:
             self.counts[TIME.name] += 1
             answer = await self._transport.send(TIME.method, TIME.path, "", "", {})
             received_ms = self._now_ms()
-            self._heed(TIME, answer)
+            self._heed(TIME, answer, ticket)
         except (Lost, Unavailable) as error:
             self._judge(failed=True)
             raise Unavailable(EXCHANGE, getattr(error, "detail", str(error))) from error
@@ -273,7 +275,7 @@ class Calls:
 
     # ── what the exchange says beside the answer ──────────────────────────────────────────────────────────────────
 
-    def _heed(self, endpoint: Endpoint, answer: Answer) -> None:
+    def _heed(self, endpoint: Endpoint, answer: Answer, ticket: Ticket) -> None:
         """Take in the headers about limits, and what 429 and 418 ask for."""
         governor, now_ms = self.gate.governor, self.gate.now_ms()
         for header, pool in (
@@ -283,7 +285,7 @@ class Calls:
         ):
             used = answer.number(header)
             if used is not None:
-                governor.observe(pool, used, now_ms)
+                governor.observe(pool, used, now_ms, ticket)
         if answer.status == 418:
             until_ms = faults.banned_until_ms(answer)
             left_ms = until_ms - self.server_ms() if until_ms else None

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 from toy_exchange import Toy, refuses, says, with_toy
-from tests.venue_worlds import SYMBOL, WireWorld
 
 from domain.errors import HindsightError, InvalidInput, Unavailable
 from infra.binance import first_look
@@ -20,6 +19,7 @@ from infra.clock import ExchangeClock
 from infra.exchange.faults import Faults, Once, RestFault
 from infra.simulator import settings_for
 from infra.stopping import Stopped
+from tests.venue_worlds import SYMBOL, WireWorld
 
 TIME = "GET /fapi/v1/time"
 
