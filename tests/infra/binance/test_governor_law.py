@@ -104,6 +104,7 @@ class Traffic:
 
     def go(self, until_ms: int) -> None:
         """Let time pass, from event to event."""
+        self._happen()
         while (next_ms := self._next_ms()) <= until_ms:
             self.now_ms = next_ms
             self._happen()
@@ -149,9 +150,9 @@ class Traffic:
 TRAFFIC = st.lists(
     st.tuples(
         st.sampled_from([1, 2, 5, 10, 40]),
-        st.integers(0, 20_000),  # until the next call is wished
+        st.one_of(st.sampled_from([0, 10_000, 20_000]), st.integers(0, 20_000)),  # until the next call is wished
         st.integers(0, 30_000),  # how long the answer takes
-        st.floats(0, 1),  # where between grant and answer the exchange counts it
+        st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1)),  # where on its way the exchange counts it
     ),
     min_size=1,
     max_size=60,
