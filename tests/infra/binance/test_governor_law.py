@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from infra.binance.endpoints import WEIGHT
@@ -160,6 +160,7 @@ TRAFFIC = st.lists(
 
 
 @settings(max_examples=150)
+@example([(40, 20_000, 0, 0.0), (1, 20_000, 0, 0.0), (1, 20_000, 30_000, 0.0), *[(1, 20_000, 0, 0.0)] * 2], 0)
 @given(TRAFFIC, st.integers(0, MINUTE_MS - 1))
 def test_the_whole_share_is_used_and_never_more_in_any_minute_fixed_or_sliding(
     steps: list[tuple[int, int, int, float]], phase_ms: int
