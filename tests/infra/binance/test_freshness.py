@@ -85,7 +85,7 @@ def test_only_symbols_that_are_followed_are_kept() -> None:
 
 
 class Told:
-    """A feed whose sockets we are: deliveries in, inputs out. `wall_ms` is the machine's clock; the other follows it."""
+    """A feed whose sockets we are: deliveries in, inputs out. `wall_ms` is the machine's clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, speed: float = 1.0) -> None:
         self.wall_ms = 1_700_000_000_000
