@@ -256,6 +256,24 @@ def test_hedge_mode_works_as_well(world: WireWorld) -> None:
     assert world.hears(VenueFilled, world.place(order(5, OrderSide.SELL, reduce_only=True))).quantity > 0
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_in_hedge_mode_the_second_leg_takes_leverage_and_margin_type_as_they_are(
+    world: WireWorld, restarted: bool
+) -> None:
+    world.end_session()
+    world.run(world.rest.set_position_mode(hedge=True))
+    world.run(world.open_desk())
+    entered(world)
+    if restarted:
+        world.end_session()
+        world.run(world.open_desk())
+    refused = world.hears(VenueRejected, world.place(order(3, OrderSide.SELL, leverage=3)))
+    assert refused.code == "SETTINGS_NEED_FLAT"
+    assert world.stage.exchange.account(OWNER).slot(SYMBOL).leverage == 5
+    assert world.hears(VenueFilled, world.place(order(4, OrderSide.SELL, leverage=5))).quantity > 0
+    assert world.asked("POST /fapi/v1/leverage") == 1
+
+
 def test_orders_carry_our_names(world: WireWorld) -> None:
     entered(world)
     account = world.stage.exchange.account(OWNER)
