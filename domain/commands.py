@@ -47,10 +47,13 @@ class ObservePrice(Command, frozen=True, gc=False):
 
 
 class Analyze(Command, frozen=True, gc=False):
-    """The symbol to itself: a candle of the analysis interval closed at `time_ms`; `late`: it was told long after."""
+    """The symbol to itself: a candle of the analysis interval closed at `time_ms`. `late`: it was told long after;
+    `stale`: the price is not known now. Nothing is entered on either.
+    """
 
     time_ms: int
     late: bool = False
+    stale: bool = False
 
 
 class FollowVirtually(Command, frozen=True, gc=False):

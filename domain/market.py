@@ -84,11 +84,15 @@ class Quote(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class CandleArrived(Input, frozen=True, gc=False):
     """A closed candle of the run's base interval came in. `late`: not when it closed, but by asking for it later on, or
     behind one that had to be asked for. The market has moved on since: it says what was, and nothing is entered on it.
+
+    `stale`: whoever brought it knows that the symbol's price of this moment is not known, or older than 3 s of real
+    time. Neither is anything entered on that. A history of candles alone never says so: there a candle is the price.
     """
 
     symbol: str
     candle: Candle
     late: bool = False
+    stale: bool = False
 
     def deliveries(self) -> tuple[Tell, ...]:
         """To the symbol's own actor."""

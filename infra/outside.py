@@ -18,6 +18,7 @@ from domain.symbol.state import SymbolState
 from infra.beliefs import Beliefs
 from infra.binance.arrival import Arrival, arrive, hear_time
 from infra.binance.client_order_id import client_order_id
+from infra.binance.first_look import Say
 from infra.binance.history import CANDLES, Held
 from infra.binance.live import LiveExchange, Wish
 from infra.binance.missed_funding import unsettled_since
@@ -36,14 +37,18 @@ _LATE_S_MAX = 2.0
 
 
 class Outside:
-    """One exchange and our account there. Built before the kernel's thread runs; `close` it."""
+    """One exchange and our account there. Built before the kernel's thread runs; `close` it.
 
-    def __init__(self, place: Place, settings: Settings, epoch: str = "") -> None:
+    `say` is told why the start has to wait: the exchange is busy.
+    """
+
+    def __init__(self, place: Place, settings: Settings, epoch: str = "", say: Say = lambda _: None) -> None:
         self.place = place
         self.clock = ExchangeClock(place.speed)
         self.beliefs = Beliefs(settings.account.name)
         self.live: LiveExchange | None = None
         self._settings = settings
+        self._say = say
         self._epoch = epoch or secrets.token_hex(16)
         self._simulator: Simulator | None = None
         self._order: Order | None = None
@@ -62,7 +67,7 @@ class Outside:
         """
         if self.place.simulated:
             return DEBUT_MS
-        return hear_time(self._adapter, self.clock, stop) // MINUTE_MS * MINUTE_MS
+        return hear_time(self._adapter, self.clock, stop, self._say) // MINUTE_MS * MINUTE_MS
 
     def open(self, population: Population, at_ms: int, stop: threading.Event | None = None) -> Arrival:
         """Start the simulator at `at_ms` if it is ours, look around, and set the clock.
@@ -87,7 +92,7 @@ class Outside:
         open_in = tuple(symbol for symbol in _symbols(population) if self.open_in(symbol))
         outside = (self.beliefs.account,) if self.place.over_the_wire else ()
         unsettled = unsettled_since({actor.stream: actor.state for actor in population.actors()}, outside)
-        return arrive(self._adapter, self._key, self.place.symbols, self.clock, open_in, unsettled, stop)
+        return arrive(self._adapter, self._key, self.place.symbols, self.clock, open_in, unsettled, stop, self._say)
 
     def connect(self, arrival: Arrival, ingress: Ingress, progress: Callable[[int, int], None]) -> LiveExchange:
         """Make the inflow over what was found."""

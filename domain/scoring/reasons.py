@@ -37,6 +37,8 @@ ANSWERS: dict[str, str] = {
     "NO_INSTRUMENT": "the contract's terms are not known (yet), so nothing can be traded",
     "COOLDOWN": "the last signal of this symbol is too recent",
     "RECENT_GAP": "candles are missing within the last two bars of the analysis interval",
+    "LATE_CANDLE": "the candle was told long after its close: it says what was",
+    "STALE_PRICE": "the symbol's price of this moment is not known, or older than 3 s",
     "VIRTUAL_SAME_SIDE_ACTIVE": "a virtual position of this side is followed already",
 }
 """Why a strategy passed without an analysis to judge, and why a symbol does not act on a proposal."""

@@ -88,8 +88,8 @@ class Rules(msgspec.Struct, frozen=True):
         match command:
             case CandleArrived():
                 return _candle(state, command, INTERVALS_MS[self.config.base_interval])
-            case Analyze(time_ms, late):
-                return self.signals.analyze(state, time_ms, late=late)
+            case Analyze():
+                return self.signals.analyze(state, command)
             case FollowVirtually(signal_id, number, proposal, why):
                 return self.signals.follow(state, proposal, signal_id, number, why)
             case AttachPosition(position, plan):
@@ -122,9 +122,10 @@ def _candle(state: SymbolState, arrived: CandleArrived, interval_ms: int) -> tup
     if defect is not None:
         return (CandleRejected(opened, defect),)
     if last is None or opened == last + interval_ms:
-        return (CandleClosed(candle, arrived.late),)
+        return (CandleClosed(candle, arrived.late, arrived.stale),)
     if opened > last:
-        return CandleGapFound(last + interval_ms, opened - interval_ms), CandleClosed(candle, arrived.late)
+        gap = CandleGapFound(last + interval_ms, opened - interval_ms)
+        return gap, CandleClosed(candle, arrived.late, arrived.stale)
     if opened == last and candle == state.frames.last:
         return ()
     return (CandleRejected(opened, "DUPLICATE_DIFFERS" if opened == last else "OUT_OF_ORDER"),)
@@ -232,10 +233,10 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
     """Say what an event sets in motion."""
     facts = state.facts
     match event:
-        case CandleClosed(candle, late):
+        case CandleClosed():
             if not facts.attached and len(state.closed) == 1 and config.strategy.analysis_interval not in state.closed:
                 return ()
-            return _candle_closed(state, candle, config, late=late)
+            return _candle_closed(state, event, config)
         case SymbolAnalyzed() if facts.instrument is not None:  # who is listed is counted
             report = ReportAnalysis(row_of(facts.symbol, event), state.frames.held, facts.candles)
             return (Tell(SCAN, report),)
@@ -256,7 +257,8 @@ def react(state: SymbolState, event: SymbolEvent, config: Config) -> tuple[React
             return ()
 
 
-def _candle_closed(state: SymbolState, candle: Candle, config: Config, *, late: bool) -> tuple[Reaction, ...]:
+def _candle_closed(state: SymbolState, closed: CandleClosed, config: Config) -> tuple[Reaction, ...]:
+    candle = closed.candle
     seen = ObservePrice(candle.high, candle.low)
     tells = [Tell(attached.position, seen) for attached in state.facts.attached]
     time_ms = candle.open_time_ms + INTERVALS_MS[config.base_interval]
@@ -264,7 +266,7 @@ def _candle_closed(state: SymbolState, candle: Candle, config: Config, *, late: 
         hour = state.frames.newest[state.closed.index("1h")]
         tells.append(Tell(MARKET, ReportHours(state.facts.symbol, (_hour(hour),))))
     if config.strategy.analysis_interval in state.closed:
-        tells.append(Tell(_stream(state.facts.symbol), Analyze(time_ms, late)))
+        tells.append(Tell(_stream(state.facts.symbol), Analyze(time_ms, closed.late, closed.stale)))
     return tuple(tells)
 
 

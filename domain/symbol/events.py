@@ -46,11 +46,12 @@ class HistoryRefused(Event, frozen=True, gc=False):
 class CandleClosed(Event, frozen=True, gc=False):
     """A candle of the base interval closed, with its market context: all that an analysis uses.
 
-    `late`: it came too late to enter anything on it.
+    `late`: it came too late to enter anything on it; `stale`: the symbol's price of that moment was not known.
     """
 
     candle: Candle
     late: bool = False
+    stale: bool = False
 
 
 class CandleRejected(Event, frozen=True, gc=False):

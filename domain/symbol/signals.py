@@ -20,6 +20,7 @@ from domain import sizing
 from domain.analysis.full import FLOW_BARS, Analysis, Moment, Ways, analyse, withheld
 from domain.analysis.full import NAMES as BUILT_IN
 from domain.base import event_id
+from domain.commands import Analyze
 from domain.config import Config
 from domain.deal import VIRTUAL
 from domain.errors import Refused
@@ -43,19 +44,22 @@ class Signals(msgspec.Struct, frozen=True):
         built_in = config.strategy.name in BUILT_IN and INTERVALS_MS[config.base_interval] <= INTERVALS_MS["5m"]
         return cls(config, strategy, Ways.of(config) if built_in else None)
 
-    def analyze(self, state: SymbolState, time_ms: int, *, late: bool = False) -> tuple[SymbolEvent, ...]:
-        """Give the analysis of the close at `time_ms`, and what follows from it: nothing is entered on a `late` one."""
+    def analyze(self, state: SymbolState, asked: Analyze) -> tuple[SymbolEvent, ...]:
+        """Give the analysis of a close, and what follows from it. An old price enters nothing."""
+        time_ms, unfit = asked.time_ms, _unfit(asked)
         assert state.frames.last is not None, "an analysis follows a candle"
         facts, base_ms = state.facts, state.frames.base_ms
         quality = facts.data_quality(time_ms, base_ms)
         context = state.context.around(state.frames.last, facts.instrument, self.config, quality)
         if self.ways is not None:
-            return self._assessed(state, time_ms, context, self.ways, late=late)
+            return self._assessed(state, time_ms, context, self.ways, unfit)
         interval = self.config.strategy.analysis_interval
         view = View(facts.symbol, time_ms, interval, state.frames, state.reading, context)
-        return self._said(state, view, _storable(self.strategy(view)), late=late)
+        return self._said(state, view, _storable(self.strategy(view)), unfit)
 
-    def _said(self, state: SymbolState, view: View, outcome: Proposal | Pass, *, late: bool) -> tuple[SymbolEvent, ...]:
+    def _said(
+        self, state: SymbolState, view: View, outcome: Proposal | Pass, unfit: tuple[str, ...]
+    ) -> tuple[SymbolEvent, ...]:
         """A user's own strategy has answered: a signal is raised when its side changes."""
         time_ms, interval, name = view.time_ms, view.interval, self.config.strategy.name
         if not isinstance(outcome, Proposal):
@@ -74,20 +78,20 @@ class Signals(msgspec.Struct, frozen=True):
         )
         if outcome.side is state.facts.published:
             return (analyzed,)
-        reasons = self._objections(state.facts, time_ms, late=late)
+        reasons = self._objections(state.facts, time_ms, unfit)
         if reasons:
             return analyzed, SignalDeclined(time_ms, outcome.side, reasons)
         return analyzed, SignalRaised(state.facts.signals + 1, time_ms, name, outcome)
 
     def _assessed(
-        self, state: SymbolState, time_ms: int, context: MarketContext, ways: Ways, *, late: bool
+        self, state: SymbolState, time_ms: int, context: MarketContext, ways: Ways, unfit: tuple[str, ...]
     ) -> tuple[SymbolEvent, ...]:
         """A built-in strategy answers: a confirmed Prime is raised, what is less may be followed virtually."""
         facts, config = state.facts, self.config.strategy
         assert state.frames.last is not None, "an analysis follows a candle"
         moment = Moment(facts.symbol, time_ms, state.frames.last, state.reading, context, _order_flow(state))
         said = analyse(moment, ways, facts.gate_state, facts.publication)
-        against = self._objections(facts, time_ms, late=late) if said.publication.publish else ()
+        against = self._objections(facts, time_ms, unfit) if said.publication.publish else ()
         if against:
             said = withheld(said, facts.publication, against)
         interval, outcome = config.analysis_interval, said.outcome
@@ -114,10 +118,10 @@ class Signals(msgspec.Struct, frozen=True):
             return analyzed, SignalRaised(facts.signals + 1, time_ms, config.name, proposal, strength)
         if against or said.publication.reason == "PUBLICATION_COOLDOWN":
             declined = SignalDeclined(time_ms, side, said.reasons, strength)
-            return analyzed, declined, *(() if late else self._unsigned(state, proposal, said))
+            return analyzed, declined, *(() if unfit else self._unsigned(state, proposal, said))
         if said.publication.reason == "UNCONFIRMED":  # it may be a signal at the next close
             return analyzed, SignalDeclined(time_ms, side, said.reasons, strength)
-        if said.tier == "watch" and config.follow_watched and not late:
+        if said.tier == "watch" and config.follow_watched and not unfit:
             return analyzed, *self._unsigned(state, proposal, said)
         return (analyzed,)
 
@@ -134,7 +138,7 @@ class Signals(msgspec.Struct, frozen=True):
             if isinstance(event, VirtualPositionPlanned)
         )
 
-    def _objections(self, facts: Facts, time_ms: int, *, late: bool) -> tuple[str, ...]:
+    def _objections(self, facts: Facts, time_ms: int, unfit: tuple[str, ...]) -> tuple[str, ...]:
         cooldown_ms = 0 if self.ways else self.config.strategy.cooldown_minutes * 60_000  # publication has its own
         recent = cooldown_ms and facts.last_signal_ms is not None and time_ms - facts.last_signal_ms < cooldown_ms
         # The bar that closes now is whole, or there were no analysis; the one before it may lack candles.
@@ -144,9 +148,8 @@ class Signals(msgspec.Struct, frozen=True):
             ("NO_INSTRUMENT", not facts.tradable),
             ("COOLDOWN", recent),
             ("RECENT_GAP", gapped),
-            ("LATE_CANDLE", late),
         )
-        return tuple(reason for reason, holds in found if holds)
+        return (*(reason for reason, holds in found if holds), *unfit)
 
     def follow(
         self, state: SymbolState, proposal: Proposal, signal_id: str, number: int, why: str
@@ -176,6 +179,12 @@ class Signals(msgspec.Struct, frozen=True):
             return (SignalDeclined(time_ms, side, (why, no.code)),)
         position = f"position:{VIRTUAL}/{facts.symbol}-{number}"
         return (VirtualPositionPlanned(position, plan, why, active.position if active else ""),)
+
+
+def _unfit(asked: Analyze) -> tuple[str, ...]:
+    """Say why the candle's price is not the one of this moment."""
+    found = (("LATE_CANDLE", asked.late), ("STALE_PRICE", asked.stale))
+    return tuple(reason for reason, holds in found if holds)
 
 
 def _order_flow(state: SymbolState) -> float | None:

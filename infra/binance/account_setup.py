@@ -63,13 +63,28 @@ class AccountSetup:
         """Make a symbol fit for an entry. Raises what the exchange says, and `Refused` if it is not flat."""
         symbol = order.symbol
         async with self._locks[symbol]:
-            if any(held == symbol for held, _ in self.amounts) and not self.hedge:
-                raise Refused("SYMBOL_NOT_FLAT", symbol=symbol)
+            if any(held == symbol for held, _ in self.amounts):
+                if not self.hedge:
+                    raise Refused("SYMBOL_NOT_FLAT", symbol=symbol)
+                await self._require_as_set(symbol, order.leverage)
+                return
             if symbol not in self._typed:
                 await self._rest.set_margin_type(symbol, isolated=self._isolated)
                 self._typed.add(symbol)
             if self._leverage.get(symbol) != order.leverage:
                 self._leverage[symbol] = (await self._rest.set_leverage(symbol, order.leverage)).leverage
+
+    async def _require_as_set(self, symbol: str, leverage: int) -> None:
+        """The other leg is open, and both have one leverage and one margin type: this one takes them as they are."""
+        if symbol in self._typed and self._leverage.get(symbol) == leverage:
+            return
+        found = next((each for each in await self._rest.symbol_configs(symbol) if each.symbol == symbol), None)
+        wanted = "ISOLATED" if self._isolated else "CROSSED"
+        if found is None or (found.leverage, found.margin_type) != (leverage, wanted):
+            is_set = f"{found.margin_type} x{found.leverage}" if found is not None else "unknown"
+            raise Refused("SETTINGS_NEED_FLAT", symbol=symbol, wanted=f"{wanted} x{leverage}", found=is_set)
+        self._typed.add(symbol)
+        self._leverage[symbol] = leverage
 
     def forget(self) -> None:
         """After an absence nothing of this is sure any more."""

@@ -12,6 +12,7 @@ import msgspec
 
 from domain.errors import ExchangeRejected, WireError
 from domain.instrument import Instrument
+from infra.binance.first_look import PATIENCE_MS, Say, until_it_answers
 from infra.binance.missed_funding import Missed, missed
 from infra.binance.rest import Rest
 from infra.binance.settings import BinanceSettings
@@ -50,24 +51,33 @@ def arrive(
     kept: tuple[str, ...] = (),
     unsettled: Mapping[str, int] | None = None,
     stop: threading.Event | None = None,
+    say: Say = lambda _: None,
 ) -> Arrival:
-    """Look once and set the clock. `kept` are symbols that something is open in, whether they are wanted or not;
-    `unsettled` says until when the funding of what is held in process is settled.
+    """Look around and set the clock; while the exchange is busy, wait and `say` so.
+
+    `kept` are symbols that something is open in, whether they are wanted or not; `unsettled` says until when the
+    funding of what is held in process is settled.
 
     Raises a `HindsightError` that says in one sentence why nothing can be done there, and `Stopped` if `stop` is set
     meanwhile.
     """
-    return asyncio.run(unless_stopped(_arrive(settings, key, wanted, clock, kept, unsettled or {}), stop))
+
+    async def look_around() -> Arrival:
+        return await _arrive(settings, key, wanted, clock, kept, unsettled or {})
+
+    return asyncio.run(unless_stopped(until_it_answers(look_around, say), stop))
 
 
-def hear_time(settings: BinanceSettings, clock: ExchangeClock, stop: threading.Event | None = None) -> int:
+def hear_time(
+    settings: BinanceSettings, clock: ExchangeClock, stop: threading.Event | None = None, say: Say = lambda _: None
+) -> int:
     """Set the clock by the exchange's, and give the time there (UTC ms). Raises as `arrive` does."""
 
     async def ask() -> None:
-        async with Rest(settings, None, now_ms=clock.now_ms) as rest:
+        async with Rest(settings, None, now_ms=clock.now_ms, patience_ms=PATIENCE_MS) as rest:
             await set_clock(rest, clock)
 
-    asyncio.run(unless_stopped(ask(), stop))
+    asyncio.run(unless_stopped(until_it_answers(ask, say), stop))
     return clock.now_ms()
 
 
@@ -79,7 +89,7 @@ async def _arrive(
     kept: tuple[str, ...],
     unsettled: Mapping[str, int],
 ) -> Arrival:
-    async with Rest(settings, key, now_ms=clock.now_ms) as rest:
+    async with Rest(settings, key, now_ms=clock.now_ms, patience_ms=PATIENCE_MS) as rest:
         await set_clock(rest, clock)
         universe = await look(rest, wanted)
         brackets, problem = await known_brackets(rest, key)

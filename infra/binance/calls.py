@@ -29,7 +29,7 @@ from infra.binance.endpoints import (
     account_pool,
 )
 from infra.binance.faults import EXCHANGE, Answer, OutcomeUnknown
-from infra.binance.limits import DEFAULTS, Governor, Limit
+from infra.binance.limits import DEFAULTS, Governor, Limit, Ticket
 from infra.binance.pacing import Gate
 from infra.binance.priority import Priority
 from infra.binance.requests import build
@@ -71,7 +71,8 @@ def governor_of(settings: BinanceSettings) -> Governor:
 class Calls:
     """Carries out calls for one key. `gate` and `breaker` may be shared by all keys behind one address.
 
-    `now_ms` is the clock that timestamps are taken from; `draw` gives numbers in [0, 1) for the jitter.
+    `now_ms` is the clock that timestamps are taken from; `draw` gives numbers in [0, 1) for the jitter. If the exchange
+    wants to be left alone for longer than `patience_ms` (`PATIENCE_MS` if None), a call fails instead of waiting.
     """
 
     def __init__(
@@ -85,10 +86,13 @@ class Calls:
         now_ms: Callable[[], int] = wall_ms,
         draw: Callable[[], float] = random.random,
         back_off_ms: int = BACK_OFF_MS,
+        patience_ms: int | None = None,
     ) -> None:
         self.settings = settings
         self.account = account
         self.gate = gate or Gate(governor_of(settings))
+        if key is not None:
+            self.gate.governor.keep_room()
         self._own_gate = gate is None
         self._closed = False
         self.breaker = breaker or Breaker()
@@ -99,6 +103,7 @@ class Calls:
         self._now_ms = now_ms
         self._draw = draw
         self._first_pause_ms = back_off_ms
+        self._patience_ms = patience_ms
         self._transport = Transport(settings)
         self._resync = asyncio.Lock()
         self._time_failures = 0
@@ -205,7 +210,13 @@ class Calls:
         if answer.status < 300:
             return answer, sent_ms
         expires_ms = sent_ms + self.settings.recv_window_ms
-        error = faults.fault(answer, endpoint.name, changes=endpoint.changes, expires_ms=expires_ms)
+        error = faults.fault(
+            answer,
+            endpoint.name,
+            changes=endpoint.changes,
+            expires_ms=expires_ms,
+            closed_ms=self.gate.closed_ms(),
+        )
         if answer.status not in _LIMITED:  # that is no failure of the exchange's, and the gate sees to it
             self._judge(failed=isinstance(error, Unavailable | OutcomeUnknown))
         raise error
@@ -220,7 +231,7 @@ class Calls:
             answer = await self._transport.send(
                 endpoint.method, endpoint.path, request.query, request.body, request.headers
             )
-            self._heed(endpoint, answer)  # before `settle` lets others go: they may have to stay
+            self._heed(endpoint, answer, ticket)  # before `settle` lets others go: they may have to stay
         except Lost as error:
             self._judge(failed=True)
             if endpoint.changes:
@@ -252,19 +263,19 @@ class Calls:
             self.counts[TIME.name] += 1
             answer = await self._transport.send(TIME.method, TIME.path, "", "", {})
             received_ms = self._now_ms()
-            self._heed(TIME, answer)
+            self._heed(TIME, answer, ticket)
         except (Lost, Unavailable) as error:
             self._judge(failed=True)
             raise Unavailable(EXCHANGE, getattr(error, "detail", str(error))) from error
         finally:
             self.gate.settle(ticket)
         if answer.status >= 300:
-            raise faults.fault(answer, TIME.name, changes=False, expires_ms=0)
+            raise faults.fault(answer, TIME.name, changes=False, expires_ms=0, closed_ms=self.gate.closed_ms())
         clock.observe(sent_ms, received_ms, read_server_time(answer.body, TIME.name).server_time_ms)
 
     # ── what the exchange says beside the answer ──────────────────────────────────────────────────────────────────
 
-    def _heed(self, endpoint: Endpoint, answer: Answer) -> None:
+    def _heed(self, endpoint: Endpoint, answer: Answer, ticket: Ticket) -> None:
         """Take in the headers about limits, and what 429 and 418 ask for."""
         governor, now_ms = self.gate.governor, self.gate.now_ms()
         for header, pool in (
@@ -274,7 +285,7 @@ class Calls:
         ):
             used = answer.number(header)
             if used is not None:
-                governor.observe(pool, used, now_ms)
+                governor.observe(pool, used, now_ms, ticket)
         if answer.status == 418:
             until_ms = faults.banned_until_ms(answer)
             left_ms = until_ms - self.server_ms() if until_ms else None
@@ -303,7 +314,8 @@ class Calls:
 
     def _back_off_ms(self, repeats: int, retry_after_ms: int | None) -> float | None:
         """Give the pause before the next attempt; None if the exchange wants more than our patience."""
-        if retry_after_ms is not None and retry_after_ms > PATIENCE_MS:
+        patience_ms = PATIENCE_MS if self._patience_ms is None else self._patience_ms
+        if retry_after_ms is not None and retry_after_ms > patience_ms:
             return None
         doubled = min(self._first_pause_ms * 2**repeats, BACK_OFF_MAX_MS)
         return max(doubled * (0.5 + self._draw()), retry_after_ms or 0)

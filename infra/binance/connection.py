@@ -57,6 +57,7 @@ class Connection:
         self._wished = wished
         self._settings = settings
         self._intake = intake
+        self._source = next(intake.sources)
         self._timing = timing
         self._pace = Pace(settings.controls_per_second, 1.0, timing)
         self._answers: dict[int, asyncio.Future[Message]] = {}
@@ -99,7 +100,7 @@ class Connection:
 
     async def _read(self) -> None:
         """Read until the connection is closed. The loop waits for frames, and for room where nothing may drop."""
-        receive, accept, seen = self._socket.recv, self._intake.accept, self.seen
+        receive, accept, seen, source = self._socket.recv, self._intake.accept, self.seen, self._source
         monotonic, now, statistics = self._timing.monotonic, self._timing.now_ms, self._intake.statistics
         while True:
             try:
@@ -120,7 +121,7 @@ class Connection:
                 await self._take_all(stream, message, now_ms)
             elif isinstance(message, _ANSWERS):
                 self._answered(message)
-            elif (left := accept(stream, message, now_ms)) is not None:
+            elif (left := accept(stream, message, now_ms, source)) is not None:
                 await self._wait_for_room(*left)
             if stream not in seen:
                 self._notice(stream)
@@ -130,7 +131,7 @@ class Connection:
     async def _take_all(self, stream: str, messages: tuple[Message, ...], now_ms: int) -> None:
         """Take what one frame of an array stream holds."""
         for message in messages:
-            if (left := self._intake.accept(stream, message, now_ms)) is not None:
+            if (left := self._intake.accept(stream, message, now_ms, self._source)) is not None:
                 await self._wait_for_room(*left)
 
     async def _wait_for_room(self, delivery: Delivery, key: Hashable) -> None:

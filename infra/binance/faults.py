@@ -1,7 +1,8 @@
 """What can go wrong with a call, sorted by what the caller should do about it.
 
 ExchangeRejected   their no: the request was read and refused; nothing happened
-Unavailable        nobody answered, or too busy: nothing happened; `retry_after_ms` where waiting helps
+Unavailable        nobody answered: nothing happened; `retry_after_ms` where waiting helps
+Busy               the same, and the exchange says so itself: too many requests, banned, overloaded, in maintenance
 OutcomeUnknown     it may have happened: ask for the order by its client order id before repeating anything
 InvalidInput       our fault (key, clock, permissions, place, address): repeating is of no use
 WireError          an answer that can't be read
@@ -49,6 +50,10 @@ class OutcomeUnknown(HindsightError):
         self.detail = detail
         self.expires_ms = expires_ms
         super().__init__(f"Nobody knows whether {what} was carried out: {detail}. Query before repeating it.")
+
+
+class Busy(Unavailable):
+    """The exchange is there, and says itself that it does not serve us now. Nothing happened; later it will."""
 
 
 class WrongClock(InvalidInput):
@@ -101,25 +106,26 @@ def too_many(answer: Answer) -> bool:
     return answer.status in {418, 429} or (found is not None and found.code in _TOO_MANY)
 
 
-def fault(answer: Answer, what: str, *, changes: bool, expires_ms: int) -> HindsightError:
+def fault(answer: Answer, what: str, *, changes: bool, expires_ms: int, closed_ms: int = 0) -> HindsightError:
     """Give the error that an answer of status ≥ 300 means.
 
-    `changes`: the call may change something that must not happen twice. `expires_ms` see `OutcomeUnknown`.
+    `changes`: the call may change something that must not happen twice. `expires_ms` see `OutcomeUnknown`. `closed_ms`:
+    how long we have resolved to be silent, which counts if the exchange does not say itself how long it wants us to be.
     """
     said = refusal(answer)
     detail = f"HTTP {answer.status}, {said.text} ({said.code})" if said else f"HTTP {answer.status}"
     if too_many(answer):
-        return Unavailable(EXCHANGE, f"{what} exceeded its limits, {detail}", answer.retry_after_ms)
+        return Busy(EXCHANGE, f"{what} exceeded its limits, {detail}", answer.retry_after_ms or closed_ms or None)
     if said is not None and said.code in _OUR_FAULTS:
         expected, hint = _OUR_FAULTS[said.code]
         kind = WrongClock if said.code == TIMESTAMP else InvalidInput
         return kind(f"{EXCHANGE} ({what})", expected, f"{said.text} ({said.code})", hint)
     if said is not None and said.code == THROTTLED:
-        return Unavailable(EXCHANGE, f"{what} was throttled, {detail}", _RELIEF_MS)
+        return Busy(EXCHANGE, f"{what} was throttled, {detail}", _RELIEF_MS)
     if _doubtful(answer, said):
-        return OutcomeUnknown(what, detail, expires_ms) if changes else Unavailable(EXCHANGE, f"{what}: {detail}")
+        return OutcomeUnknown(what, detail, expires_ms) if changes else Busy(EXCHANGE, f"{what}: {detail}")
     if answer.status >= 500:
-        return Unavailable(EXCHANGE, f"{what}: {detail}")
+        return Busy(EXCHANGE, f"{what}: {detail}")
     if answer.status in _BY_STATUS:
         expected, hint = _BY_STATUS[answer.status]
         if said is None or answer.status in {403, 451}:

@@ -59,10 +59,14 @@ class Disconnected(Message, frozen=True, gc=False):
 
 
 class Statistics(msgspec.Struct):
-    """What a feed has seen. Mutable; the feed is its only writer."""
+    """What a feed has seen. Mutable; the feed is its only writer.
+
+    `refuted` counts numbers of frames that were so high that all after them seemed late, until those proved them wrong.
+    """
 
     messages: int = 0
     duplicates: int = 0
+    refuted: int = 0
     broken_frames: int = 0
     broken_items: int = 0
     connects: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable
 from typing import Final
 
@@ -33,15 +34,22 @@ class Intake:
     def __init__(self, mailbox: Mailbox[Delivery], statistics: Statistics) -> None:
         self.mailbox = mailbox
         self.statistics = statistics
-        self.once = Once()
+        self.once = Once(statistics)
         self._is_new = self.once.is_new
         self._offer = mailbox.offer
+        self.sources = itertools.count(1)
+        """A number for each connection."""
 
-    def accept(self, stream: str, message: Message, received_ms: int) -> tuple[Delivery, Hashable] | None:
-        """Take a message. What it gives back, the reader hands to `Mailbox.put` and so waits."""
+    def accept(
+        self, stream: str, message: Message, received_ms: int, source: int = 0
+    ) -> tuple[Delivery, Hashable] | None:
+        """Take a message that the connection `source` brought.
+
+        What it gives back, the reader hands to `Mailbox.put` and so waits.
+        """
         # A stream of one symbol is its own key; one of many symbols (`!…`), or a raw frame, needs the symbol too.
         key: Hashable = stream if stream and stream[0] != "!" else _key(stream, message)
-        if not self._is_new(key, message):
+        if not self._is_new(key, message, source):
             self.statistics.duplicates += 1
             return None
         kind = type(message)

@@ -181,12 +181,13 @@ class Line:
             return old, self._back_off.failed()
         self._back_off.succeeded()
         self._statistics.roll_overs += 1
+        died = old.task.done()
         await self._hang_up(old)
         if broken := self._broken_trades(new, old):
             self._tell(Disconnected(broken, "the connection before died before its successor was complete"))
             self._tell(Connected(broken, again=True))
         new.trades = None
-        if useless:
+        if useless or (self._quiet and died):  # what an account did meanwhile is in no other frame
             self._tell(Connected(self.streams, again=True))
         return new, self._life_s()
 

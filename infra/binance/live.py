@@ -29,6 +29,7 @@ from infra.binance import universe
 from infra.binance.account_desk import AccountDesk
 from infra.binance.arrival import known_brackets, look, set_clock
 from infra.binance.endpoints import KLINES
+from infra.binance.first_look import until_it_answers
 from infra.binance.history import Held, Loaded
 from infra.binance.loading import Loading
 from infra.binance.market_feed import MarketFeed
@@ -37,6 +38,7 @@ from infra.binance.routes import StreamHost
 from infra.binance.settings import BinanceSettings
 from infra.binance.signing import Key
 from infra.clock import ExchangeClock
+from infra.stopping import Stopped, unless_stopped
 
 STOP_LOOK_S: Final = 0.05
 FULL_PAUSE_S: Final = 0.01
@@ -147,20 +149,23 @@ class LiveExchange:
         self._feed = feed
         jobs: list[asyncio.Task[None]] = []
         try:
-            with suppress(HindsightError):  # it was set at the arrival, a moment ago
-                await set_clock(rest, self._clock)
             jobs += [asyncio.ensure_future(job) for job in (self._stopped(stop), self._keep_time(rest))]
-            jobs += [asyncio.ensure_future(job()) for job in await self._opened_desk(rest, host, feed)]
+            opened = await unless_stopped(self._opened_desk(rest, host, feed), stop)
+            jobs += [asyncio.ensure_future(job()) for job in opened]
             tick_s = max(TICK_S_MIN, 1.0 / self._clock.speed)
             jobs += [asyncio.ensure_future(job) for job in (feed.run(), feed.tick(tick_s))]
             jobs += [asyncio.ensure_future(self._load_and_follow(rest, feed))]
             done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
             for job in done:
                 job.result()
+        except Stopped:
+            pass  # before the account was open: there is nothing to take back
         finally:
             await self._close(rest, jobs)
 
     async def _opened_desk(self, rest: Rest, host: StreamHost, feed: MarketFeed) -> Sequence[Job]:
+        with suppress(HindsightError):  # it was set at the arrival, a moment ago
+            await set_clock(rest, self._clock)
         if self._account is None:
             with self._lock:
                 self._early = None
@@ -171,7 +176,7 @@ class LiveExchange:
         )
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         desk.venue.on_error = lambda error: None if failed.done() else failed.set_exception(error)
-        await desk.begin()
+        await until_it_answers(desk.begin, lambda _: None)  # health says meanwhile that no price comes
         with self._lock:
             early, self._early, self._desk = self._early or [], None, desk
         for issued in early:

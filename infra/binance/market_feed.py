@@ -25,11 +25,12 @@ from infra.binance import routes
 from infra.binance.back_fill import BackFill
 from infra.binance.candle_order import CandleOrder
 from infra.binance.feed_values import Connected, Delivery, Disconnected, FeedReport
+from infra.binance.freshness import FRESH_MS, Freshness
 from infra.binance.market_data import MarketData
 from infra.binance.routes import StreamHost
 from infra.binance.streams import Feed
 from infra.binance.ticks import Board
-from infra.binance.wire.frames import ContractInfo, Kline, MarkPrice
+from infra.binance.wire.frames import BookTicker, ContractInfo, Kline, MarkPrice
 from infra.clock import ExchangeClock, wall_ms
 
 PUBLIC_STREAMS_MAX: Final = 200
@@ -73,6 +74,7 @@ class MarketFeed:
         self._order = CandleOrder(MINUTE_MS)
         self.back_fill = BackFill(self._order, self._fetch, self._hand_on)
         self.board = Board(symbols, clock.now_ms())
+        self._freshness = Freshness(symbols)
         self._feed = Feed(host, self._take)
         self.references = tuple(name for name in REFERENCES if name not in symbols)
         self._feed.subscribe([*_streams(symbols), *(routes.kline(name, "1h") for name in self.references)])
@@ -104,13 +106,14 @@ class MarketFeed:
             waited = self._held_back.pop(symbol, None) or []
             for arrived in waited:
                 late = arrived.late or arrived is not waited[-1]
-                await self._offer(msgspec.structs.replace(arrived, late=late))
+                await self._tell(msgspec.structs.replace(arrived, late=late))
 
     def add(self, symbols: Sequence[str]) -> None:
         """Listen to more symbols; their candles are held back until they are `ready`."""
         for symbol in symbols:
             self._held_back.setdefault(symbol, [])
             self.board.add(symbol, self._clock.now_ms())
+            self._freshness.follow(symbol)
         self._feed.subscribe(_streams(symbols))
 
     def remove(self, symbols: Sequence[str]) -> None:
@@ -118,6 +121,7 @@ class MarketFeed:
         self._feed.unsubscribe(set(_streams(symbols)) - set(FOR_ALL))
         for symbol in symbols:
             self.board.remove(symbol)
+            self._freshness.forget(symbol)
             self._order.forget(symbol)
             self._held_back.pop(symbol, None)
             self._funding.pop(symbol, None)
@@ -177,10 +181,14 @@ class MarketFeed:
             message = delivery.message
             if isinstance(message, Disconnected):
                 self.board.interrupted(message.streams, self._clock.now_ms())
+                self._freshness.interrupted(message.streams)
             elif isinstance(message, Connected):
                 continue  # the next look finds what was missed
             else:
-                if isinstance(message, MarkPrice):
+                if isinstance(message, BookTicker):
+                    self._freshness.heard_best(message)
+                elif isinstance(message, MarkPrice):
+                    self._freshness.heard_mark(message, delivery.received_ms)
                     await self._fund(message)
                 elif isinstance(message, ContractInfo):
                     self._listing_changed.set()
@@ -198,7 +206,15 @@ class MarketFeed:
                 waiting.extend(arrived)
             return
         for each in arrived:
-            await self._offer(each)
+            await self._tell(each)
+
+    async def _tell(self, arrived: CandleArrived) -> None:
+        """Hand a candle over; one that is told at its time also says whether the price is known now."""
+        if not arrived.late:
+            age_ms = (self._clock.now_ms() - arrived.candle.open_time_ms - MINUTE_MS) / self._clock.speed
+            stale = age_ms > FRESH_MS or self._freshness.stale(arrived.symbol, wall_ms())
+            arrived = msgspec.structs.replace(arrived, stale=stale)
+        await self._offer(arrived)
 
     async def _fetch(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         if not self._candles_over_rest:

@@ -1,7 +1,8 @@
 """Nothing twice: while two connections overlap, both deliver the same streams.
 
 Every market frame has a number that rises along its stream: an update id, a trade id, an event time. A frame that does
-not rise was seen before (or is late, and newer data have been used already). A *closed* candle is told by its open time
+not rise was seen before (or is late, and newer data have been used already), unless the one before never was true
+(`rising`). A *closed* candle is told by its open time
 alone, and a trade by its id; a late one still passes once: what it says is not in any other frame.
 """
 
@@ -12,12 +13,16 @@ from operator import attrgetter
 from typing import Final, cast
 
 from domain.base import Message
+from infra.binance.feed_values import Statistics
+from infra.binance.rising import Rising
+from infra.binance.routes import is_partial_depth
 from infra.binance.wire.frames import (
     AggTrade,
     AssetIndex,
     BookTicker,
     CompositeIndex,
     ContinuousKline,
+    DepthUpdate,
     ForceOrder,
     Kline,
     MarkPrice,
@@ -76,15 +81,19 @@ class TradeIds:
 
 
 class Once:
-    """Says of each frame whether it is new. One number a stream (and symbol) is kept, and a few of late trades."""
+    """Says of each frame whether it is new. One number a stream (and symbol) is kept, and a few of late trades.
 
-    def __init__(self) -> None:
-        self._last: dict[Hashable, int] = {}
+    Numbers that were taken and turned out to be false are counted in `statistics`.
+    """
+
+    def __init__(self, statistics: Statistics | None = None) -> None:
+        self._statistics = statistics or Statistics()
+        self._rising: dict[Hashable, Rising] = {}
         self._trades: dict[Hashable, TradeIds] = {}
         self._closes: dict[Hashable, tuple[int, ...]] = {}
 
-    def is_new(self, key: Hashable, message: Message) -> bool:
-        """Tell whether this frame of the stream `key` was not seen before, and note it.
+    def is_new(self, key: Hashable, message: Message, source: int = 0) -> bool:
+        """Tell whether this frame of the stream `key` was not seen before, and note it. `source` is its connection.
 
         Frames without a number (changes of a book, which number themselves) always pass.
         """
@@ -92,12 +101,11 @@ class Once:
         if number_of is None:
             if isinstance(message, _KLINES):
                 return self._is_new_candle(key, message)
-            return not isinstance(message, _TRADES) or self._is_new_trade(key, trade_number(message))
-        number = number_of(message)
-        if number <= self._last.get(key, -1):
-            return False
-        self._last[key] = number
-        return True
+            if isinstance(message, _TRADES):
+                return self._is_new_trade(key, trade_number(message))
+            whole_top = isinstance(message, DepthUpdate) and isinstance(key, str) and is_partial_depth(key)
+            return not whole_top or self._rises(key, cast("DepthUpdate", message).last_id, source)
+        return self._rises(key, number_of(message), source)
 
     def forget(self, streams: frozenset[str]) -> None:
         """The connection was lost and made again: an exchange that was restarted may count from the beginning.
@@ -108,13 +116,26 @@ class Once:
         def stays(key: Hashable) -> bool:
             return (key[0] if isinstance(key, tuple) else key) not in streams
 
-        self._last = {key: number for key, number in self._last.items() if stays(key)}
+        self._rising = {key: seen for key, seen in self._rising.items() if stays(key)}
         self._trades = {key: seen for key, seen in self._trades.items() if stays(key)}
 
     def newest_trade(self, stream: str) -> int | None:
         """Give the highest number of the trades that a stream brought; None before the first."""
         seen = self._trades.get(stream)
         return None if seen is None else seen.newest
+
+    def _rises(self, key: Hashable, number: int, source: int) -> bool:
+        seen = self._rising.get(key)
+        if seen is None:
+            self._rising[key] = Rising(number, source)
+            return True
+        if number > seen.newest:
+            seen.newest, seen.source = number, source
+            return True
+        if seen.refuted(number, source):
+            self._statistics.refuted += 1
+            return True
+        return False
 
     def _is_new_trade(self, key: Hashable, number: int) -> bool:
         seen = self._trades.get(key)

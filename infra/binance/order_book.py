@@ -5,6 +5,8 @@
 - A change with `u` < the snapshot's id is older than the snapshot and dropped.
 - The first change that is applied has `U` ≤ id ≤ `u`; one that begins after it means that the snapshot is too old.
 - From then on each change's `pu` is the `u` of the one before. One that is not leaves a hole: a new snapshot is needed.
+- A change inside of the ids that the newest one claims (after its `pu`, before its `u`) proves that one false; of the
+  changes that wait, one that came before lower ones is left out if nothing leads to it.
 - After a change no bid reaches an ask. If one does, a removal was never sent to us: that is a hole as well.
 
 Quantities are absolute, 0 removes a level. Prices and quantities are market data, so float: the same quoted text is
@@ -14,6 +16,7 @@ the same float, which makes a price a sound key. Pure and bounded.
 from __future__ import annotations
 
 import enum
+import math
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
@@ -81,13 +84,15 @@ class _Half:
 
 
 class LocalBook:
-    """The book of one symbol. `gaps` counts how often it had to begin again."""
+    """The book of one symbol. `gaps` counts how often it had to begin again, `left_out` changes that fitted nowhere."""
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.last_id: int | None = None
         self.gaps = 0
+        self.left_out = 0
         self._fresh = False  # a snapshot was loaded, and no change has followed it yet
+        self._claimed_from = 0  # the id after which the newest change claims all
         self._bids = _Half(best_is_last=True)
         self._asks = _Half(best_is_last=False)
         self._waiting: deque[DepthUpdate] = deque(maxlen=WAITING_MAX)
@@ -108,6 +113,9 @@ class LocalBook:
             self._waiting.append(update)
             return Outcome.WAITING
         if update.last_id < self.last_id or (update.last_id == self.last_id and not self._fresh):
+            if self._contradicts(update):
+                self._begin_again(update)
+                return Outcome.GAP
             return Outcome.OLD
         if not self._follows(update):
             self._begin_again(update)
@@ -116,6 +124,7 @@ class LocalBook:
             self._bids.set(price, quantity)
         for price, quantity in update.asks:
             self._asks.set(price, quantity)
+        self._claimed_from = update.first_id - 1 if update.previous_id is None else update.previous_id
         self.last_id = update.last_id
         self._fresh = False
         if self._crossed():
@@ -126,16 +135,20 @@ class LocalBook:
 
     def load(self, last_id: int, bids: Sequence[Level], asks: Sequence[Level]) -> Outcome:
         """Take a snapshot and the changes that wait. TOO_OLD: the first of them begins after it; get another one."""
-        waiting = [update for update in self._waiting if update.last_id >= last_id]
+        overtook = _that_overtook(self._waiting)
+        waiting = sorted((update for update in self._waiting if update.last_id >= last_id), key=_last_id)
         if waiting and waiting[0].first_id > last_id and waiting[0].previous_id != last_id:
             return Outcome.TOO_OLD
         self.last_id = last_id
         self._fresh = True
+        self._claimed_from = last_id
         self._bids.load(bids)
         self._asks.load(asks)
         self._waiting.clear()
         for place, update in enumerate(waiting):
-            if self.apply(update) is Outcome.GAP:
+            if id(update) in overtook and update.last_id > self.last_id and not self._follows(update):
+                self.left_out += 1  # if it was true after all, the next one will not follow either
+            elif self.apply(update) is Outcome.GAP:
                 self._waiting.extend(waiting[place + 1 :])
                 return Outcome.GAP
         return Outcome.APPLIED
@@ -193,6 +206,12 @@ class LocalBook:
             return True
         return update.previous_id == self.last_id
 
+    def _contradicts(self, update: DepthUpdate) -> bool:
+        """Tell whether an older change stands where the newest one says that nothing is: one of the two is false."""
+        assert self.last_id is not None
+        begins = update.first_id - 1 if update.previous_id is None else update.previous_id
+        return self._claimed_from <= begins < update.last_id < self.last_id
+
     def _crossed(self) -> bool:
         bids, asks = self._bids.prices, self._asks.prices
         return bool(bids and asks) and bids[-1] >= asks[0]
@@ -201,3 +220,18 @@ class LocalBook:
         self.gaps += 1
         self.reset()
         self._waiting.append(update)
+
+
+def _that_overtook(waiting: Sequence[DepthUpdate]) -> frozenset[int]:
+    """Give the identities of changes that came before one with a lower id: too early, or never true."""
+    found: list[int] = []
+    lowest: float = math.inf
+    for update in reversed(waiting):
+        if update.last_id > lowest:
+            found.append(id(update))
+        lowest = min(lowest, update.last_id)
+    return frozenset(found)
+
+
+def _last_id(update: DepthUpdate) -> int:
+    return update.last_id

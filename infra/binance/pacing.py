@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from domain.errors import Unavailable
-from infra.binance.faults import EXCHANGE
+from infra.binance.faults import EXCHANGE, Busy
 from infra.binance.limits import Governor, Ticket
 from infra.binance.priority import Priority
 
@@ -27,7 +27,7 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
 
     async def enter(self, cost: Mapping[str, int], priority: Priority) -> Ticket:
-        """Wait for the grant. Raises `Unavailable` while the address is banned, also to those who already wait."""
+        """Wait for the grant. Raises `Busy` while the address is banned, also to those who already wait."""
         self._refuse_while_banned()
         ticket = self.governor.enter(cost, priority)
         granted = asyncio.get_running_loop().create_future()
@@ -60,6 +60,10 @@ class Gate:
         self.governor.ban(self.now_ms() + wait_ms)
         self._send_home(self._banned)
 
+    def closed_ms(self) -> int:
+        """Say how long nobody at all goes through."""
+        return self.governor.closed_ms(self.now_ms())
+
     def close(self) -> None:
         """Nobody goes through any more; whoever waits is told so."""
         self._send_home(lambda: Unavailable(EXCHANGE, "this client was closed"))
@@ -91,7 +95,7 @@ class Gate:
         if self.governor.banned_ms(self.now_ms()):
             raise self._banned()
 
-    def _banned(self) -> Unavailable:
+    def _banned(self) -> Busy:
         left_ms = self.governor.banned_ms(self.now_ms())
         detail = f"this address is banned for another {left_ms / 1_000:.0f} s (HTTP 418); nothing is sent until then"
-        return Unavailable(EXCHANGE, detail, left_ms)
+        return Busy(EXCHANGE, detail, left_ms)

@@ -36,6 +36,11 @@ LISTED_MS: Final = 60_000
 WALLET_TOLERANCE: Final = Decimal("0.01")
 """USDT. Below it stands what rounding makes of many fills (product.md §6)."""
 TRADES_BEFORE_MS: Final = 60_000
+TRADES_WITHIN_MS: Final = 7 * 86_400_000 - 60_000
+"""One question reaches 7 days from its beginning, and what was missed is recent: of an older position not its first
+week is asked for, but the last one.
+"""
+TRADES_MAX: Final = 1_000
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -128,7 +133,8 @@ class Reconciler:
         for deal in believed.deals:
             if deal.quantity <= theirs.get((deal.plan.symbol, deal.plan.side), ZERO) or self._expects_exit(deal):
                 continue
-            trades = await self._rest.user_trades(deal.plan.symbol, deal.opened_ms - TRADES_BEFORE_MS)
+            since_ms = max(deal.opened_ms - TRADES_BEFORE_MS, self._rest.server_ms() - TRADES_WITHIN_MS)
+            trades = await self._rest.user_trades(deal.plan.symbol, since_ms, limit=TRADES_MAX)
             for trade in trades:
                 if not self._venue.tracking.owns(trade.symbol, trade.order_id) and trade.time_ms >= deal.opened_ms:
                     answers = self._watch.closed_by(trade)

@@ -45,6 +45,7 @@ class Rest(MarketData, AccountCalls):
         now_ms: Callable[[], int] = wall_ms,
         draw: Callable[[], float] = random.random,
         back_off_ms: int = BACK_OFF_MS,
+        patience_ms: int | None = None,
     ) -> None:
         calls = Calls(
             settings,
@@ -55,6 +56,7 @@ class Rest(MarketData, AccountCalls):
             now_ms=now_ms,
             draw=draw,
             back_off_ms=back_off_ms,
+            patience_ms=patience_ms,
         )
         AccountCalls.__init__(self, calls)
 

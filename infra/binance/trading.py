@@ -49,13 +49,14 @@ class Trading:
 
     async def in_mode(self, send: InMode[T]) -> T:
         """Send an order as the position mode wants it; if the exchange has the other one (-4061), once more so."""
+        believed = bool(self.hedge)
         try:
-            return await send(hedge=bool(self.hedge))
+            return await send(hedge=believed)
         except ExchangeRejected as error:
             if error.code != WRONG_POSITION_SIDE:
                 raise
-            answer = await send(hedge=not self.hedge)
-            self.hedge = not self.hedge
+            answer = await send(hedge=not believed)  # not `self.hedge`: another order may have found it out meanwhile
+            self.hedge = not believed
             return answer
 
     # ── plain orders ──────────────────────────────────────────────────────────────────────────────────────────────

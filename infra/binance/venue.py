@@ -24,7 +24,7 @@ from domain.venue import CancelOrder, OrderType, PlaceOrder, VenueCanceled
 from infra.binance import endpoints as at
 from infra.binance.account_setup import AccountSetup
 from infra.binance.answers import Answers
-from infra.binance.faults import OutcomeUnknown, WrongClock
+from infra.binance.faults import EXCHANGE, OutcomeUnknown, WrongClock
 from infra.binance.new_order import NewOrder
 from infra.binance.rest import Rest
 from infra.binance.tracking import Told, Tracked, Tracking, Unsettled
@@ -150,6 +150,7 @@ class BinanceVenue:
         order = tracked.order
         wish = _wish(tracked)
         patience_s = None if wish.closing else ENTRY_PATIENCE_S
+        began = self._loop.time()
         while True:
             try:
                 if tracked.conditional:
@@ -159,7 +160,13 @@ class BinanceVenue:
             except OutcomeUnknown as doubt:
                 if await self._known(tracked, doubt.expires_ms):
                     return True
-                continue
+                if order.order_id in self._unwanted:
+                    self.tell(self.tracking.never_was(tracked, self.rest.server_ms(), "CANCELED"))
+                    return False
+                if patience_s is None or self._loop.time() - began <= patience_s:
+                    continue
+                self._refuse(tracked, Unavailable(EXCHANGE, doubt.detail))
+                return False
             except ExchangeRejected as error:
                 if error.code == DUPLICATE:
                     await self.settle(order.order_id)
@@ -187,8 +194,13 @@ class BinanceVenue:
         return False
 
     def _refuse(self, tracked: Tracked, error: HindsightError) -> None:
-        refused = isinstance(error, ExchangeRejected | Refused)
-        code = str(error.code) if refused else type(error).__name__.upper()
+        match error:
+            case ExchangeRejected() | Refused():
+                code = str(error.code)
+            case Unavailable():
+                code = "UNAVAILABLE"
+            case _:
+                code = type(error).__name__.upper()
         text = error.text if isinstance(error, ExchangeRejected) else str(error)
         self.tell(self.tracking.refused(tracked, self.rest.server_ms(), code, text))
 

@@ -40,11 +40,12 @@ def opened(
     place: Place,
     announce: Callable[[str], None] | None = None,
     stop: threading.Event | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Generator[System]:
     """Open the live run (in memory if there is no URL) and start the system; the block stops it.
 
-    `announce` is told each scan summary in a line, with the network calls that were measured since the last one.
-    Raises `Stopped` if `stop` is set before the system runs.
+    `announce` is told each scan summary in a line, with the network calls that were measured since the last one;
+    `say` why the start has to wait. Raises `Stopped` if `stop` is set before the system runs.
     """
     with ExitStack() as stack:
         vain = _Vain(url)
@@ -54,7 +55,7 @@ def opened(
         store = open_store(url, settings, place, outbox.release, stack)
         heed(stop)
         journal = parts.journal = store.journal
-        outside = parts.outside = None if place.in_process else Outside(place, settings, store.epoch)
+        outside = parts.outside = None if place.in_process else Outside(place, settings, store.epoch, say)
         view = LiveView(place.venue if place.speed == 1.0 else f"{place.venue} x{place.speed:g}")
         before = Beginning(store.reader.head(), journal.commits())
         vain.attempt = outside is not None and before.head.input_seq == 0

@@ -102,7 +102,8 @@ def run_command(
             began = time.perf_counter()
             if live:
                 require_durable(url)
-            with opened(url, resolved.settings, place, None if draw else err.print, stop) as system:
+            announce = None if draw else err.print
+            with opened(url, resolved.settings, place, announce, stop, _say) as system:
                 _warm_up(system, stop)
                 _watch(system, stop, duration, draw=draw)
             summary = system.summary(time.perf_counter() - began)
@@ -111,6 +112,10 @@ def run_command(
         return 0
     print_facts(summary, "the run", as_json=as_json)
     return 0
+
+
+def _say(line: str) -> None:
+    err.print(line, soft_wrap=True)
 
 
 @contextmanager

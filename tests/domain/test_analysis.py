@@ -101,7 +101,7 @@ class Life:
         self.state: SymbolState = self.rules.initial("symbol:XUSDT")
         self.turn = mirrored if flip else (lambda candle: candle)
         self.flip = flip
-        self.late = False
+        self.late = self.stale = False
         if listed:
             self.tell(InstrumentArrived(assumed("XUSDT", 100.0), "test"))
 
@@ -129,7 +129,7 @@ class Life:
         found: list[Event] = []
         for candle in candles:
             self.tell(CandleArrived("XUSDT", self.turn(candle)))
-            found += self.tell(Analyze(candle.open_time_ms + FIVE, self.late))
+            found += self.tell(Analyze(candle.open_time_ms + FIVE, self.late, self.stale))
         return found
 
 
@@ -244,14 +244,21 @@ def test_a_prime_verdict_is_raised_when_two_closed_quarters_agree_and_once_only(
     assert all(event.assessment.levels is not None for event in analyses(events) if event.assessment)
 
 
-def test_on_candles_that_came_late_nothing_is_raised_and_nothing_followed() -> None:
+@pytest.mark.parametrize(("late", "stale", "reasons"), [
+    (True, False, ("LATE_CANDLE",)),
+    (False, True, ("STALE_PRICE",)),
+    (True, True, ("LATE_CANDLE", "STALE_PRICE")),
+])  # fmt: skip
+def test_on_candles_that_came_late_or_without_a_price_of_now_nothing_is_raised_and_nothing_followed(
+    late: bool, stale: bool, reasons: tuple[str, ...]
+) -> None:
     life = Life(config("factors", **RISING))
     life.turn = bare
     life.warm(drift=0.0008)
-    life.late = True
+    life.late, life.stale = late, stale
     events = life.live(walk(9, 48, "5m", START, 0.0008))
     declined = [event for event in events if isinstance(event, SignalDeclined)]
-    assert ("LATE_CANDLE",) in [event.reasons for event in declined]
+    assert reasons in [event.reasons for event in declined]
     assert not [event for event in events if isinstance(event, SignalRaised | VirtualPositionPlanned)]
 
 

@@ -141,6 +141,18 @@ def test_on_a_candle_that_came_late_nothing_is_entered_and_the_next_one_raises_t
     assert scenario.analyzed(LONG, 2).one(SignalRaised)
 
 
+def test_while_the_price_is_not_known_nothing_is_entered_and_the_next_candle_raises_the_signal() -> None:
+    scenario = listed(LONG)
+    scenario.when(replace(arrived(1), stale=True))
+    assert scenario.one(CandleClosed).stale
+    (analyze,) = [each.message for each in scenario.reactions if isinstance(each, Tell)]
+    assert analyze == Analyze(2 * MINUTE_MS, stale=True)
+    declined = scenario.when(Analyze(2 * MINUTE_MS, stale=True))
+    assert declined.kinds() == ["SymbolAnalyzed", "SignalDeclined"]
+    assert declined.one(SignalDeclined).reasons == ("STALE_PRICE",)
+    assert scenario.analyzed(LONG, 2).one(SignalRaised)
+
+
 def test_all_reasons_against_a_signal_are_named() -> None:
     scenario = Told(LONG).given(CandleClosed(candle(0)), CandleGapFound(MINUTE_MS, MINUTE_MS), CandleClosed(candle(2)))
     reasons = scenario.when(Analyze(3 * MINUTE_MS)).one(SignalDeclined).reasons

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -25,7 +25,8 @@ from domain.market import (
 )
 from domain.market_view import ReferenceHoursArrived
 from domain.operations import Condition
-from infra.binance import calls, live, loading
+from infra.beliefs import Beliefs
+from infra.binance import calls, first_look, live, loading
 from infra.binance.history import CANDLES, Held
 from infra.binance.live import LiveExchange, Wish
 from infra.binance.rest import Rest
@@ -33,6 +34,7 @@ from infra.binance.settings import BinanceSettings
 from infra.binance.universe import Universe, choose
 from infra.clock import ExchangeClock
 from infra.exchange.faults import Faults, Once, RestFault
+from infra.simulator import settings_for
 from tests.venue_worlds import SYMBOL, WireWorld
 
 SPEED = 120.0
@@ -221,6 +223,29 @@ def test_a_list_that_lacks_a_contract_in_which_something_is_open_ends_nothing(
     inflow.until(lambda: feed.board.symbols == ("ETHUSDT",))
     inflow.end()
     assert [each.symbol for each in inflow.inputs if isinstance(each, InstrumentLeft)] == [SYMBOL]
+
+
+@pytest.mark.parametrize("stopped_at_once", [False, True])
+def test_a_ban_while_the_account_is_looked_at_is_waited_out_unless_somebody_stops(
+    world: WireWorld, monkeypatch: pytest.MonkeyPatch, stopped_at_once: bool
+) -> None:
+    monkeypatch.setattr(calls, "PATIENCE_MS", 500)
+    monkeypatch.setattr(first_look, "MARGIN_S", 0.05)
+    ban = Faults(ban_s=120.0 if stopped_at_once else 1.5, next=(Once(RestFault.BANNED_418, "/fapi/v1/positionSide"),))
+    world.end_session()
+    world.on_loop(lambda: world.stage.misbehave(ban))
+    settings, key = settings_for(BinanceSettings(), world.server.announced)
+    ingress, clock, stop = Ingress(), ExchangeClock(SPEED), threading.Event()
+    account = (cast("Beliefs", world.beliefs), "epoch")
+    exchange = LiveExchange(settings, key, clock, ingress, Wish((SYMBOL,), (SYMBOL,), (Held(SYMBOL),)), account=account)
+    thread = threading.Thread(target=exchange.run, args=(stop,), daemon=True)
+    thread.start()
+    assert stopped_at_once or exchange.ready.wait(WAIT_S)
+    assert thread.is_alive()
+    stop.set()
+    ingress.close()
+    thread.join(2.0 if stopped_at_once else WAIT_S)
+    assert not thread.is_alive()
 
 
 def test_a_ban_while_histories_load_is_waited_out_and_said(world: WireWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,26 @@ def test_an_entry_that_would_have_to_wait_too_long_is_given_up(
     assert orders_there(world) == 0
 
 
+def test_an_entry_whose_answers_stay_away_for_too_long_is_given_up_once_it_is_sure_that_none_is_there(
+    world: WireWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(venue, "ENTRY_PATIENCE_S", 0.2)
+    next_fault(world, RestFault.SERVER_ERROR, count=9)
+    assert world.hears(VenueRejected, world.place(order(2, leverage=5))).code == "UNAVAILABLE"
+    assert orders_there(world) == 0
+    assert world.asked(f"GET {ORDER}") >= 2
+    assert world.asked(f"POST {ORDER}") == 1
+
+
+def test_an_entry_that_was_taken_back_while_it_was_in_doubt_is_not_sent_again(world: WireWorld) -> None:
+    next_fault(world, RestFault.SERVER_ERROR)
+    wish = order(2, leverage=5)
+    world.place(wish)
+    world.cancel(wish)
+    assert world.hears(VenueCanceled, wish.order_id).reason == "CANCELED"
+    assert orders_there(world) == 0
+
+
 def test_a_stop_that_was_taken_without_an_answer_rests_once(world: WireWorld) -> None:
     entered(world)
     next_fault(world, RestFault.LOST_ANSWER, ALGO)
@@ -184,6 +204,16 @@ def test_a_close_in_the_app_while_we_were_away_is_found(world: WireWorld) -> Non
     assert (closed.quantity, closed.cause) == (Decimal("0.01"), "EXTERNAL")
 
 
+def test_of_a_position_older_than_one_question_reaches_the_newest_fills_are_asked_for(world: WireWorld) -> None:
+    filled = entered(world)
+    world.beliefs.holds("0.01", filled.time_ms - 30 * 86_400_000, trade_ids=(filled.trade_id,))
+    world.end_session()
+    by_hand(world, OrderSide.SELL, "0.01")
+    world.answers.clear()
+    world.run(world.open_desk())
+    assert world.hears(VenueLiquidated).quantity == Decimal("0.01")
+
+
 def test_a_foreign_position_is_reported_and_its_contract_not_entered(world: WireWorld) -> None:
     world.beliefs.balance = None
     by_hand(world, OrderSide.SELL, "0.02")
@@ -263,6 +293,24 @@ def test_hedge_mode_works_as_well(world: WireWorld) -> None:
     protection = stop(3, world.near(-300))
     world.hears(VenueAccepted, world.place(protection))
     assert world.hears(VenueFilled, world.place(order(5, OrderSide.SELL, reduce_only=True))).quantity > 0
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_in_hedge_mode_the_second_leg_takes_leverage_and_margin_type_as_they_are(
+    world: WireWorld, restarted: bool
+) -> None:
+    world.end_session()
+    world.run(world.rest.set_position_mode(hedge=True))
+    world.run(world.open_desk())
+    entered(world)
+    if restarted:
+        world.end_session()
+        world.run(world.open_desk())
+    refused = world.hears(VenueRejected, world.place(order(3, OrderSide.SELL, leverage=3)))
+    assert refused.code == "SETTINGS_NEED_FLAT"
+    assert world.stage.exchange.account(OWNER).slot(SYMBOL).leverage == 5
+    assert world.hears(VenueFilled, world.place(order(4, OrderSide.SELL, leverage=5))).quantity > 0
+    assert world.asked("POST /fapi/v1/leverage") == 1
 
 
 def test_orders_carry_our_names(world: WireWorld) -> None:

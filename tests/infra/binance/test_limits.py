@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
@@ -63,8 +63,9 @@ def test_the_urgent_go_first_and_equals_in_their_order() -> None:
     assert governor.grant(0) == [tickets[i] for i in (2, 4, 3, 1, 0)]
 
 
-def test_history_leaves_room_for_queries_orders_and_closes() -> None:
+def test_beside_an_account_history_leaves_room_for_queries_orders_and_closes() -> None:
     governor = Governor()
+    governor.keep_room()
     for priority in sorted(Priority):
         for _ in range(3_000):
             entered(governor, 1, priority)
@@ -72,14 +73,29 @@ def test_history_leaves_room_for_queries_orders_and_closes() -> None:
         assert governor.used(WEIGHT, 0) == int(2_400 * SHARE * PARTS[priority])
 
 
-def test_140_symbols_start_within_one_minute_s_share() -> None:
-    """product.md §2: 1d 100, 4h 200, 1h, 15m, 5m and 1m 300 each weigh 2; then the tickers and the contracts."""
+def test_without_an_account_every_kind_of_call_may_use_the_whole_share() -> None:
+    for priority in Priority:
+        governor = Governor()
+        for _ in range(3_000):
+            entered(governor, 1, priority)
+        assert len(governor.grant(0)) == ALL
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_140_symbols_start_and_fill_their_gaps_within_one_minute_s_share(keyed: bool) -> None:
+    """product.md §2: 1d 100, 4h 200, 1h, 15m, 5m and 1m 300 each weigh 2; then the tickers and the contracts; and once
+    more one call for each symbol: the candles that closed meanwhile.
+    """
     governor = Governor()
+    if keyed:
+        governor.keep_room()
     for _ in range(140 * 6):
         entered(governor, 2, Priority.LOW)
     for weight in (1, 40, 10):
         entered(governor, weight, Priority.NORMAL)
-    assert len(governor.grant(0)) == 140 * 6 + 3
+    for _ in range(140):
+        entered(governor, 1, Priority.LOW)
+    assert len(governor.grant(0)) == 140 * 6 + 3 + 140
 
 
 def test_a_large_call_is_not_starved_by_small_ones_behind_it() -> None:
@@ -117,7 +133,7 @@ def test_orders_count_in_ten_seconds_and_in_a_minute_for_each_account() -> None:
     cost = {f"{ORDERS_10S}:a": 1, f"{ORDERS_1M}:a": 1}
     for _ in range(2_000):
         governor.enter(cost, Priority.CRITICAL)
-    seen = []
+    seen: list[int] = []
     for second in range(60):
         granted = governor.grant(second * 1_000)
         for ticket in granted:
@@ -210,56 +226,6 @@ def test_a_call_that_could_never_go_is_refused() -> None:
     governor = Governor({WEIGHT: Limit(20)})
     with pytest.raises(InvalidInput, match="limit of weight"):
         entered(governor, 40)
-
-
-# ── the law ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(sorted(Priority)),
-        st.sampled_from([1, 2, 5, 10, 40]),
-        st.integers(0, 4_000),  # until the next call is wished
-        st.integers(0, 30_000),  # how long the answer takes
-        st.floats(0, 1),  # where between grant and answer the exchange counts it
-    ),
-    min_size=1,
-    max_size=60,
-)
-
-
-@settings(max_examples=150)
-@given(STEPS)
-def test_no_sliding_minute_ever_exceeds_ninety_percent(
-    steps: list[tuple[Priority, int, int, int, float]],
-) -> None:
-    """Whenever the exchange counts a call while it is under way, and however the answers are mixed up."""
-    capacity = 60
-    governor = Governor({WEIGHT: Limit(capacity)})
-    flights: list[tuple[int, Ticket, int]] = []
-    counted: list[tuple[int, int]] = []
-    plans: dict[Ticket, tuple[int, float]] = {}
-    wishes = list(steps)
-    now_ms = due_ms = 0
-    while wishes or flights or governor.waiting():
-        if wishes and now_ms >= due_ms:
-            priority, weight, gap_ms, answer_ms, where = wishes.pop(0)
-            plans[entered(governor, weight, priority)] = (answer_ms, where)
-            due_ms = now_ms + gap_ms
-        for landing in [flight for flight in flights if flight[0] <= now_ms]:
-            flights.remove(landing)
-            governor.settle(landing[1], now_ms)
-        for ticket in governor.grant(now_ms):
-            answer_ms, where = plans[ticket]
-            flights.append((now_ms + answer_ms, ticket, 0))
-            counted.append((now_ms + int(answer_ms * where), ticket.cost[WEIGHT]))
-        waits = [landing[0] for landing in flights] + ([due_ms] if wishes else [])
-        wait_ms = governor.wait_ms(now_ms)
-        waits += [now_ms + wait_ms] if wait_ms is not None else []
-        now_ms = max(now_ms, min(waits, default=now_ms))
-    assert len(counted) == len(steps)
-    for end_ms, _ in counted:
-        within = sum(weight for at_ms, weight in counted if end_ms - MINUTE_MS < at_ms <= end_ms)
-        assert within <= capacity * SHARE
 
 
 @given(st.lists(st.sampled_from(sorted(Priority)), min_size=1, max_size=40))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 import pytest
-from toy_exchange import ORDER, PLACED, Toy, refuses, rest_of, says, with_toy
+from aiohttp import web
+from toy_exchange import ORDER, PLACED, Seen, Toy, refuses, rest_of, says, with_toy
 
 from domain.errors import ExchangeRejected, InvalidInput
 from domain.values import OrderSide
@@ -73,6 +75,28 @@ def test_an_order_for_the_other_position_mode_is_sent_once_more_and_the_mode_rem
         assert (first.get("positionSide"), first.get("reduceOnly")) == (None, "true")
         assert (second.get("positionSide"), second.get("reduceOnly")) == ("LONG", None)
         assert third["positionSide"] == "LONG"
+
+    with_toy(test)
+
+
+def test_orders_that_find_out_at_once_that_the_mode_is_another_one_all_arrive_and_agree_on_it() -> None:
+    async def test(toy: Toy) -> None:
+        both_refused, refused = asyncio.Event(), list[Seen]()
+
+        async def hedged(seen: Seen) -> web.StreamResponse:
+            if seen.params.get("positionSide"):
+                return await says(PLACED)(seen)
+            refused.append(seen)
+            if len(refused) == 2:
+                both_refused.set()
+            await both_refused.wait()
+            return await WRONG_SIDE(seen)
+
+        toy.on(f"POST {ORDER}", hedged)
+        async with rest_of(toy) as rest:
+            await asyncio.gather(rest.place(wish()), rest.place(wish(client_order_id="hs-2")))
+            assert rest.hedge is True
+        assert len(toy.calls(f"POST {ORDER}")) == 4
 
     with_toy(test)
 

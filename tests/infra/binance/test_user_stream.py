@@ -244,6 +244,25 @@ def test_when_one_connection_follows_another_both_are_listened_to_and_no_event_c
     scene(test)
 
 
+def test_if_the_old_connection_dies_while_another_follows_the_consumer_is_told_to_reconcile() -> None:
+    async def test(at: Scene) -> None:
+        at.stream = UserStream(
+            StreamHost(at.host.base), at.keys, at.inbox, UserStreamSettings(renew_s=1e9),
+            FeedSettings(close_timeout_s=0.2, life_s=1_000.0), at.timing, dice=lambda: 0.0,
+        )  # fmt: skip
+        async with running(at.stream.run()):
+            old = await at.caller()
+            await at.timing.pass_(1_000.0)
+            await at.caller(2)
+            await old.kill()
+            await until(lambda: len(at.host.callers) == 1)
+            await at.timing.pass_(2.0)
+            await until(lambda: len(at.inbox.kinds(Connected)) == 2)
+            assert at.inbox.kinds(Connected)[1].again
+
+    scene(test)
+
+
 def test_no_event_is_lost_on_a_slow_consumer() -> None:
     async def test(at: Scene) -> None:
         at.stream = UserStream(
