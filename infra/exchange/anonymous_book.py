@@ -61,6 +61,10 @@ class BookShape:
         return Top(bid, self._lots_at(bid, mood.size * (1 + mood.lean), time_ms),
                    ask, self._lots_at(ask, mood.size * (1 - mood.lean), time_ms))  # fmt: skip
 
+    def top_until(self, bid: int, ask: int, time_ms: int) -> int:
+        """Say when, in the same mood, the best levels may be others (ms UTC)."""
+        return min(self._epoch(self._hashed(bid), time_ms)[1], self._epoch(self._hashed(ask), time_ms)[1])
+
     def sides(self, bid: int, ask: int, mood: Mood, time_ms: int) -> tuple[dict[int, int], dict[int, int]]:
         """Give all levels of bids and asks, best first, as ticks → lots."""
         return (
@@ -93,11 +97,19 @@ class BookShape:
 
     def _lots_at(self, ticks: int, size: float, time_ms: int) -> int:
         """The same as in `_side` for one level at the touch, in plain numbers."""
-        hashed = _mixed(ticks * _GOLDEN + self._key)
-        period = 1_000 + (hashed & 7) * 1_000
-        epoch = (time_ms + (hashed >> 8) % 8_000) // period
-        share = (_mixed(hashed + epoch * _GOLDEN) >> 40) * 2.0**-24
+        hashed = self._hashed(ticks)
+        share = (_mixed(hashed + self._epoch(hashed, time_ms)[0] * _GOLDEN) >> 40) * 2.0**-24
         return max(1, int(self._lots * size * 1.0 * (0.15 + share * share * 2.5)))
+
+    def _hashed(self, ticks: int) -> int:
+        return _mixed(ticks * _GOLDEN + self._key)
+
+    @staticmethod
+    def _epoch(hashed: int, time_ms: int) -> tuple[int, int]:
+        """Give the number of the time in which a level stays as it is, and when it ends (ms UTC)."""
+        period, offset = 1_000 + (hashed & 7) * 1_000, (hashed >> 8) % 8_000
+        epoch = (time_ms + offset) // period
+        return epoch, (epoch + 1) * period - offset
 
 
 def _mixed(x: int) -> int:

@@ -23,6 +23,7 @@ from infra.market.contracts import contracts
 DEFAULT_SYMBOLS = 300
 _BLOCK_MINUTES = 8
 _BLOCKS_KEPT = 16
+_IDS_KEPT = 256
 _TOGETHER = 16
 _STRETCHES_BEYOND = 4
 """Stretches of a few groups more than there are: those of the next day come one by one."""
@@ -60,6 +61,7 @@ class SyntheticMinutes:
         self.activity = self._all.activity
         self._block = lru_cache(_BLOCKS_KEPT)(self._computed_block)
         self._stretch = lru_cache(len(groups) + _STRETCHES_BEYOND)(self._computed_stretch)
+        self._trades_before = lru_cache(_IDS_KEPT)(self._computed_ids)
         self._minutes = KeptBars(self._computed, HOUR_MINUTES, _MINUTES_KEPT)
         self._hours = KeptBars(self._computed_hours, _DAY_HOURS, _HOURS_KEPT)
 
@@ -92,7 +94,7 @@ class SyntheticMinutes:
 
     def issued(self, row: int, minute: int) -> Issued:
         """Say what was traded before a minute: each print is one trade."""
-        trades = int(self._alone[row].trades_before(minute)[0])
+        trades = self._trades_before(minute)[row]
         return Issued(trades, trades)
 
     def activity_of(self, row: int) -> Activity:
@@ -122,6 +124,9 @@ class SyntheticMinutes:
     def _computed_block(self, number: int) -> _Block:
         first = number * _BLOCK_MINUTES
         return _Block(first, bars_between(self._all, self._market, first, first + _BLOCK_MINUTES), {})
+
+    def _computed_ids(self, minute: int) -> list[int]:
+        return self._all.trades_before(minute).tolist()
 
     def _computed_stretch(self, group: int, first: int, end: int) -> Bars:
         return bars_between(self._groups[group], self._market, first, end)

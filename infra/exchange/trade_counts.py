@@ -57,9 +57,12 @@ def _noise(keys: Keys, first: int, last: int, period: int) -> Floats:
         noise = draws[:, :-1]
     else:
         here, there = draws[:, :-1, None], draws[:, 1:, None]
-        line = (there - here) * (np.arange(period) / period)
-        line += here
         skipped = first - cell * period
+        shares = np.arange(period) / period
+        if cells == 1:
+            shares, skipped = shares[skipped:], 0
+        line = (there - here) * shares
+        line += here
         noise = line.reshape(len(draws), -1)[:, skipped : skipped + last + 1 - first]
     noise *= 2.0
     noise -= 1.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from domain.market import MINUTE_MS, Candle
 from infra.exchange.anonymous_book import BookShape, Mood, Top
@@ -27,6 +28,14 @@ _DAY_MINUTES = 1_440
 _MINUTES_SHARED_MAX = 32
 
 
+class _Shown(NamedTuple):
+    """The top of a book, which is the same in [from, until): streams look at it twenty times a second."""
+
+    from_ms: int
+    until_ms: int
+    top: Top
+
+
 class WalkedMarket(MarkedMarket):
     """Candles, prints, books and marks over `Minutes`. Prices in ticks, quantities in lots, unless Decimal."""
 
@@ -35,6 +44,7 @@ class WalkedMarket(MarkedMarket):
         self._walk_keys = [keys_of((seed, "walk", symbol)) for symbol in self.symbols]
         self._shapes = [_shape(seed, contract) for contract in self.contracts]
         self._walk = lru_cache(_WALKS_KEPT)(self._drawn)
+        self._shown: dict[int, _Shown] = {}
 
     # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -221,9 +231,18 @@ class WalkedMarket(MarkedMarket):
     def top(self, symbol: str, time_ms: int) -> Top:
         """Give best bid and ask of the anonymous book."""
         row = self.row[symbol]
+        shown = self._shown.get(row)
+        if shown is None or not shown.from_ms <= time_ms < shown.until_ms:
+            shown = self._shown[row] = self._computed_top(row, symbol, time_ms)
+        return shown.top
+
+    def _computed_top(self, row: int, symbol: str, time_ms: int) -> _Shown:
         _, ticks, bought = self.last(symbol, time_ms)
         shape = self._shapes[row]
-        return shape.top(*shape.touch(ticks, bought), self._mood(row, time_ms), time_ms)
+        touch = shape.touch(ticks, bought)
+        walk = self._walk(row, time_ms // MINUTE_MS)
+        until_ms = min(walk.next_ms(walk.until(time_ms)), shape.top_until(*touch, time_ms))
+        return _Shown(time_ms, until_ms, shape.top(*touch, self._mood(row, time_ms), time_ms))
 
     def sides(self, symbol: str, time_ms: int) -> tuple[dict[int, int], dict[int, int]]:
         """Give the anonymous book: ticks → lots, best first."""
