@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 
@@ -119,6 +120,14 @@ class Board:
             for onlooker in self._onlookers.get(symbol, ()):
                 onlooker(sides)
         return seen[1]
+
+    def best(self, symbol: str, count: int) -> Sides:
+        """Give the best levels of each side, as `sides`: no more of the book is drawn unless somebody looks at all."""
+        seen = self._seen.get(symbol)
+        if symbol in self._overlaid or symbol in self._onlookers or (seen is not None and seen[0] == self.now_ms):
+            bids, asks = self.sides(symbol)
+            return dict(islice(bids.items(), count)), dict(islice(asks.items(), count))
+        return self.market.sides(symbol, self.now_ms, count)
 
     def top(self, symbol: str) -> Top:
         """Give the best levels as of the last step."""

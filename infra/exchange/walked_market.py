@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from domain.market import MINUTE_MS, Candle
-from infra.exchange.anonymous_book import BookShape, Mood, Top
+from infra.exchange.anonymous_book import LEVELS, BookShape, Mood, Top
 from infra.exchange.bar import Bar, earlier_open, grouped, next_open, open_time, rows_of
 from infra.exchange.marked_market import MarkedMarket
 from infra.exchange.minutes import HOUR_MINUTES, Issued, Minutes
@@ -244,12 +244,12 @@ class WalkedMarket(MarkedMarket):
         until_ms = min(walk.next_ms(walk.until(time_ms)), shape.top_until(*touch, time_ms))
         return _Shown(time_ms, until_ms, shape.top(*touch, self._mood(row, time_ms), time_ms))
 
-    def sides(self, symbol: str, time_ms: int) -> tuple[dict[int, int], dict[int, int]]:
-        """Give the anonymous book: ticks → lots, best first."""
+    def sides(self, symbol: str, time_ms: int, levels: int = LEVELS) -> tuple[dict[int, int], dict[int, int]]:
+        """Give the best levels (all of them) of the anonymous book: ticks → lots, best first."""
         row = self.row[symbol]
         _, ticks, bought = self.last(symbol, time_ms)
         shape = self._shapes[row]
-        return shape.sides(*shape.touch(ticks, bought), self._mood(row, time_ms), time_ms)
+        return shape.sides(*shape.touch(ticks, bought), self._mood(row, time_ms), time_ms, levels)
 
     def book(self, symbol: str, time_ms: int) -> tuple[Sequence[Level], Sequence[Level]]:
         """Give the anonymous bids and asks as of a moment, best first."""
