@@ -54,7 +54,7 @@ def uniforms(keys: Keys, first: int, end: int) -> Floats:
 
 def _uniform(hashed: Keys) -> Floats:
     hashed >>= np.uint64(11)
-    found = hashed.astype(np.float64)
+    found = hashed.view(np.int64).astype(np.float64)  # signed numbers become floats in half the time
     found *= 2.0**-53
     return found
 
@@ -80,7 +80,7 @@ def _normal(pairs: Keys) -> Floats:
     np.right_shift(pairs, np.uint64(32), out=others)
     pairs &= _LOW_HALF
     pairs += others
-    found = pairs.astype(np.float64)
+    found = pairs.view(np.int64).astype(np.float64)
     found -= _IRWIN_HALL_MEAN
     found *= 1.0 / _IRWIN_HALL_DEVIATION
     return found
@@ -107,7 +107,7 @@ def exponential(x: Floats) -> Floats:
     result *= y
     result += 1.0
     for _ in range(10):
-        result *= result
+        np.square(result, out=result)
     return result
 
 
