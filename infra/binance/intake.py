@@ -34,17 +34,18 @@ class Intake:
         self.mailbox = mailbox
         self.statistics = statistics
         self.once = Once()
-        self._is_new = self.once.is_new
+        self._judges = self.once.judges
         self._offer = mailbox.offer
 
     def accept(self, stream: str, message: Message, received_ms: int) -> tuple[Delivery, Hashable] | None:
         """Take a message. What it gives back, the reader hands to `Mailbox.put` and so waits."""
         # A stream of one symbol is its own key; one of many symbols (`!…`), or a raw frame, needs the symbol too.
         key: Hashable = stream if stream and stream[0] != "!" else _key(stream, message)
-        if not self._is_new(key, message):
+        kind = type(message)
+        judge = self._judges.get(kind)
+        if judge is not None and not judge(key, message):
             self.statistics.duplicates += 1
             return None
-        kind = type(message)
         delivery = Delivery(stream, message, received_ms)
         if kind in _LATEST_WINS:
             self._offer(key, delivery)

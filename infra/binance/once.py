@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from operator import attrgetter
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from domain.base import Message
 from infra.binance.wire.frames import (
@@ -38,6 +38,7 @@ _RISING: Final[dict[type[Message], Callable[[Message], int]]] = {
     AssetIndex: cast("Callable[[Message], int]", attrgetter("time_ms")),
     ForceOrder: lambda message: cast("ForceOrder", message).order.trade_time_ms,
 }
+Judge: TypeAlias = Callable[[Hashable, Message], bool]
 _HOLES_MAX: Final = 256
 """So many ranges of ids that were left out are remembered a stream; one that is older is not expected any more."""
 
@@ -82,22 +83,20 @@ class Once:
         self._last: dict[Hashable, int] = {}
         self._trades: dict[Hashable, TradeIds] = {}
         self._closes: dict[Hashable, tuple[int, ...]] = {}
+        self.judges: Final[dict[type[Message], Judge]] = {
+            **{kind: self._rises(number_of) for kind, number_of in _RISING.items()},
+            **dict.fromkeys(_KLINES, cast("Judge", self._is_new_candle)),
+            **dict.fromkeys(_TRADES, cast("Judge", self._is_new_trade)),
+        }
+        """How a kind of frame is told from those before; whoever judges very many takes it from here."""
 
     def is_new(self, key: Hashable, message: Message) -> bool:
         """Tell whether this frame of the stream `key` was not seen before, and note it.
 
         Frames without a number (changes of a book, which number themselves) always pass.
         """
-        number_of = _RISING.get(type(message))
-        if number_of is None:
-            if isinstance(message, _KLINES):
-                return self._is_new_candle(key, message)
-            return not isinstance(message, _TRADES) or self._is_new_trade(key, trade_number(message))
-        number = number_of(message)
-        if number <= self._last.get(key, -1):
-            return False
-        self._last[key] = number
-        return True
+        judge = self.judges.get(type(message))
+        return judge is None or judge(key, message)
 
     def forget(self, streams: frozenset[str]) -> None:
         """The connection was lost and made again: an exchange that was restarted may count from the beginning.
@@ -116,21 +115,31 @@ class Once:
         seen = self._trades.get(stream)
         return None if seen is None else seen.newest
 
-    def _is_new_trade(self, key: Hashable, number: int) -> bool:
-        seen = self._trades.get(key)
+    def _rises(self, number_of: Callable[[Message], int]) -> Judge:
+        def is_new(key: Hashable, message: Message) -> bool:
+            number = number_of(message)
+            if number <= self._last.get(key, -1):
+                return False
+            self._last[key] = number
+            return True
+
+        return is_new
+
+    def _is_new_trade(self, key: Hashable, trade: AggTrade | Trade) -> bool:
+        number, seen = trade_number(trade), self._trades.get(key)
         if seen is None:
             self._trades[key] = TradeIds(number)
             return True
         return seen.is_new(number)
 
     def _is_new_candle(self, key: Hashable, kline: Kline | ContinuousKline) -> bool:
-        closes = self._closes.get(key, ())
-        opened = kline.bar.open_time_ms
-        if not closes:
-            if kline.bar.closed:
+        closes, bar = self._closes.get(key), kline.bar
+        opened = bar.open_time_ms
+        if closes is None:
+            if bar.closed:
                 self._closes[key] = (opened,)
             return True
-        if not kline.bar.closed:
+        if not bar.closed:
             return opened > closes[-1]
         if opened in closes or (len(closes) == _RECENT_CLOSES and opened < closes[0]):
             return False  # seen, or so old that we can't tell any more
