@@ -282,7 +282,7 @@ class Loader:
             finally:
                 self._done()
         self._counts["candles"] += len(found)
-        return tuple(candle for candle in found if ask.start_ms <= candle.open_time_ms < ask.end_ms)
+        return tuple([candle for candle in found if ask.start_ms <= candle.open_time_ms < ask.end_ms])
 
     async def _open_interest(self, symbol: str, wanted: Plan) -> tuple[tuple[int, float], ...]:
         if symbol not in wanted.open_interest:
