@@ -10,12 +10,22 @@ import threading
 from collections import deque
 from typing import Final
 
+from msgspec.structs import replace
+
 from domain.base import Input
 from domain.catalog import encode_input
-from domain.market import MarketTick, Quote
+from domain.market import HistoryArrived, MarketTick, Quote
 
 ITEMS_MAX: Final = 10_000
 BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+def _size(input_: Input) -> int:
+    """Give how many bytes an input takes on the tape; of a long history as many as its first candle says."""
+    if isinstance(input_, HistoryArrived) and len(input_.candles) > 1:
+        one = replace(input_, candles=input_.candles[:1])
+        return len(encode_input(one)) * len(input_.candles)
+    return len(encode_input(input_))
 
 
 class Ingress:
@@ -35,7 +45,7 @@ class Ingress:
         """Hand over an input received at `at_ms`. Waits while the door is full; False if closed or out of time."""
         if isinstance(input_, MarketTick):
             return self._offer_tick(at_ms, input_)
-        size = len(encode_input(input_))
+        size = _size(input_)
         with self._changed:
             if not self._changed.wait_for(lambda: self._closed or self._has_room(size), timeout_s) or self._closed:
                 return False

@@ -61,10 +61,17 @@ class ExchangeClock:
         self.speed = speed
         self._monotonic = monotonic
         self._anchor = (wall_ms(), monotonic())
+        self._was_set = False
+
+    @property
+    def set_s_ago(self) -> float | None:
+        """How long ago it was set (real seconds); None before the first time."""
+        return self._monotonic() - self._anchor[1] if self._was_set else None
 
     def set(self, server_ms: int) -> None:
         """Take in what the exchange's clock shows at this instant."""
         self._anchor = (server_ms, self._monotonic())
+        self._was_set = True
 
     def now_ms(self) -> int:
         """Give the exchange's time now."""

@@ -134,8 +134,7 @@ def _candle(state: SymbolState, arrived: CandleArrived, interval_ms: int) -> tup
 def _history(state: SymbolState, offered: HistoryArrived) -> tuple[SymbolEvent, ...]:
     interval, candles = offered.interval, offered.candles
     frames = state.frames.emptied() if offered.anew else state.frames
-    defects = (candle.defect() for candle in candles)
-    reason = frames.objection(interval, candles) or next((defect for defect in defects if defect), None)
+    reason = frames.objection(interval, candles) or next(filter(None, map(Candle.defect, candles)), None)
     if reason is None:
         return (HistoryLoaded(interval, candles, offered.anew),)
     return (HistoryRefused(interval, len(candles), reason),)

@@ -47,7 +47,7 @@ class Running:
             self._system = await asyncio.to_thread(self._opened.__enter__)
         system = self._system
         deadline = time.monotonic() + _PATIENCE_S
-        while not system.warm and not system.ended and time.monotonic() < deadline:
+        while not system.warm() and not system.ended and time.monotonic() < deadline:
             await asyncio.sleep(_LOOK_S)
         await asyncio.sleep(wish)
         return resident_mb()

@@ -43,6 +43,7 @@ SHARE_MAX: Final = 0.9
 UNIT: Final = "s, lower is better"
 BOUND: Final = "the weight that was asked for, at the limit of 2,400 a minute"
 _PATIENCE_S: Final = 120.0
+_LOOK_S: Final = 0.25
 _LEAP_MS: Final = 20_000
 _LEAP_PAUSE_S: Final = 0.3
 _LATENCIES: Final = {"": 100, ":slow": 2_600}
@@ -174,9 +175,9 @@ def _head(url: str) -> int:
 def _wait_until_warm(system: System) -> None:
     """Wait for the histories."""
     deadline = time.monotonic() + _PATIENCE_S
-    while not system.warm and not system.ended and time.monotonic() < deadline:
-        time.sleep(0.01)
-    _require(system.warm and not system.not_loaded, f"not everything could be loaded: {system.not_loaded[:3]}")
+    while not system.warm(_LOOK_S) and not system.ended and time.monotonic() < deadline:
+        pass
+    _require(system.warm() and not system.not_loaded, f"not everything could be loaded: {system.not_loaded[:3]}")
 
 
 def _wait_for(url: str, after_seq: int, symbols: int, what: type[Event]) -> tuple[str, ...]:
@@ -186,8 +187,10 @@ def _wait_for(url: str, after_seq: int, symbols: int, what: type[Event]) -> tupl
     with reading(url, "live") as (_, _, reader):
         while len(found) < symbols:
             until_seq = reader.head().seq
-            found |= {event.stream for event in reader.events(after_seq, until_seq, topics=(TOPICS[what].decode(),))}
-            after_seq = until_seq
+            if until_seq > after_seq:
+                new = reader.events(after_seq, until_seq, topics=(TOPICS[what].decode(),))
+                found |= {event.stream for event in new}
+                after_seq = until_seq
             _require(time.monotonic() < deadline, f"only {len(found)} symbols had a {what.__name__} in time")
             time.sleep(0.02)
     return tuple(sorted(stream.partition(":")[2] for stream in found))

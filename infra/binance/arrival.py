@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -19,6 +19,7 @@ from infra.binance.settings import BinanceSettings
 from infra.binance.signing import Key
 from infra.binance.universe import Universe, choose
 from infra.binance.wire.contract_bodies import SymbolBrackets
+from infra.binance.wire.market_bodies import DayTicker
 from infra.clock import ExchangeClock
 from infra.stopping import unless_stopped
 
@@ -106,9 +107,13 @@ async def _arrive(
 
 async def look(rest: Rest, wanted: int | tuple[str, ...], *, strict: bool = True) -> Universe:
     """Choose the universe: exchangeInfo, and one call for all tickers unless the symbols are named."""
-    info = await rest.exchange_info()
-    volumes = {} if not isinstance(wanted, int) else {t.symbol: t.quote_volume for t in await rest.day_tickers()}
+    info, tickers = await asyncio.gather(rest.exchange_info(), _day_tickers(rest, wanted))
+    volumes = {ticker.symbol: ticker.quote_volume for ticker in tickers}
     return choose(info.contracts, volumes, wanted, strict=strict)
+
+
+async def _day_tickers(rest: Rest, wanted: int | tuple[str, ...]) -> Sequence[DayTicker]:
+    return await rest.day_tickers() if isinstance(wanted, int) else ()
 
 
 async def set_clock(rest: Rest, clock: ExchangeClock) -> None:

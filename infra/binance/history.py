@@ -173,6 +173,9 @@ def _last_closed(symbol: str, interval: str, moment_ms: int) -> Ask:
 
 def contiguous(candles: Sequence[Candle], interval: str) -> tuple[Candle, ...]:
     """Give the newest candles without a gap: an exchange in maintenance leaves holes."""
+    opens = [candle.open_time_ms for candle in candles]
+    if opens and opens == [*range(opens[0], opens[-1] + 1, INTERVALS_MS[interval])]:
+        return tuple(candles)  # as nearly always
     first = len(candles) - 1
     while first > 0 and candles[first].open_time_ms - candles[first - 1].open_time_ms == INTERVALS_MS[interval]:
         first -= 1
@@ -279,7 +282,7 @@ class Loader:
             finally:
                 self._done()
         self._counts["candles"] += len(found)
-        return tuple(candle for candle in found if ask.start_ms <= candle.open_time_ms < ask.end_ms)
+        return tuple([candle for candle in found if ask.start_ms <= candle.open_time_ms < ask.end_ms])
 
     async def _open_interest(self, symbol: str, wanted: Plan) -> tuple[tuple[int, float], ...]:
         if symbol not in wanted.open_interest:

@@ -35,7 +35,7 @@ class Intake:
         self.mailbox = mailbox
         self.statistics = statistics
         self.once = Once(statistics)
-        self._is_new = self.once.is_new
+        self._judges = self.once.judges
         self._offer = mailbox.offer
         self.sources = itertools.count(1)
         """A number for each connection."""
@@ -49,10 +49,11 @@ class Intake:
         """
         # A stream of one symbol is its own key; one of many symbols (`!…`), or a raw frame, needs the symbol too.
         key: Hashable = stream if stream and stream[0] != "!" else _key(stream, message)
-        if not self._is_new(key, message, source):
+        kind = type(message)
+        judge = self._judges.get(kind)
+        if judge is not None and not judge(key, message, source):
             self.statistics.duplicates += 1
             return None
-        kind = type(message)
         delivery = Delivery(stream, message, received_ms)
         if kind in _LATEST_WINS:
             self._offer(key, delivery)

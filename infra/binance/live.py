@@ -46,6 +46,7 @@ TICK_S_MIN: Final = 0.1
 CLOSE_S: Final = 2.0
 CLOCK_EVERY_S: Final = 60.0
 CLOCK_LOOK_S: Final = 0.25
+CLOCK_FRESH_S: Final = 5.0
 USER_STREAM_LOST_S: Final = 10.0
 """A reconnect takes a second or a few: sooner it is no news."""
 USER_STREAM_LOST_LONG_S: Final = 60.0
@@ -164,8 +165,10 @@ class LiveExchange:
             await self._close(rest, jobs)
 
     async def _opened_desk(self, rest: Rest, host: StreamHost, feed: MarketFeed) -> Sequence[Job]:
-        with suppress(HindsightError):  # it was set at the arrival, a moment ago
-            await set_clock(rest, self._clock)
+        set_s_ago = self._clock.set_s_ago
+        if set_s_ago is None or set_s_ago > CLOCK_FRESH_S:
+            with suppress(HindsightError):  # what was set at the arrival is still right enough
+                await set_clock(rest, self._clock)
         if self._account is None:
             with self._lock:
                 self._early = None

@@ -18,7 +18,7 @@ import msgspec
 T = TypeVar("T")
 
 
-class _Slot(msgspec.Struct, Generic[T]):
+class _Slot(msgspec.Struct, Generic[T], gc=False):
     """A place in the queue whose value may still change."""
 
     key: Hashable | None

@@ -58,7 +58,7 @@ class MarketData:
             at.KLINES, _range(symbol, start_ms, end_ms, limit, interval=interval), market_bodies.read_klines
         )
         sure_ms = asked_ms - (self.calls.clock.uncertainty_ms or 0)  # by the latest now, a running bar may have closed
-        return tuple(row.candle() for row in rows if row.close_time_ms < sure_ms)
+        return tuple([row.candle() for row in rows if row.close_time_ms < sure_ms])
 
     async def mark_candles(
         self, symbol: str, interval: str, start_ms: int | None = None, end_ms: int | None = None, limit: int = 500

@@ -170,7 +170,7 @@ class MarketFeed:
 
     def stale(self) -> str:
         """Say since when nothing came; "" if something did lately. From any thread."""
-        last_ms = self._feed.report().statistics.last_message_ms or self._began_ms
+        last_ms = self._feed.last_message_ms or self._began_ms
         silent_s = (wall_ms() - last_ms) / 1000
         return f"no message for {silent_s:.0f} s" if silent_s > STALE_S else ""
 

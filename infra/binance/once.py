@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from operator import attrgetter
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from domain.base import Message
 from infra.binance.feed_values import Statistics
@@ -43,6 +43,7 @@ _RISING: Final[dict[type[Message], Callable[[Message], int]]] = {
     AssetIndex: cast("Callable[[Message], int]", attrgetter("time_ms")),
     ForceOrder: lambda message: cast("ForceOrder", message).order.trade_time_ms,
 }
+Judge: TypeAlias = Callable[[Hashable, Message, int], bool]
 _HOLES_MAX: Final = 256
 """So many ranges of ids that were left out are remembered a stream; one that is older is not expected any more."""
 
@@ -91,21 +92,21 @@ class Once:
         self._rising: dict[Hashable, Rising] = {}
         self._trades: dict[Hashable, TradeIds] = {}
         self._closes: dict[Hashable, tuple[int, ...]] = {}
+        self.judges: Final[dict[type[Message], Judge]] = {
+            **{kind: self._rising_by(number_of) for kind, number_of in _RISING.items()},
+            **dict.fromkeys(_KLINES, cast("Judge", self._is_new_candle)),
+            **dict.fromkeys(_TRADES, cast("Judge", self._is_new_trade)),
+            DepthUpdate: cast("Judge", self._is_new_top),
+        }
+        """How a kind of frame is told from those before; whoever judges very many takes it from here."""
 
     def is_new(self, key: Hashable, message: Message, source: int = 0) -> bool:
         """Tell whether this frame of the stream `key` was not seen before, and note it. `source` is its connection.
 
         Frames without a number (changes of a book, which number themselves) always pass.
         """
-        number_of = _RISING.get(type(message))
-        if number_of is None:
-            if isinstance(message, _KLINES):
-                return self._is_new_candle(key, message)
-            if isinstance(message, _TRADES):
-                return self._is_new_trade(key, trade_number(message))
-            whole_top = isinstance(message, DepthUpdate) and isinstance(key, str) and is_partial_depth(key)
-            return not whole_top or self._rises(key, cast("DepthUpdate", message).last_id, source)
-        return self._rises(key, number_of(message), source)
+        judge = self.judges.get(type(message))
+        return judge is None or judge(key, message, source)
 
     def forget(self, streams: frozenset[str]) -> None:
         """The connection was lost and made again: an exchange that was restarted may count from the beginning.
@@ -137,21 +138,30 @@ class Once:
             return True
         return False
 
-    def _is_new_trade(self, key: Hashable, number: int) -> bool:
-        seen = self._trades.get(key)
+    def _rising_by(self, number_of: Callable[[Message], int]) -> Judge:
+        def is_new(key: Hashable, message: Message, source: int) -> bool:
+            return self._rises(key, number_of(message), source)
+
+        return is_new
+
+    def _is_new_top(self, key: Hashable, depth: DepthUpdate, source: int) -> bool:
+        return not isinstance(key, str) or not is_partial_depth(key) or self._rises(key, depth.last_id, source)
+
+    def _is_new_trade(self, key: Hashable, trade: AggTrade | Trade, _source: int) -> bool:
+        number, seen = trade_number(trade), self._trades.get(key)
         if seen is None:
             self._trades[key] = TradeIds(number)
             return True
         return seen.is_new(number)
 
-    def _is_new_candle(self, key: Hashable, kline: Kline | ContinuousKline) -> bool:
-        closes = self._closes.get(key, ())
-        opened = kline.bar.open_time_ms
-        if not closes:
-            if kline.bar.closed:
+    def _is_new_candle(self, key: Hashable, kline: Kline | ContinuousKline, _source: int) -> bool:
+        closes, bar = self._closes.get(key), kline.bar
+        opened = bar.open_time_ms
+        if closes is None:
+            if bar.closed:
                 self._closes[key] = (opened,)
             return True
-        if not kline.bar.closed:
+        if not bar.closed:
             return opened > closes[-1]
         if opened in closes or (len(closes) == _RECENT_CLOSES and opened < closes[0]):
             return False  # seen, or so old that we can't tell any more

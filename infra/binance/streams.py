@@ -80,6 +80,11 @@ class Feed:
             self._tasks = None
             self._running.clear()
 
+    @property
+    def last_message_ms(self) -> int:
+        """When the last message came, 0 before the first (UTC ms of our clock). From any thread."""
+        return self._statistics.last_message_ms
+
     def report(self) -> FeedReport:
         """Give the feed's state in numbers."""
         return FeedReport(

@@ -124,6 +124,8 @@ class Board:
     def see(self, message: Message, stream: str = "") -> CandleArrived | None:
         """Take a frame. A closed candle of the base interval comes back as an input, at once."""
         match message:
+            case Kline():
+                return self._see_kline(message)
             case BookTicker():
                 self._see_best(message)
             case MarkPrice():
@@ -133,8 +135,6 @@ class Board:
                 if row is not None:
                     row.flow.add(message)
                     self._changed[message.symbol] = None
-            case Kline():
-                return self._see_kline(message)
             case DepthUpdate():
                 self._see_depth(message, stream)
             case ForceOrder():
@@ -188,9 +188,8 @@ class Board:
             self._changed[mark.symbol] = None
 
     def _see_kline(self, kline: Kline) -> CandleArrived | None:
-        row = self._rows.get(kline.symbol)
         bar = kline.bar
-        if row is None or not bar.closed or bar.interval != self._base_interval:
+        if not bar.closed or bar.interval != self._base_interval or (row := self._rows.get(kline.symbol)) is None:
             return None
         candle = _candle(bar, row, counts_liquidations=self._counts_liquidations)
         row.liquidated = {minute: seen for minute, seen in row.liquidated.items() if minute > bar.open_time_ms}

@@ -82,10 +82,9 @@ class System:
         """Whether the kernel makes no progress although it could."""
         return self._live.stalled()
 
-    @property
-    def warm(self) -> bool:
-        """Whether every history that could be had is there."""
-        return self._outside is None or self._outside.live is None or self._outside.live.ready.is_set()
+    def warm(self, within_s: float = 0.0) -> bool:
+        """Whether every history that could be had is there, or will be in so many seconds: those are waited for."""
+        return self._outside is None or self._outside.live is None or self._outside.live.ready.wait(within_s)
 
     @property
     def warming(self) -> tuple[int, int | None]:

@@ -147,7 +147,7 @@ def _stop_signal() -> Generator[threading.Event]:
 def _warm_up(system: System, stop: threading.Event) -> None:
     """Wait until every history that can be had is there."""
     with progress("history", None) as report:
-        while not (system.warm or stop.is_set() or system.ended):
+        while not (system.warm() or stop.is_set() or system.ended):
             report(*system.warming)
             stop.wait(WARM_UP_FRAME_S)
     for line in system.not_loaded:

@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infra.market.noise import Indices
+from infra.market.noise import Floats, Indices
 
 _LEVELS_A_ZONE = 25
 _ZONES = (1, 8, 64, 512)
 _ZONE_SIZES = (1.0, 3.0, 9.0, 25.0)
 LEVELS = _LEVELS_A_ZONE * len(_ZONES)
+_PLACES = np.arange(_LEVELS_A_ZONE)
+_WEIGHTS = np.array([1.0, *(size for size in _ZONE_SIZES for _ in range(_LEVELS_A_ZONE))])[:LEVELS]
 _SHARE_OF_MINUTE = 0.02
 """A level near the touch holds a fiftieth of what trades in a usual minute."""
 _MASK = 2**64 - 1
@@ -61,43 +63,63 @@ class BookShape:
         return Top(bid, self._lots_at(bid, mood.size * (1 + mood.lean), time_ms),
                    ask, self._lots_at(ask, mood.size * (1 - mood.lean), time_ms))  # fmt: skip
 
-    def sides(self, bid: int, ask: int, mood: Mood, time_ms: int) -> tuple[dict[int, int], dict[int, int]]:
-        """Give all levels of bids and asks, best first, as ticks → lots."""
-        return (
-            self._side(bid, -1, mood.size * (1 + mood.lean), time_ms),
-            self._side(ask, 1, mood.size * (1 - mood.lean), time_ms),
-        )
+    def top_until(self, bid: int, ask: int, time_ms: int) -> int:
+        """Say when, in the same mood, the best levels may be others (ms UTC)."""
+        return min(self._epoch(self._hashed(bid), time_ms)[1], self._epoch(self._hashed(ask), time_ms)[1])
 
-    def _side(self, best: int, way: int, size: float, time_ms: int) -> dict[int, int]:
-        ticks, sizes = self._grid_from(best, way)
+    def sides(
+        self, bid: int, ask: int, mood: Mood, time_ms: int, levels: int = LEVELS
+    ) -> tuple[dict[int, int], dict[int, int]]:
+        """Give the best levels (all of them) of bids and asks, best first, as ticks → lots."""
+        below, above = self._grid_from(bid, -1, levels), self._grid_from(ask, 1, levels)
+        sizes = (
+            self._lots * (mood.size * (1 + mood.lean)) * _WEIGHTS[: len(below)],
+            self._lots * (mood.size * (1 - mood.lean)) * _WEIGHTS[: len(above)],
+        )
+        ticks = np.concatenate((below, above))
+        lots = self._lots_on(ticks, np.concatenate(sizes), time_ms).tolist()
+        bids, asks = (
+            zip(grid.tolist(), part, strict=False) for grid, part in ((below, lots), (above, lots[len(below) :]))
+        )
+        return dict(bids), dict(asks)
+
+    def _lots_on(self, ticks: Indices, sizes: Floats, time_ms: int) -> Indices:
         hashed = _mixed_all(ticks.astype(np.uint64) * np.uint64(_GOLDEN) + np.uint64(self._key))
         period = 1_000 + (hashed & np.uint64(7)).astype(np.int64) * 1_000
         epoch = (time_ms + (hashed >> np.uint64(8)).astype(np.int64) % 8_000) // period
         draw = _mixed_all(hashed + epoch.astype(np.uint64) * np.uint64(_GOLDEN))
         share = (draw >> np.uint64(40)).astype(np.float64) * 2.0**-24
-        lots = np.maximum(1, (self._lots * size * sizes * (0.15 + share * share * 2.5)).astype(np.int64))
-        return dict(zip(ticks.tolist(), lots.tolist(), strict=True))
+        return np.maximum(1, (sizes * (0.15 + share * share * 2.5)).astype(np.int64))
 
-    def _grid_from(self, best: int, way: int) -> tuple[Indices, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    def _grid_from(self, best: int, way: int, levels: int) -> Indices:
         """Give the levels from the touch outward: the touch itself, then multiples of ever coarser steps."""
-        parts, sizes, at = [np.array([best])], [np.ones(1)], best
-        for coarser, size in zip(_ZONES, _ZONE_SIZES, strict=True):
+        parts, at, missing = [np.array([best])], best, levels - 1
+        for coarser in _ZONES:
+            if missing <= 0:
+                break
             step = self._grid * coarser
             first = at // step * step + step if way > 0 else -(-at // step) * step - step
-            ticks = first + way * step * np.arange(_LEVELS_A_ZONE)
-            parts.append(ticks)
-            sizes.append(np.full(_LEVELS_A_ZONE, size))
-            at = int(ticks[-1])
-        ticks, weights = np.concatenate(parts)[:LEVELS], np.concatenate(sizes)[:LEVELS]
-        return ticks[ticks > 0], weights[ticks > 0]
+            parts.append(first + way * step * _PLACES)
+            at = first + way * step * (_LEVELS_A_ZONE - 1)
+            missing -= _LEVELS_A_ZONE
+        ticks = np.concatenate(parts)[:levels]
+        return ticks if way > 0 or at > 0 else ticks[ticks > 0]
 
     def _lots_at(self, ticks: int, size: float, time_ms: int) -> int:
-        """The same as in `_side` for one level at the touch, in plain numbers."""
-        hashed = _mixed(ticks * _GOLDEN + self._key)
-        period = 1_000 + (hashed & 7) * 1_000
-        epoch = (time_ms + (hashed >> 8) % 8_000) // period
-        share = (_mixed(hashed + epoch * _GOLDEN) >> 40) * 2.0**-24
+        """The same as in `_lots_on` for one level at the touch, in plain numbers."""
+        hashed = self._hashed(ticks)
+        share = (_mixed(hashed + self._epoch(hashed, time_ms)[0] * _GOLDEN) >> 40) * 2.0**-24
         return max(1, int(self._lots * size * 1.0 * (0.15 + share * share * 2.5)))
+
+    def _hashed(self, ticks: int) -> int:
+        return _mixed(ticks * _GOLDEN + self._key)
+
+    @staticmethod
+    def _epoch(hashed: int, time_ms: int) -> tuple[int, int]:
+        """Give the number of the time in which a level stays as it is, and when it ends (ms UTC)."""
+        period, offset = 1_000 + (hashed & 7) * 1_000, (hashed >> 8) % 8_000
+        epoch = (time_ms + offset) // period
+        return epoch, (epoch + 1) * period - offset
 
 
 def _mixed(x: int) -> int:

@@ -69,6 +69,17 @@ def next_open(interval: str, open_ms: int) -> int:
     return open_ms + SPANS_MS[interval]
 
 
+def opens_between(interval: str, first_ms: int, end_ms: int) -> list[int]:
+    """Give the opens of [first, end), one candle after the other; `first_ms` is one if there are any."""
+    if interval != "1M":
+        return list(range(first_ms, end_ms, SPANS_MS[interval]))
+    found: list[int] = []
+    while first_ms < end_ms:
+        found.append(first_ms)
+        first_ms = next_open(interval, first_ms)
+    return found
+
+
 def earlier_open(interval: str, open_ms: int, count: int) -> int:
     """Say when the candle opened that lies `count` before the one that opened at `open_ms`."""
     if interval == "1M":
@@ -77,7 +88,7 @@ def earlier_open(interval: str, open_ms: int, count: int) -> int:
     return open_ms - count * SPANS_MS[interval]
 
 
-def grouped(bars: Bars, starts: Sequence[int]) -> Bars:
+def grouped(bars: Bars, starts: Sequence[int] | Counts) -> Bars:
     """Fold the minutes of each group into one bar; `starts` are the places at which groups begin, the first one 0."""
     places = np.asarray(starts, np.intp)
     ends = np.append(places[1:], bars.close.shape[1]) - 1

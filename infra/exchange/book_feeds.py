@@ -121,7 +121,7 @@ class PartialDepth(_Depth):
 
     def frames(self, now_ms: int) -> Sequence[bytes]:
         """Push if they changed."""
-        bids, asks = (self._levels(dict(list(side.items())[: self._count])) for side in self._board.sides(self._symbol))
+        bids, asks = (self._levels(side) for side in self._board.best(self._symbol, self._count))
         if (bids, asks) == self._shown:
             return ()
         self._shown = (bids, asks)

@@ -8,7 +8,7 @@ them. So a candle costs one node instead of sixty, 1d candles of two years stay 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ from infra.exchange.trade_counts import TradeCounts
 from infra.market.activity import Activity, Traded
 from infra.market.bars import Bars, Counts, joined
 from infra.market.contracts import Contract
-from infra.market.noise import Floats, Indices, Keys, derived, exponential, keys_of, uniform
+from infra.market.noise import Floats, Keys, derived, exponential, keys_of, uniforms
 from infra.market.price_path import PricePaths
 from infra.market.universe import MARKET_BPS
 
@@ -27,7 +27,7 @@ COARSER = 6
 _FOR_UPPER, _FOR_LOWER = 200, 201
 _WICK = 0.55
 _WINDOW_MINUTES = 512 * 60
-"""As long as the windows of 1h candles that `synthetic_market.py` keeps, so that one of them is drawn in one go."""
+"""Longer windows leave the processor's caches, in shorter ones the calls cost more than the numbers."""
 _WINDOWS_KEPT = 24
 
 
@@ -59,16 +59,21 @@ class MinuteBars:
     def bars(self, first: int, market: Floats) -> Bars:
         """Give the candles from minute `first` on; `market` holds the common path at their opens and the last close."""
         count = int(market.shape[1]) - 1
-        path = self._beta * market + self._own.nodes(first, first + count)
-        minutes = np.arange(first, first + count)
+        end = first + count
+        path = self._beta * market
+        path += self._own.nodes(first, end)
         opening, closing = path[:, :-1], path[:, 1:]
-        high = np.maximum(opening, closing) + self._wick(self._upper, minutes)
-        low = np.minimum(opening, closing) - self._wick(self._lower, minutes)
+        high, low = np.maximum(opening, closing), np.minimum(opening, closing)
+        high += self._wick(self._upper, first, end)
+        low -= self._wick(self._lower, first, end)
         ticks = self._ticks(path)
         tops, bottoms = self._ticks(high), self._ticks(low)
-        moves = (closing - opening) / self._usual_move
-        trades = np.diff(self._trades.totals(first, first + count), axis=1)
-        traded = self.activity.traded(minutes, moves, (tops + bottoms) * 0.5 / self._ticks_in_usdt, self._lot, trades)
+        moves = closing - opening
+        moves /= self._usual_move
+        price = np.multiply(tops + bottoms, 0.5, dtype=np.float64)
+        price /= self._ticks_in_usdt
+        trades = np.diff(self._trades.totals(first, end), axis=1)
+        traded = self.activity.traded(first, moves, price, self._lot, trades)
         return Bars(ticks[:, :-1], tops, bottoms, ticks[:, 1:], _bounded(traded))
 
     def opens(self, market: Floats, first: int, last: int, level: int) -> Counts:
@@ -80,18 +85,27 @@ class MinuteBars:
         return self._trades.totals(minute, minute)[:, 0]
 
     def _ticks(self, path: Floats) -> Counts:
-        return np.maximum(np.rint(self._start_ticks * exponential(path)), 1.0).astype(np.int64)
+        ticks = exponential(path)
+        ticks *= self._start_ticks
+        np.rint(ticks, out=ticks)
+        return np.maximum(ticks, 1.0, out=ticks).astype(np.int64)
 
-    def _wick(self, keys: Keys, minutes: Indices) -> Floats:
-        draw = uniform(keys, minutes)
-        return self._usual_move * _WICK * draw * (0.3 + draw * draw)
+    def _wick(self, keys: Keys, first: int, end: int) -> Floats:
+        draw = uniforms(keys, first, end)
+        longer = draw * draw
+        longer += 0.3
+        draw *= self._usual_move * _WICK
+        draw *= longer
+        return draw
 
 
 def _bounded(traded: Traded) -> Traded:
     """Let there be lots enough for all trades."""
     trades = traded.trades
     lots = np.maximum(traded.lots, 2 * trades)
-    taker_lots = np.clip(traded.taker_lots, trades // 8, lots - trades // 8)
+    least = trades >> 3
+    taker_lots = np.maximum(traded.taker_lots, least)
+    np.minimum(taker_lots, lots - least, out=taker_lots)
     return Traded(lots, np.maximum(traded.quote, 1), taker_lots, traded.taker_quote, trades)
 
 
@@ -104,7 +118,11 @@ class MarketPath:
 
 
 def bars_between(bars: MinuteBars, market: MarketPath, first: int, end: int) -> Bars:
-    """Give the candles of the minutes [first, end), computed a window at a time (21 days)."""
-    cuts = [first, *range((first // _WINDOW_MINUTES + 1) * _WINDOW_MINUTES, end, _WINDOW_MINUTES), end]
-    parts = [bars.bars(left, market.nodes(left, right)) for left, right in pairwise(cuts)]
+    """Give the candles of the minutes [first, end), computed a window at a time."""
+    parts = [bars.bars(left, market.nodes(left, right)) for left, right in windows(first, end)]
     return joined(parts) if len(parts) > 1 else parts[0]
+
+
+def windows(first: int, end: int) -> Iterable[tuple[int, int]]:
+    """Cut [first, end) where windows begin (21 days), so that all contracts share those of the market."""
+    return pairwise([first, *range((first // _WINDOW_MINUTES + 1) * _WINDOW_MINUTES, end, _WINDOW_MINUTES), end])

@@ -14,6 +14,7 @@ from infra.exchange.board import Board
 from infra.exchange.marked_market import MARK_DIGITS, MarkPath
 from infra.exchange.ports import ApiError, Call, Route, Security
 from infra.exchange.tape import Tape
+from infra.exchange.walked_market import Candlesticks
 from infra.market.bars import Counts
 from infra.market.noise import Floats
 
@@ -56,10 +57,12 @@ def _klines(board: Board, tape: Tape, call: Call, symbol: str) -> object:
     interval = asked.interval(call)
     first, end = span(board, call, interval, board.market.since(symbol, interval))
     row = board.row[symbol]
+    if not tape.has_clients(symbol):
+        return board.klines(row, interval, board.market.candlesticks(symbol, interval, first, end, board.now_ms))
     bars = board.market.bars(symbol, interval, first, end, board.now_ms)
-    ends = [min(board.now_ms, next_open(interval, bar.open_ms) - 1) for bar in bars] if tape.has_clients(symbol) else ()
-    traded = [tape.traded(symbol, bar, until) for bar, until in zip(bars, ends, strict=True)] if ends else bars
-    return board.klines(row, interval, traded)
+    ends = [min(board.now_ms, next_open(interval, bar.open_ms) - 1) for bar in bars]
+    traded = [tape.traded(symbol, bar, until) for bar, until in zip(bars, ends, strict=True)]
+    return board.klines(row, interval, Candlesticks([], [], None, traded))
 
 
 def span(board: Board, call: Call, interval: str, listed_ms: int) -> tuple[int, int]:

@@ -9,25 +9,29 @@ import msgspec
 from domain.errors import InvalidInput
 from domain.market import MINUTE_MS
 from infra.exchange.bar import Bar, grouped, rows_of
+from infra.exchange.kept_bars import KeptBars, part_of
 from infra.exchange.listings import listing, onboard_times
-from infra.exchange.minute_bars import MarketPath, MinuteBars, bars_between
+from infra.exchange.minute_bars import MarketPath, MinuteBars, bars_between, windows
 from infra.exchange.minutes import HOUR_MINUTES, Issued
 from infra.exchange.names import names
 from infra.exchange.recorded_past import NO_PAST, Past
 from infra.exchange.walked_market import WalkedMarket
-from infra.market.activity import Activity, Traded
+from infra.market.activity import Activity
 from infra.market.bars import Bars, Counts, joined
 from infra.market.contracts import contracts
 
 DEFAULT_SYMBOLS = 300
 _BLOCK_MINUTES = 8
 _BLOCKS_KEPT = 16
-_WINDOW_HOURS = 512
+_IDS_KEPT = 256
 _TOGETHER = 16
 _STRETCHES_BEYOND = 4
 """Stretches of a few groups more than there are: those of the next day come one by one."""
-_HOUR_WINDOWS_KEPT = 2_048
-"""1h candles of 2 048 windows are 75 MB at most: what a cold start of several hundred symbols asks for twice."""
+_DAY_HOURS = 24
+_HOURS_KEPT = 1_048_576
+"""75 MB: what a cold start of several hundred symbols asks for twice."""
+_MINUTES_KEPT = 131_072
+"""9 MB: what is asked for of one contract after the other in candles of three lengths."""
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -57,7 +61,9 @@ class SyntheticMinutes:
         self.activity = self._all.activity
         self._block = lru_cache(_BLOCKS_KEPT)(self._computed_block)
         self._stretch = lru_cache(len(groups) + _STRETCHES_BEYOND)(self._computed_stretch)
-        self._hours = lru_cache(_HOUR_WINDOWS_KEPT)(self._computed_hours)
+        self._trades_before = lru_cache(_IDS_KEPT)(self._computed_ids)
+        self._minutes = KeptBars(self._computed, HOUR_MINUTES, _MINUTES_KEPT)
+        self._hours = KeptBars(self._computed_hours, _DAY_HOURS, _HOURS_KEPT)
 
     def minute(self, row: int, minute: int) -> Bar:
         """Give a 1m candle."""
@@ -69,19 +75,18 @@ class SyntheticMinutes:
         return rows[minute - block.first]
 
     def bars(self, row: int, first: int, end: int) -> Bars:
-        """Give the 1m candles of [first, end)."""
-        return bars_between(self._alone[row], self._market, first, end)
+        """Give the 1m candles of [first, end), many of them from a stretch that is kept."""
+        read = self._computed if end - first < HOUR_MINUTES else self._minutes.between
+        return read(row, first, end)
 
     def shared(self, row: int, first: int, end: int) -> Bars:
         """Give the 1m candles of [first, end), read for a group of contracts at once and kept."""
         group, place = divmod(row, _TOGETHER)
-        return _of(self._stretch(group, first, end), slice(place, place + 1), slice(None))
+        return part_of(self._stretch(group, first, end), slice(place, place + 1), slice(None))
 
     def hours(self, row: int, first: int, end: int) -> Bars:
-        """Give the 1h candles of [first, end), from windows that are kept."""
-        windows = range(first // _WINDOW_HOURS, (end - 1) // _WINDOW_HOURS + 1)
-        parts = [_cut(self._hours(row, w), first - w * _WINDOW_HOURS, end - w * _WINDOW_HOURS) for w in windows]
-        return joined(parts) if len(parts) > 1 else parts[0]
+        """Give the 1h candles of [first, end), from a stretch that is kept."""
+        return self._hours.between(row, first, end)
 
     def opens(self, row: int, first: int, last: int, level: int) -> Counts:
         """Give the opens of every 2^level-th minute from `first` to `last`."""
@@ -89,7 +94,7 @@ class SyntheticMinutes:
 
     def issued(self, row: int, minute: int) -> Issued:
         """Say what was traded before a minute: each print is one trade."""
-        trades = int(self._alone[row].trades_before(minute)[0])
+        trades = self._trades_before(minute)[row]
         return Issued(trades, trades)
 
     def activity_of(self, row: int) -> Activity:
@@ -120,24 +125,23 @@ class SyntheticMinutes:
         first = number * _BLOCK_MINUTES
         return _Block(first, bars_between(self._all, self._market, first, first + _BLOCK_MINUTES), {})
 
+    def _computed_ids(self, minute: int) -> list[int]:
+        return self._all.trades_before(minute).tolist()
+
     def _computed_stretch(self, group: int, first: int, end: int) -> Bars:
         return bars_between(self._groups[group], self._market, first, end)
 
-    def _computed_hours(self, row: int, window: int) -> Bars:
-        first = window * _WINDOW_HOURS * HOUR_MINUTES
-        minutes = self.bars(row, first, first + _WINDOW_HOURS * HOUR_MINUTES)
-        return grouped(minutes, range(0, _WINDOW_HOURS * HOUR_MINUTES, HOUR_MINUTES))
+    def _computed(self, row: int, first: int, end: int) -> Bars:
+        return bars_between(self._alone[row], self._market, first, end)
+
+    def _computed_hours(self, row: int, first: int, end: int) -> Bars:
+        parts = windows(first * HOUR_MINUTES, end * HOUR_MINUTES)
+        hours = [_hourly(self._computed(row, left, right)) for left, right in parts]
+        return joined(hours) if len(hours) > 1 else hours[0]
 
 
-def _cut(bars: Bars, first: int, end: int) -> Bars:
-    """Give the candles [first, end) of a window, as far as it goes."""
-    return _of(bars, slice(None), slice(max(0, first), max(0, end)))
-
-
-def _of(bars: Bars, rows: slice, part: slice) -> Bars:
-    """Give some contracts and candles of what is kept, without a copy."""
-    traded = Traded(*(getattr(bars.traded, name)[rows, part] for name in Traded.__struct_fields__))
-    return Bars(bars.open[rows, part], bars.high[rows, part], bars.low[rows, part], bars.close[rows, part], traded)
+def _hourly(minutes: Bars) -> Bars:
+    return grouped(minutes, range(0, minutes.close.shape[1], HOUR_MINUTES))
 
 
 def synthetic_market(seed: int, symbols: tuple[str, ...] | int, start_ms: int) -> WalkedMarket:

@@ -16,7 +16,7 @@ import numpy as np
 
 from infra.market.bars import Counts
 from infra.market.contracts import Contract
-from infra.market.noise import Floats, Keys, derived, uniform
+from infra.market.noise import Floats, Keys, derived, uniforms
 
 TRADES_MIN, TRADES_MAX = 12, 240
 """How many prints a minute has: never more than 10 s without one, never more than 4 a second."""
@@ -39,8 +39,11 @@ class TradeCounts:
         """Give the trades before each of the minutes `first` to `last` (after 1970): shape (contracts, minutes)."""
         total: Floats = np.arange(first, last + 1, dtype=np.float64)[None, :]
         for keys, (period, share) in zip(self._keys, _NOISES, strict=True):
-            total = total + share * period * _noise(keys, first, last, period)
-        return np.floor(self._rates * total).astype(np.int64)
+            noise = _noise(keys, first, last, period)
+            noise *= share * period
+            total = np.add(total, noise, out=noise)
+        total *= self._rates
+        return np.floor(total, out=total).astype(np.int64)
 
 
 def _noise(keys: Keys, first: int, last: int, period: int) -> Floats:
@@ -49,8 +52,18 @@ def _noise(keys: Keys, first: int, last: int, period: int) -> Floats:
     As `noise.smooth`, but minutes in a row are laid out cell by cell: nothing has to be divided or looked up.
     """
     cell, cells = first // period, last // period - first // period + 1
-    draws = uniform(keys, np.arange(cell, cell + cells + 1))
-    here, there = draws[:, :-1, None], draws[:, 1:, None]
-    line = here + (there - here) * (np.arange(period) / period)
-    skipped = first - cell * period
-    return 2.0 * line.reshape(len(draws), -1)[:, skipped : skipped + last + 1 - first] - 1.0
+    draws = uniforms(keys, cell, cell + cells + 1)
+    if period == 1:
+        noise = draws[:, :-1]
+    else:
+        here, there = draws[:, :-1, None], draws[:, 1:, None]
+        skipped = first - cell * period
+        shares = np.arange(period) / period
+        if cells == 1:
+            shares, skipped = shares[skipped:], 0
+        line = (there - here) * shares
+        line += here
+        noise = line.reshape(len(draws), -1)[:, skipped : skipped + last + 1 - first]
+    noise *= 2.0
+    noise -= 1.0
+    return noise

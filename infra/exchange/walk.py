@@ -11,6 +11,8 @@ the candle are its own; a part of the minute has the share of them that its prin
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,7 +71,11 @@ class Walk:
 
     def until(self, time_ms: int) -> int:
         """Say how many prints there are up to and including `time_ms`."""
-        return int(np.searchsorted(self.times, time_ms, side="right"))
+        return bisect_right(self._times, time_ms)
+
+    def next_ms(self, count: int) -> int:
+        """Say when there is more than the first `count` prints: the next one, or the next minute."""
+        return self._times[count] if count < self.count else self.bar.open_ms // MINUTE_MS * MINUTE_MS + MINUTE_MS
 
     def partial(self, count: int) -> Bar:
         """Give the candle after the first `count` prints, at least one."""

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
 
 from domain.market import MINUTE_MS, Candle
-from infra.exchange.anonymous_book import BookShape, Mood, Top
-from infra.exchange.bar import Bar, earlier_open, grouped, next_open, open_time, rows_of
+from infra.exchange.anonymous_book import LEVELS, BookShape, Mood, Top
+from infra.exchange.bar import Bar, earlier_open, grouped, next_open, open_time, opens_between, rows_of
 from infra.exchange.marked_market import MarkedMarket
 from infra.exchange.minutes import HOUR_MINUTES, Issued, Minutes
 from infra.exchange.ports import Level, Print
 from infra.exchange.walk import Walk
+from infra.market.bars import Bars, joined
 from infra.market.contracts import Contract
 from infra.market.noise import key_of, keys_of
 
@@ -27,6 +31,23 @@ _DAY_MINUTES = 1_440
 _MINUTES_SHARED_MAX = 32
 
 
+class Candlesticks(NamedTuple):
+    """Consecutive candles: recorded ones, closed ones as columns with their opens, and the one that runs, if any."""
+
+    past: list[Bar]
+    opens: list[int]
+    closed: Bars | None
+    running: list[Bar]
+
+
+class _Shown(NamedTuple):
+    """The top of a book, which is the same in [from, until): streams look at it twenty times a second."""
+
+    from_ms: int
+    until_ms: int
+    top: Top
+
+
 class WalkedMarket(MarkedMarket):
     """Candles, prints, books and marks over `Minutes`. Prices in ticks, quantities in lots, unless Decimal."""
 
@@ -35,30 +56,33 @@ class WalkedMarket(MarkedMarket):
         self._walk_keys = [keys_of((seed, "walk", symbol)) for symbol in self.symbols]
         self._shapes = [_shape(seed, contract) for contract in self.contracts]
         self._walk = lru_cache(_WALKS_KEPT)(self._drawn)
+        self._shown: dict[int, _Shown] = {}
 
     # ── candles ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def bars(self, symbol: str, interval: str, first_ms: int, end_ms: int, now_ms: int) -> list[Bar]:
         """Give the candles that open in [first, end), on the interval's grid, the last one as far as it went by now."""
+        found = self.candlesticks(symbol, interval, first_ms, end_ms, now_ms)
+        closed = [] if found.closed is None else rows_of(found.closed, 0, found.opens)
+        return found.past + closed + found.running
+
+    def candlesticks(self, symbol: str, interval: str, first_ms: int, end_ms: int, now_ms: int) -> Candlesticks:
+        """Give the same candles, most of them as columns."""
         row = self.row[symbol]
         listed = self._begins_ms[row]
         end_ms = min(end_ms, now_ms + 1)
         past = self._minutes.past(row).between(interval, first_ms, end_ms, now_ms)
         if past:
             first_ms = next_open(interval, past[-1].open_ms)
-        starts: list[int] = []
-        at = max(first_ms, open_time(interval, listed))
-        while at < end_ms:
-            starts.append(at)
-            at = next_open(interval, at)
-        if not starts:
-            return past
-        running = starts[-1] if next_open(interval, starts[-1]) > now_ms else None
-        closed = starts if running is None else starts[:-1]
-        found = self._closed(row, closed, at if running is None else running, listed) if closed else []
-        if running is not None:
-            found += self._running(row, max(running, listed // MINUTE_MS * MINUTE_MS), running, now_ms)
-        return past + found
+        opens = opens_between(interval, max(first_ms, open_time(interval, listed)), end_ms)
+        if not opens:
+            return Candlesticks(past, [], None, [])
+        until_ms, running = next_open(interval, opens[-1]), list[Bar]()
+        if until_ms > now_ms:
+            until_ms = opens.pop()
+            running = self._running(row, max(until_ms, listed // MINUTE_MS * MINUTE_MS), until_ms, now_ms)
+        closed = self._closed(row, opens, until_ms, listed) if opens else None
+        return Candlesticks(past, opens, closed, running)
 
     def since(self, symbol: str, interval: str) -> int:
         """Say when the first candle of an interval opened: with the minutes, or in the past."""
@@ -72,31 +96,28 @@ class WalkedMarket(MarkedMarket):
         first = earlier_open(interval, newest, count - 1)
         return self.bars(symbol, interval, first, newest + 1, now_ms)
 
-    def _closed(self, row: int, starts: Sequence[int], end_ms: int, listed_ms: int) -> list[Bar]:
+    def _closed(self, row: int, starts: Sequence[int], end_ms: int, listed_ms: int) -> Bars:
         """Fold closed candles from minutes, or from hours where their edges are on hours.
 
         The first one may begin with the listing, within an hour: it is folded alone, so that the rest can be of hours.
         """
         if len(starts) > 1 and starts[0] < listed_ms:
-            return [
-                *self._closed(row, starts[:1], starts[1], listed_ms),
-                *self._closed(row, starts[1:], end_ms, listed_ms),
-            ]
+            first, rest = starts[:1], starts[1:]
+            return joined([self._closed(row, first, rest[0], listed_ms), self._closed(row, rest, end_ms, listed_ms)])
         hourly = not any(at % (HOUR_MINUTES * MINUTE_MS) for at in (*starts[:2], end_ms)) and starts[0] >= listed_ms
         hourly = hourly and (len(starts) == 1 or starts[1] - starts[0] >= HOUR_MINUTES * MINUTE_MS)
         unit = HOUR_MINUTES * MINUTE_MS if hourly else MINUTE_MS
         first = -(-max(starts[0], listed_ms) // unit)
         read = self._minutes.hours if hourly else self._minutes.bars
         parts = read(row, first, end_ms // unit)
-        places = [max(0, at // unit - first) for at in starts]
-        return rows_of(grouped(parts, places), 0, starts)
+        return grouped(parts, np.maximum(np.asarray(starts, np.int64) // unit - first, 0))
 
     def _running(self, row: int, from_ms: int, opened_ms: int, now_ms: int) -> list[Bar]:
         """Fold the candle that is not closed yet: its closed minutes, and the prints of this one."""
         minute = now_ms // MINUTE_MS
         parts: list[Bar] = []
         if from_ms < minute * MINUTE_MS:
-            parts += self._closed(row, [from_ms], minute * MINUTE_MS, from_ms)
+            parts += rows_of(self._closed(row, [from_ms], minute * MINUTE_MS, from_ms), 0, [from_ms])
         walk = self._walk(row, minute)
         count = walk.until(now_ms)
         if count:
@@ -116,7 +137,7 @@ class WalkedMarket(MarkedMarket):
         row = self.row[symbol]
         listed = self._begins_ms[row]
         from_ms = max(from_ms, listed)
-        return self._closed(row, [from_ms], until_ms, listed)[0] if from_ms < until_ms else None
+        return None if from_ms >= until_ms else rows_of(self._closed(row, [from_ms], until_ms, listed), 0, [from_ms])[0]
 
     def day_until(self, symbol: str, minute: int) -> Bar | None:
         """Fold the 1,439 closed minutes before `minute`, as far as the contract was listed; None if there are none.
@@ -221,16 +242,25 @@ class WalkedMarket(MarkedMarket):
     def top(self, symbol: str, time_ms: int) -> Top:
         """Give best bid and ask of the anonymous book."""
         row = self.row[symbol]
+        shown = self._shown.get(row)
+        if shown is None or not shown.from_ms <= time_ms < shown.until_ms:
+            shown = self._shown[row] = self._computed_top(row, symbol, time_ms)
+        return shown.top
+
+    def _computed_top(self, row: int, symbol: str, time_ms: int) -> _Shown:
         _, ticks, bought = self.last(symbol, time_ms)
         shape = self._shapes[row]
-        return shape.top(*shape.touch(ticks, bought), self._mood(row, time_ms), time_ms)
+        touch = shape.touch(ticks, bought)
+        walk = self._walk(row, time_ms // MINUTE_MS)
+        until_ms = min(walk.next_ms(walk.until(time_ms)), shape.top_until(*touch, time_ms))
+        return _Shown(time_ms, until_ms, shape.top(*touch, self._mood(row, time_ms), time_ms))
 
-    def sides(self, symbol: str, time_ms: int) -> tuple[dict[int, int], dict[int, int]]:
-        """Give the anonymous book: ticks → lots, best first."""
+    def sides(self, symbol: str, time_ms: int, levels: int = LEVELS) -> tuple[dict[int, int], dict[int, int]]:
+        """Give the best levels (all of them) of the anonymous book: ticks → lots, best first."""
         row = self.row[symbol]
         _, ticks, bought = self.last(symbol, time_ms)
         shape = self._shapes[row]
-        return shape.sides(*shape.touch(ticks, bought), self._mood(row, time_ms), time_ms)
+        return shape.sides(*shape.touch(ticks, bought), self._mood(row, time_ms), time_ms, levels)
 
     def book(self, symbol: str, time_ms: int) -> tuple[Sequence[Level], Sequence[Level]]:
         """Give the anonymous bids and asks as of a moment, best first."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.market import MINUTE_MS
-from infra.market.noise import Floats, Indices, Keys, derived, smooth, uniform
+from infra.market.noise import Floats, Indices, Keys, derived, smooth, uniforms
 
 Counts = NDArray[np.int64]
 
@@ -50,30 +52,60 @@ class Activity:
         self._turnover = turnover
         self._price = price
 
-    def traded(
-        self, minutes: Indices, moves: Floats, price: Floats, lot: Floats, trades: Counts | None = None
-    ) -> Traded:
-        """Give what was traded in minutes (after 1970).
+    def traded(self, first: int, moves: Floats, price: Floats, lot: Floats, trades: Counts | None = None) -> Traded:
+        """Give what was traded in the minutes from `first` (after 1970) on.
 
         `moves` are their price changes in deviations of a usual minute, `price` their mean prices, both of the shape
         (names, minutes); `lot` is the quantity step. Volume grows with the size of the move, takers lean its way.
         `trades` says how many trades that were, if it is known.
         """
-        draw = uniform(self._keys[_FOR_VOLUME], minutes)
+        end = first + moves.shape[1]
         size = np.abs(moves)
-        burst = 0.5 + 0.6 * draw + (draw * draw) * (draw * draw)
-        usdt = self._turnover * _day_shape(minutes) * burst * (0.2 + 1.0 * np.minimum(size, 6.0))
-        lots = np.maximum(1.0, np.rint(usdt / (price * lot)))
-        lean = 0.28 * moves / (1.0 + size)
-        bought = np.clip(0.5 + lean + 0.3 * (uniform(self._keys[_FOR_TAKERS], minutes) - 0.5), 0.03, 0.97)
-        taker_lots = np.rint(lots * bought)
-        cents = np.rint(lots * lot * price * 100.0)
-        taker_cents = np.rint(cents * (taker_lots / lots))
+        usdt = self._volume(first, end, size)
+        lots = usdt / (price * lot)
+        np.maximum(np.rint(lots, out=lots), 1.0, out=lots)
+        taker_lots = self._bought(first, end, moves, size)
+        taker_lots *= lots
+        np.rint(taker_lots, out=taker_lots)
+        cents = lots * lot
+        cents *= price
+        cents *= 100.0
+        np.rint(cents, out=cents)
+        taker_cents = taker_lots / lots
+        taker_cents *= cents
+        np.rint(taker_cents, out=taker_cents)
         if trades is None:
-            per_trade = 500.0 + 900.0 * uniform(self._keys[_FOR_TRADES], minutes)
+            per_trade = 500.0 + 900.0 * uniforms(self._keys[_FOR_TRADES], first, end)
             trades = (np.rint(usdt / per_trade) + 1.0).astype(np.int64)
         lots, cents, taker_lots, taker_cents = (c.astype(np.int64) for c in (lots, cents, taker_lots, taker_cents))
         return Traded(lots, cents, taker_lots, taker_cents, trades)
+
+    def _volume(self, first: int, end: int, size: Floats) -> Floats:
+        """Give turnover · shape of the day · (0.5 + 0.6 u + u⁴) · (0.2 + min(size, 6)), in USDT."""
+        draw = uniforms(self._keys[_FOR_VOLUME], first, end)
+        squared = draw * draw
+        squared *= squared
+        draw *= 0.6
+        draw += 0.5
+        draw += squared
+        usdt = self._turnover * _day_shape(first, end)
+        usdt *= draw
+        grown = np.minimum(size, 6.0)
+        grown += 0.2
+        usdt *= grown
+        return usdt
+
+    def _bought(self, first: int, end: int, moves: Floats, size: Floats) -> Floats:
+        """Give the takers' share: 0.5 + 0.28 move / (1 + size) + 0.3 (u - 0.5), from 0.03 to 0.97."""
+        lean = 0.28 * moves
+        lean /= size + 1.0
+        lean += 0.5
+        draw = uniforms(self._keys[_FOR_TAKERS], first, end)
+        draw -= 0.5
+        draw *= 0.3
+        lean += draw
+        np.maximum(lean, 0.03, out=lean)
+        return np.minimum(lean, 0.97, out=lean)
 
     def premium(self, times: Indices) -> Floats:
         """Give by what fraction the mark price stands above the index price, at times in ms."""
@@ -101,7 +133,14 @@ class Activity:
         return np.rint(level * (_OPEN_INTEREST_MINUTES * self._turnover / self._price) * 100.0) / 100.0
 
 
-def _day_shape(minutes: Indices) -> Floats:
-    """Trade more toward 15:00 UTC, when Europe and America are both awake: 0.7 to 1.3 on straight lines."""
+@lru_cache(64)
+def _day_shape(first: int, end: int) -> Floats:
+    """Trade more toward 15:00 UTC, when Europe and America are both awake: 0.7 to 1.3 on straight lines.
+
+    Of the minutes [first, end), kept for the next contract.
+    """
+    minutes = np.arange(first, end)
     from_peak = np.abs((minutes * MINUTE_MS - 15 * _HOUR_MS) % _DAY_MS - _DAY_MS // 2) / (_DAY_MS // 2)
-    return 0.7 + 0.6 * from_peak
+    found = 0.7 + 0.6 * from_peak
+    found.flags.writeable = False
+    return found

@@ -16,11 +16,12 @@ way for hours; in a range it is the other way round. Jumps come on top, and fade
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.market.noise import Floats, Indices, Keys, derived, normal, uniform
+from infra.market.noise import Floats, Indices, Keys, derived, normals, uniforms
 
 NODE_MS = 1_000
 """The path is Brownian down to this step; between two nodes its logarithm is a straight line."""
@@ -45,6 +46,9 @@ _JUMP_CHANCE = 0.25
 _JUMP_SIGMAS = (50.0, 160.0)
 """A quarter of all slots of 4.6 h has a jump, of 50 to 160 `sigma`, which fades to nothing in another 4.6 h."""
 
+_LONGEST_KEPT = 4
+"""The upper levels are the same for every window within 194 days."""
+
 _FOR_REGIME, _FOR_JUMP, _FOR_JUMP_NODE, _FOR_JUMP_SIZE = range(TOP + 1, TOP + 5)
 
 
@@ -61,6 +65,8 @@ class PricePaths:
         self._top, self._reverting = TOP - coarser, _REVERTING_LEVEL - coarser
         self._regime_level, self._jump_level = _REGIME_LEVEL - coarser, _JUMP_LEVEL - coarser
         self._jump_scale = math.sqrt(2**coarser)
+        self._fading = 1.0 - np.arange(1 << self._jump_level) * (1.0 / (1 << self._jump_level))
+        self._upper = lru_cache(_LONGEST_KEPT)(self._computed_upper)
 
     def nodes(self, first: int, last: int, level: int = 0) -> Floats:
         """Give the log-price, relative to the start price, at the nodes `first` to `last`, both included.
@@ -68,52 +74,85 @@ class PricePaths:
         With a `level`, at every 2^level-th node: `first` and `last` are multiples of that. Shape (names, nodes). Node n
         stands at n·`NODE_MS` after 1970. The work grows with the number of nodes given only.
         """
-        top = self._top
-        left, right = first >> top, (last >> top) + 1
-        values = _TOP_SIGMAS / self._jump_scale * self._sigma * normal(self._keys[TOP], np.arange(left, right + 1))
-        scales = self._regime_scales(first, last)
-        for longer in range(top, level, -1):
-            cells = np.arange(left, right)
-            deviation = self._deviation(longer, cells, scales)
-            middles = (values[:, :-1] + values[:, 1:]) * 0.5 + deviation * normal(self._keys[longer - 1], cells)
-            finer = np.empty((len(values), 2 * len(cells) + 1))
-            finer[:, ::2], finer[:, 1::2] = values, middles
+        longest = self._regime_level
+        left, right = first >> longest, (last >> longest) + 1
+        values = self._regime_nodes(left, right)
+        scales = self._regime_scales(left, right)
+        for longer in range(longest, level, -1):
+            displacements = normals(self._keys[longer - 1], left, right)
+            displacements *= self._deviation(longer, left, right, scales)
+            finer = _refined(values, displacements)
             origin = 2 * left
             left, right = first >> (longer - 1), (last >> (longer - 1)) + 1
             values = finer[:, left - origin : right - origin + 1]
-        path = values[:, :-1]
+        path = values[:, : -1 : 1 << max(0, level - longest)]
         self._add_jumps(path, first, last, 1 << level)
         return path
 
-    def _regime_scales(self, first: int, last: int) -> Floats:
-        """Give the scales of every regime block in a window: shape (kinds of cell, names, blocks)."""
-        blocks = np.arange(first >> self._regime_level, (last >> self._regime_level) + 1)
-        regimes: NDArray[np.intp] = np.searchsorted(_BOUNDS, uniform(self._keys[_FOR_REGIME], blocks), side="right")
+    def _regime_nodes(self, left: int, right: int) -> Floats:
+        """Give the path without jumps at the nodes `left` to `right` of the level of regimes."""
+        above = self._top - self._regime_level
+        parts = [self._upper(cell) for cell in range(left >> above, (right - 1 >> above) + 1)]
+        values = np.concatenate([*(part[:, :-1] for part in parts[:-1]), parts[-1]], axis=1)
+        origin = left >> above << above
+        return values[:, left - origin : right - origin + 1]
+
+    def _computed_upper(self, cell: int) -> Floats:
+        """Give the nodes of the level of regimes in a cell of the top level, both ends included."""
+        values = _TOP_SIGMAS / self._jump_scale * self._sigma * normals(self._keys[TOP], cell, cell + 2)
+        for level in range(self._top, self._regime_level, -1):
+            first = cell << (self._top - level)
+            displacements = normals(self._keys[level - 1], first, first + values.shape[1] - 1)
+            displacements *= self._usual_deviation(level)
+            values = _refined(values, displacements)
+        return values
+
+    def _regime_scales(self, left: int, right: int) -> Floats:
+        """Give the scales of the regime blocks [left, right): shape (kinds of cell, names, blocks)."""
+        draws = uniforms(self._keys[_FOR_REGIME], left, right)
+        regimes: NDArray[np.intp] = np.searchsorted(_BOUNDS, draws, side="right")
         return _SCALES.T[:, regimes]
 
-    def _deviation(self, level: int, cells: Indices, scales: Floats) -> Floats:
-        """Give the deviation of the displacement in the middle of cells of 2^level nodes."""
-        plain = self._sigma * (0.5 * math.sqrt(2 ** min(level, self._reverting)))
-        if level > self._regime_level:
-            return plain
-        by_block = plain * scales[min(self._regime_level - level, len(scales) - 1)]
-        shift, first = self._regime_level - level, int(cells[0])
-        starts = np.arange(first >> shift, (first >> shift) + len(by_block[0]) + 1) * 2**shift
-        places = np.clip(starts - first, 0, len(cells))
-        return np.repeat(by_block, places[1:] - places[:-1], axis=1)
+    def _usual_deviation(self, level: int) -> Floats:
+        """Give the deviation of the displacement in the middle of cells of 2^level nodes, in no regime."""
+        return self._sigma * (0.5 * math.sqrt(2 ** min(level, self._reverting)))
+
+    def _deviation(self, level: int, left: int, right: int, scales: Floats) -> Floats:
+        """Give the deviations of the displacements in the cells [left, right) of 2^level nodes, at most a regime's."""
+        below = self._regime_level - level
+        by_block = self._usual_deviation(level) * scales[min(below, len(scales) - 1)]
+        return np.repeat(by_block, _block_lengths(below, left, right), axis=1) if below else by_block
 
     def _add_jumps(self, path: Floats, first: int, last: int, step: int) -> None:
         length = 1 << self._jump_level
-        slots = np.arange((first >> self._jump_level) - 1, (last >> self._jump_level) + 1)
-        jumps = uniform(self._keys[_FOR_JUMP], slots) < _JUMP_CHANCE
-        places = slots * length + (uniform(self._keys[_FOR_JUMP_NODE], slots) * length).astype(np.int64)
-        draws = 2.0 * uniform(self._keys[_FOR_JUMP_SIZE], slots) - 1.0
+        slots = (first >> self._jump_level) - 1, (last >> self._jump_level) + 1
+        jumps = uniforms(self._keys[_FOR_JUMP], *slots) < _JUMP_CHANCE
+        within = (uniforms(self._keys[_FOR_JUMP_NODE], *slots) * length).astype(np.int64)
+        places = np.arange(*slots) * length + within
+        draws = 2.0 * uniforms(self._keys[_FOR_JUMP_SIZE], *slots) - 1.0
         smallest, largest = _JUMP_SIGMAS
         sizes = self._sigma / self._jump_scale * np.copysign(smallest + (largest - smallest) * np.abs(draws), draws)
         for name, slot in np.argwhere(jumps).tolist():
             place = int(places[name, slot])
             start, end = max(-(-place // step) * step, first), min(place + length, last + 1)
             if start < end:
-                fading = 1.0 - np.arange(start - place, end - place, step) * (1.0 / length)
+                fading = self._fading[start - place : end - place : step]
                 at = (start - first) // step
                 path[name, at : at + len(fading)] += sizes[name, slot] * fading
+
+
+def _refined(values: Floats, displacements: Floats) -> Floats:
+    """Put a node in the middle of every cell: the mean of its neighbours, displaced."""
+    finer = np.empty((len(values), 2 * values.shape[1] - 1))
+    finer[:, ::2] = values
+    middles = values[:, :-1] + values[:, 1:]
+    middles *= 0.5
+    np.add(middles, displacements, out=finer[:, 1::2])
+    return finer
+
+
+@lru_cache(1_024)
+def _block_lengths(below: int, left: int, right: int) -> Indices:
+    """Say how many of the cells [left, right) lie in each regime block; a block has 2^below of them."""
+    bounds = np.arange(left >> below, (right - 1 >> below) + 2) << below
+    return np.diff(np.clip(bounds, left, right))

@@ -65,9 +65,8 @@ class Universe:
         opening, closing = log_prices[:, :-1:MINUTE_NODES], log_prices[:, MINUTE_NODES::MINUTE_NODES]
         high = self.ticks(np.maximum(inside.max(axis=2), closing))
         low = self.ticks(np.minimum(inside.min(axis=2), closing))
-        minutes = np.arange(first_minute, first_minute + inside.shape[1])
         moves = (closing - opening) / self._usual_move
-        traded = self._activity.traded(minutes, moves, self.prices(high + low) * 0.5, self._lot)
+        traded = self._activity.traded(first_minute, moves, self.prices(high + low) * 0.5, self._lot)
         return Bars(self.ticks(opening), high, low, self.ticks(closing), traded)
 
     def candles(self, open_times: range, bars: Bars) -> list[tuple[Candle, ...]]:

@@ -28,6 +28,7 @@ Int: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 # Only such a text can become a number that is none, or one that nobody trades with. Looking for the numbers themselves
 # is slow, looking for the text less so, and rows of candles have no letters at all.
 _EXPONENT: Final = re.compile(rb"e[+-]?\d{3}")
+_LETTERS: Final = (b"n", b"e", b"N", b"E")
 _DIGITS_MAX: Final = 60
 
 
@@ -114,6 +115,8 @@ _raws: Final = Reader[list[msgspec.Raw]](list[msgspec.Raw])
 
 def _is_suspicious(raw: bytes) -> bool:
     """Whether it may hold a number that is none, or has a long exponent; cheap, for bodies are long and none does."""
+    if not any(letter in raw for letter in _LETTERS):
+        return False
     small = raw.lower()
     return b"nan" in small or b"inf" in small or (b"e" in small and _EXPONENT.search(small) is not None)
 

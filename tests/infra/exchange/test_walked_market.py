@@ -93,6 +93,16 @@ def test_a_mark_lies_within_its_minutes_range_and_has_a_funding_ahead(symbol: st
     assert mark.next_funding_ms % interval_ms == 0
 
 
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "DOGEUSDT"])
+def test_a_top_that_is_looked_at_again_and_again_is_always_that_of_the_book(symbol: str) -> None:
+    began_ms = NOW_MS // 60_000 * 60_000 - 12_000  # the minute ends meanwhile
+    tops = [MARKET.top(symbol, began_ms + step * 50) for step in range(480)]
+    for step, top in enumerate(tops):
+        bids, asks = MARKET.sides(symbol, began_ms + step * 50)
+        assert (*next(iter(bids.items())), *next(iter(asks.items()))) == tuple(top)
+    assert len(set(tops)) > 20
+
+
 def test_levels_of_a_book_change_at_their_own_times() -> None:
     books = [MARKET.sides("BTCUSDT", NOW_MS + step * 100)[0] for step in range(20)]
     changed = [sum(new.get(p) != q for p, q in old.items()) for old, new in itertools.pairwise(books)]
