@@ -4,6 +4,9 @@ Levels stand on fixed grids, every price step near the touch and coarser ones fu
 the same levels again. What stands at a level changes every one to eight seconds, each level at its own times. Books are
 thin when the minute is wild, and lean against the takers.
 
+Further out than any order may take (PERCENT_PRICE) stand levels that never change, for who asks for a deep book: which
+of them are shown moves with the price, a block at a time, so that streams have to tell of them now and then only.
+
 Everything is counted in ticks and lots. The top of the book is computed without the rest (`top`): it is asked for far
 more often.
 """
@@ -20,6 +23,12 @@ _LEVELS_A_ZONE = 25
 _ZONES = (1, 8, 64, 512)
 _ZONE_SIZES = (1.0, 3.0, 9.0, 25.0)
 LEVELS = _LEVELS_A_ZONE * len(_ZONES)
+_FAR_LEVELS, _FAR_BLOCK = 1_000 - LEVELS, 16
+"""Far levels of a side: the deepest book on offer is the whole one. A block of them comes or goes at once."""
+_FAR_SHARE = (4, 25)
+"""How far from the touch they begin, of its price: 16 %; no multiplier of PERCENT_PRICE is above 15 %."""
+_FAR_STEPS = 3_125
+"""How many steps between far levels make up the usual price."""
 _SHARE_OF_MINUTE = 0.02
 """A level near the touch holds a fiftieth of what trades in a usual minute."""
 _MASK = 2**64 - 1
@@ -50,6 +59,8 @@ class BookShape:
         self._key = key
         self._grid = max(1, price // 200_000)
         self._lots = lots_a_minute * _SHARE_OF_MINUTE
+        self._far_step = max(1, price // _FAR_STEPS)
+        self._far: dict[int, tuple[int, dict[int, int]]] = {}
 
     def touch(self, last: int, taker_bought: bool) -> tuple[int, int]:
         """Give best bid and ask (ticks) after a trade: a buyer took the ask, a seller the bid."""
@@ -67,6 +78,24 @@ class BookShape:
             self._side(bid, -1, mood.size * (1 + mood.lean), time_ms),
             self._side(ask, 1, mood.size * (1 - mood.lean), time_ms),
         )
+
+    def far(self, bid: int, ask: int) -> tuple[dict[int, int], dict[int, int]]:
+        """Give the far levels of bids and asks, best first; the same object as long as it is the same levels."""
+        return self._far_side(bid, -1), self._far_side(ask, 1)
+
+    def _far_side(self, best: int, way: int) -> dict[int, int]:
+        block = self._far_step * _FAR_BLOCK
+        share, whole = _FAR_SHARE
+        begins = (best + way * best * share // whole) // block * block + max(0, way) * block
+        kept = self._far.get(way)
+        if kept is None or kept[0] != begins:
+            ticks = begins + way * self._far_step * np.arange(_FAR_LEVELS)
+            ticks = ticks[ticks > 0]
+            hashed = _mixed_all(ticks.astype(np.uint64) * np.uint64(_GOLDEN) + np.uint64(self._key))
+            share_of = (hashed >> np.uint64(40)).astype(np.float64) * 2.0**-24
+            lots = np.maximum(1, (self._lots * _ZONE_SIZES[-1] * (0.15 + share_of * share_of * 2.5)).astype(np.int64))
+            kept = self._far[way] = (begins, dict(zip(ticks.tolist(), lots.tolist(), strict=True)))
+        return kept[1]
 
     def _side(self, best: int, way: int, size: float, time_ms: int) -> dict[int, int]:
         ticks, sizes = self._grid_from(best, way)

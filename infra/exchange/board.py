@@ -120,6 +120,18 @@ class Board:
                 onlooker(sides)
         return seen[1]
 
+    def far(self, symbol: str) -> Sides:
+        """Give the levels beyond what anybody may take, as of the last step; they are not among `sides`."""
+        return self.market.far(symbol, self.now_ms)
+
+    def deep(self, symbol: str) -> Sides:
+        """Give the book with its far levels, best first. What a client's order adds to one of them is in the sum."""
+        (bids, asks), (far_bids, far_asks) = self.sides(symbol), self.far(symbol)
+        return (
+            dict(sorted(summed(bids, far_bids).items(), reverse=True)),
+            dict(sorted(summed(asks, far_asks).items())),
+        )
+
     def top(self, symbol: str) -> Top:
         """Give the best levels as of the last step."""
         overlaid = self._overlaid.get(symbol)
@@ -131,3 +143,8 @@ class Board:
         scale, lots = self._lot_scale[row], self._lot_digits[row]
         best = list(side.items())[:count]
         return [(f"{t / ticks:.{digits}f}", f"{q / scale:.{lots}f}") for t, q in best]
+
+
+def summed(near: dict[int, int], far: dict[int, int]) -> dict[int, int]:
+    """Add up two sets of levels."""
+    return {**near, **{ticks: lots + near.get(ticks, 0) for ticks, lots in far.items()}}

@@ -86,7 +86,7 @@ class DiffDepth(_Depth):
 
     def __init__(self, room: FeedRoom, stream: Stream) -> None:
         super().__init__(room, stream)
-        self._shown = room.board.sides(stream.symbol)
+        self._shown, self._far = room.board.sides(stream.symbol), room.board.far(stream.symbol)
         self._touched: Sides = ({}, {})
         room.board.watch(stream.symbol, self._glimpse)
 
@@ -94,13 +94,18 @@ class DiffDepth(_Depth):
         """Note where a book that somebody sees differs from what was told last."""
         for touched, told, seen in zip(self._touched, self._shown, sides, strict=True):
             touched.update(changes(told, seen))
+        for touched, told, seen in zip(self._touched, self._far, self._board.far(self._symbol), strict=True):
+            if told is not seen:
+                touched.update(changes(told, seen))
 
     def frames(self, now_ms: int) -> Sequence[bytes]:
         """Push what changed, and what had changed meanwhile: the sizes of now, 0 for what is gone."""
         self._shown = sides = self._board.sides(self._symbol)  # which is a glimpse, if it is the first of this step
+        self._far = far = self._board.far(self._symbol)
         touched, self._touched = self._touched, ({}, {})
         bids, asks = (
-            {price: now.get(price, 0) for price in levels} for levels, now in zip(touched, sides, strict=True)
+            {price: now.get(price, 0) + beyond.get(price, 0) for price in levels}
+            for levels, now, beyond in zip(touched, sides, far, strict=True)
         )
         if not bids and not asks:
             return ()

@@ -12,7 +12,7 @@ from infra.binance.order_book import LocalBook, Outcome
 from infra.binance.wire.frames import DepthUpdate
 from infra.exchange.stage import Rules
 from infra.exchange.stream_names import StreamRoute
-from tests.infra.exchange.staging import Rig
+from tests.infra.exchange.staging import START_MS, Rig
 
 SYMBOL = "BTCUSDT"
 Levels = dict[float, float]
@@ -82,3 +82,36 @@ def test_a_local_book_is_the_servers_book_whenever_its_snapshot_was_taken(every:
             reader.snapshot()
     assert compared >= 8
     assert reader.book.gaps == 0
+
+
+def test_a_deep_book_has_as_many_levels_as_were_asked_for() -> None:
+    rig = Rig()
+    for limit in (5, 100, 500, 1_000):
+        found = rig.ask("GET", "/fapi/v1/depth", symbol=SYMBOL, limit=limit)[1]
+        bids, asks = (levels(found[side]) for side in ("bids", "asks"))
+        assert len(bids) == len(asks) == limit
+        assert bids == sorted(set(bids), reverse=True)
+        assert asks == sorted(set(asks))
+
+
+def test_far_levels_are_beyond_what_any_order_may_take() -> None:
+    market = Rig().stage.board.market
+    for symbol in market.symbols:
+        _, last, _ = market.last(symbol, START_MS)
+        bids, asks = market.far(symbol, START_MS)
+        assert max(bids) <= 0.85 * last
+        assert min(asks) >= 1.15 * last
+
+
+def test_streams_tell_of_far_levels_that_come_and_go() -> None:
+    rig = Rig(Rules(limits=False), speed=2_000.0)
+    reader, blocks = Reader(rig, "btcusdt@depth@100ms"), set[int]()
+    reader.snapshot()
+    for _ in range(80):
+        rig.pass_(0.1)
+        reader.hear()
+        blocks.add(max(rig.stage.board.far(SYMBOL)[0]))
+        if reader.last_id == rig.stage.board.update_id:
+            now = rig.ask("GET", "/fapi/v1/depth", symbol=SYMBOL, limit=1_000)[1]
+            assert reader.shown() == (dict(levels(now["bids"])), dict(levels(now["asks"])))
+    assert len(blocks) > 1
