@@ -34,10 +34,13 @@ class AccountRoutes:
         """List the endpoints with their weights (specs/binance.md §3)."""
         five = weighing(5)
         listed = [
+            ("v1/account", five, self.full_account),
             ("v2/account", five, self.full_account),
             ("v3/account", five, self.open_account),
+            ("v1/balance", five, self.balance),
             ("v2/balance", five, self.balance),
             ("v3/balance", five, self.balance),
+            ("v1/positionRisk", five, self.all_positions),
             ("v2/positionRisk", five, self.all_positions),
             ("v3/positionRisk", five, self.open_positions),
             ("v1/userTrades", five, self.trades),

@@ -185,15 +185,16 @@ class OrderRoutes:
         return [order_row(order, self._listing(order)) for slot in slots for order in slot.orders.values()]
 
     def all_orders(self, call: Call) -> list[Row]:
-        """GET allOrders: from an id upward, or of a time window of at most seven days; oldest first."""
+        """GET allOrders of one symbol or of all: from an id upward, or of seven days at most; oldest first."""
         sent = Sent(call.parameters)
-        symbol = sent.symbol()
-        self._exchange.contract(symbol)
+        symbol = sent.text("symbol").upper()
+        if symbol:
+            self._exchange.contract(symbol)
         first, most = sent.integer("orderId"), sent.limit(500, 1000)
         orders = [
             order
             for order in self._exchange.account(call.account).orders.values()
-            if order.symbol == symbol and not _vanished(order, call.now_ms)
+            if symbol in ("", order.symbol) and not _vanished(order, call.now_ms)
         ]
         if first:
             found = [order for order in orders if order.order_id >= first][:most]

@@ -278,7 +278,7 @@ def test_funding_history_ends_now_or_begins_at_a_start() -> None:
 
 
 def test_every_public_endpoint_answers() -> None:
-    rig = Rig()
+    rig = Rig(Rules(limits=False))
     sent = {
         "symbol": "BTCUSDT", "pair": "BTCUSDT", "interval": "1h", "period": "1h", "contractType": "PERPETUAL",
         "limit": 5,
