@@ -129,10 +129,13 @@ class AccountRoutes:
         return [trade_row(fill, listing) for fill in (fills[:most] if sent.text("startTime") else fills[-most:])]
 
     def income(self, call: Call) -> list[Row]:
-        """GET income: of the last seven days, or of a window; `page` counts from 1; oldest first."""
+        """GET income: of seven days, or of a window in the last three months; `page` counts from 1; oldest first."""
         sent = Sent(call.parameters)
         symbol, kind, most = sent.text("symbol").upper(), sent.text("incomeType"), sent.limit(100, 1000)
-        start, end = window(sent, call.now_ms, WEEK_MS if not sent.text("startTime") else QUARTER_MS)
+        start, end = sent.integer("startTime"), sent.integer("endTime") or call.now_ms
+        if start > end:
+            raise ApiError(-1023, "Start time is greater than end time.")
+        start = max(start or end - WEEK_MS, call.now_ms - QUARTER_MS)
         found = [
             row
             for row in self._exchange.account(call.account).income

@@ -11,6 +11,7 @@ from domain.errors import ExchangeRejected
 from domain.exchange.exchange import Exchange
 from domain.exchange.listing import Listing
 from domain.exchange.orders import Kind, Order, TimeInForce
+from domain.values import decimal_of
 from infra.exchange.ports import ApiError, Call, Route, Security
 from infra.exchange.sent import Answer, Sent, by_symbol, change, missing, new_order, weighing
 from infra.exchange.written import Row, acknowledged_row, answered_row, order_row
@@ -271,7 +272,11 @@ def _list_of(sent: Sent, name: str) -> list[object]:
 
 def _texts(item: Mapping[str, object]) -> dict[str, str]:
     """Turn the values of a JSON object into what a query string would have held."""
-    return {name: str(value) for name, value in item.items() if value is not None}
+    return {
+        name: f"{decimal_of(value):f}" if isinstance(value, float) else str(value)
+        for name, value in item.items()
+        if value is not None
+    }
 
 
 def attempted(handle: Callable[[Call, Sent], Row], call: Call, sent: Sent) -> Row:

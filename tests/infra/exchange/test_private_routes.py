@@ -69,8 +69,11 @@ def test_result_shows_what_became_of_a_market_order(desk: Desk) -> None:
         ({"reduceOnly": "maybe"}, -1130, "Data sent for parameter 'reduceOnly' is not valid."),
         ({"timeInForce": "GTD"}, -1102, None),
         ({"newClientOrderId": "a b"}, -4015, "Client order id is not valid."),
-        ({"type": "MARKET"}, -1106, "Parameter 'timeinforce' sent when not required."),
-        ({"type": "MARKET", "timeInForce": None, "priceMatch": "QUEUE"}, -5038, None),
+        ({"type": "MARKET"}, -1106, "Parameter 'timeInForce' sent when not required."),
+        ({"type": "MARKET", "timeInForce": None}, -1106, "Parameter 'price' sent when not required."),
+        ({"stopPrice": "900"}, -1106, "Parameter 'stopprice' sent when not required."),
+        ({"closePosition": "true"}, -4136, "Target strategy invalid for orderType LIMIT,closePosition true"),
+        ({"type": "MARKET", "timeInForce": None, "price": None, "priceMatch": "QUEUE"}, -5038, None),
         ({"quantity": "10000"}, -4005, "Quantity greater than max quantity."),
         ({"quantity": "900"}, -2019, "Margin is insufficient."),
         ({"reduceOnly": "True"}, -2022, "ReduceOnly Order is rejected."),
@@ -228,6 +231,7 @@ def test_conditional_orders_are_cancelled_one_and_all(desk: Desk) -> None:
         ({"workingType": "INDEX"}, -4031),
         ({"closePosition": "true"}, -4137),
         ({"type": "TRAILING_STOP_MARKET", "callbackRate": "20"}, -2007),
+        ({"type": "TRAILING_STOP_MARKET", "callbackRate": "1", "closePosition": "true", "quantity": None}, -4136),
         ({"timeInForce": "XXX"}, -1115),
     ],
 )
@@ -274,3 +278,11 @@ def test_an_account_that_does_not_exist_is_inactive(desk: Desk) -> None:
     call = Call("GET", "/fapi/v3/account", {}, "nobody", NOW)
     with pytest.raises(ApiError, match="-4109"):
         desk.table["GET", "/fapi/v3/account"].handler(call)
+
+
+def test_small_numbers_in_a_batch_are_numbers(desk: Desk) -> None:
+    rows = desk(
+        "POST", "v1/batchOrders", batchOrders=json.dumps([order(price=999.0, quantity=0.5), order(price=1e-05)])
+    )
+    assert (rows[0]["status"], rows[0]["origQty"]) == ("NEW", "0.500")
+    assert rows[1]["code"] == -1111

@@ -77,6 +77,13 @@ def test_a_signature_may_be_escaped(line: Line) -> None:
     assert line.ask("v2/account.balance", **sent, signature=quote(signature, safe=""))["status"] == 200
 
 
+def test_numbers_are_signed_as_they_were_written(line: Line) -> None:
+    order = MARKET | {"type": "LIMIT", "timeInForce": "GTC", "quantity": 0.010, "price": 8.85e4}
+    assert line.hmac("order.place", **order)["result"]["price"] == "88500.0"
+    refused = line.hmac("order.place", **order | {"quantity": 1e-05})
+    assert (refused["status"], refused["error"]["code"]) == (400, -1100)
+
+
 def test_a_session_speaks_for_its_own_key_only(line: Line) -> None:
     line.log_on()
     refused = line.ask("v2/account.balance", apiKey=line.rig.key.key, timestamp=line.now_ms)
