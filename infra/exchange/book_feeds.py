@@ -50,7 +50,7 @@ def book_ticker(board: Board, symbol: str, top: Top, now_ms: int) -> bytes:
     return (
         f'{{"e":"bookTicker","u":{board.update_id},"s":"{symbol}","b":"{board.price(row, top.bid)}",'
         f'"B":"{board.quantity(row, top.bid_lots)}","a":"{board.price(row, top.ask)}",'
-        f'"A":"{board.quantity(row, top.ask_lots)}","T":{now_ms},"E":{now_ms}}}'
+        f'"A":"{board.quantity(row, top.ask_lots)}","T":{now_ms},"E":{now_ms},"ps":"{symbol}","st":1}}'
     ).encode()
 
 

@@ -90,8 +90,9 @@ class OrderRoutes:
     def _amend(self, call: Call, sent: Sent) -> Row:
         symbol = sent.symbol()
         order_id, client_id = sent.order_reference()
-        order = self._exchange.amend(call.account, symbol, order_id, client_id, change(sent), call.now_ms)
-        return {**answered_row(order, self._listing(order)), "pair": order.symbol, "modifyId": order.amendments}
+        wish = change(sent)
+        order = self._exchange.amend(call.account, symbol, order_id, client_id, wish, call.now_ms)
+        return {**answered_row(order, self._listing(order)), "pair": order.symbol, **named_by(wish.modify_id)}
 
     def cancel(self, call: Call) -> Row:
         """DELETE order."""
@@ -217,7 +218,7 @@ class OrderRoutes:
                 "amendment": {
                     "price": {"before": f"{row.price_before:f}", "after": f"{row.price_after:f}"},
                     "origQty": {"before": f"{row.quantity_before:f}", "after": f"{row.quantity_after:f}"},
-                    "count": row.count,
+                    "count": row.count, **named_by(row.modify_id),
                 },
                 "priceMatch": row.price_match,
             }
@@ -225,6 +226,11 @@ class OrderRoutes:
             if row.symbol == symbol and (row.order_id == order_id if order_id else row.client_id == client_id)
         ]  # fmt: skip
         return rows[: sent.limit(50, 100)]
+
+
+def named_by(modify_id: int | None) -> Row:
+    """Give the client's own id of a change back, if it gave one."""
+    return {} if modify_id is None else {"modifyId": modify_id}
 
 
 def _vanished(order: Order, now_ms: int) -> bool:

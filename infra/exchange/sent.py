@@ -256,7 +256,7 @@ def change(sent: Sent) -> Change:
     price_match = sent.word("priceMatch", PriceMatch, PriceMatch.NONE)
     return Change(
         side=sent.word("side", OrderSide), quantity=sent.amount("quantity"), price=limit_price(sent, price_match),
-        price_match=price_match,
+        price_match=price_match, modify_id=sent.integer("modifyId") if sent.text("modifyId") else None,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from desk_client import Desk, algo, order
 from exchange_steps import BTC, ETH, NOW
 
 from infra.exchange.ports import ApiError, Call, Security
+from infra.exchange.user_data import frames
 
 DAY_MS = 86_400_000
 
@@ -149,6 +150,19 @@ def test_an_order_is_amended_and_its_history_kept(desk: Desk) -> None:
     same = {"symbol": BTC, "side": "BUY", "orderId": placed["orderId"], "quantity": 2, "price": "991"}
     assert desk.refused("PUT", "v1/order", **same) == (-5027, "No need to modify the order.")
     assert desk.refused("PUT", "v1/order", **{**same, "orderId": 5})[0] == -2013
+
+
+def test_a_change_keeps_the_name_that_its_owner_gave_it(desk: Desk) -> None:
+    placed = desk.limit("BUY", 1, 990)
+    change = {"symbol": BTC, "side": "BUY", "orderId": placed["orderId"], "quantity": 2}
+    assert "modifyId" not in desk("PUT", "v1/order", **change, price="991")
+    desk.floor.exchange.drain()
+    assert desk("PUT", "v1/order", **change, price="992", modifyId=77)["modifyId"] == 77
+    named, plain = desk("GET", "v1/orderAmendment", symbol=BTC, orderId=placed["orderId"])
+    assert (named["amendment"].get("modifyId"), plain["amendment"].get("modifyId")) == (77, None)
+    facts = desk.floor.exchange.drain()
+    (told,) = frames(facts, lambda symbol: desk.floor.exchange.contract(symbol).listing)
+    assert (told.payload["o"]["x"], told.payload["o"]["M"]) == ("AMENDMENT", 77)
 
 
 def test_a_batch_answers_each_order_on_its_own(desk: Desk) -> None:
