@@ -22,6 +22,8 @@ from infra.exchange.written import (
 )
 
 QUARTER_MS = 90 * 86_400_000
+RPI_FEE = "0.00005"
+"""What retail price improvement orders would pay; nobody here may place one."""
 
 
 class AccountRoutes:
@@ -188,6 +190,7 @@ class AccountRoutes:
             "symbol": symbol,
             "makerCommissionRate": plain(fee_rate(account, contract, maker=True)),
             "takerCommissionRate": plain(fee_rate(account, contract, maker=False)),
+            "rpiCommissionRate": RPI_FEE,
         }
 
     def symbol_config(self, call: Call) -> list[Row]:

@@ -204,7 +204,7 @@ class OrderRoutes:
             start, end = window(sent, call.now_ms, WEEK_MS)
             found = [order for order in orders if start <= order.created_ms <= end]
             found = found[:most] if sent.text("startTime") else found[-most:]
-        return [order_row(order, self._listing(order)) for order in found]
+        return [{**order_row(order, self._listing(order)), "pair": order.symbol} for order in found]
 
     def amendments(self, call: Call) -> list[Row]:
         """GET orderAmendment: the changes of an order, newest first."""

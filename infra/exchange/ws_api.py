@@ -91,8 +91,8 @@ def answer(stage: Stage, session: Session, text: str | bytes) -> bytes:
     except msgspec.ValidationError:  # JSON, but no request
         asked, sent = _Asked(), {}
     except (msgspec.DecodeError, UnicodeDecodeError):
-        reply = Answer(400, {"code": -1135, "msg": "Invalid JSON Request"}, {})
-        return _written(None, reply, stage, session, limits=session.limits)
+        reply = Answer(400, {"code": -1000, "msg": "Invalid JSON request."}, {})
+        return _written(None, reply, stage, session, limits=False)
     limits = sent.get("returnRateLimits", "true" if session.limits else "false") == "true"
     reply = _carried_out(stage, session, str(asked.method), sent)
     return _written(asked.id, reply, stage, session, limits=limits)

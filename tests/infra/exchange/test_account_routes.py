@@ -110,7 +110,7 @@ def test_isolated_margin_moves_and_is_remembered(desk: Desk) -> None:
 
 def test_rates_and_brackets(desk: Desk) -> None:
     assert desk("GET", "v1/commissionRate", symbol=BTC) == {
-        "symbol": BTC, "makerCommissionRate": "0.0002", "takerCommissionRate": "0.0005",
+        "symbol": BTC, "makerCommissionRate": "0.0002", "takerCommissionRate": "0.0005", "rpiCommissionRate": "0.00005",
     }  # fmt: skip
     assert [row["symbol"] for row in desk("GET", "v1/leverageBracket")] == [BTC, ETH]
     (row,) = desk("GET", "v1/leverageBracket", symbol=BTC)
