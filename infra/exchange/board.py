@@ -33,6 +33,7 @@ class Board:
         self._lot_scale = [10.0**digits for digits in self._lot_digits]
         self._overlaid: dict[str, tuple[Callable[[], Sides], Callable[[], Top]]] = {}
         self._seen: dict[str, tuple[int, Sides]] = {}
+        self._far_seen: dict[str, tuple[int, Sides]] = {}
         self._onlookers: dict[str, list[Callable[[Sides], None]]] = {}
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,7 +123,10 @@ class Board:
 
     def far(self, symbol: str) -> Sides:
         """Give the levels beyond what anybody may take, as of the last step; they are not among `sides`."""
-        return self.market.far(symbol, self.now_ms)
+        seen = self._far_seen.get(symbol)
+        if seen is None or seen[0] != self.now_ms:
+            seen = self._far_seen[symbol] = (self.now_ms, self.market.far(symbol, self.now_ms))
+        return seen[1]
 
     def deep(self, symbol: str) -> Sides:
         """Give the book with its far levels, best first. What a client's order adds to one of them is in the sum."""

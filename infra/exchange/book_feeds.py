@@ -94,8 +94,9 @@ class DiffDepth(_Depth):
         """Note where a book that somebody sees differs from what was told last."""
         for touched, told, seen in zip(self._touched, self._shown, sides, strict=True):
             touched.update(changes(told, seen))
-        for touched, told, seen in zip(self._touched, self._far, self._board.far(self._symbol), strict=True):
-            if told is not seen:
+        far = self._board.far(self._symbol)
+        if far[0] is not self._far[0] or far[1] is not self._far[1]:
+            for touched, told, seen in zip(self._touched, self._far, far, strict=True):
                 touched.update(changes(told, seen))
 
     def frames(self, now_ms: int) -> Sequence[bytes]:

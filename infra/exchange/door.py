@@ -94,6 +94,10 @@ class Door:
         """Give the paths that are served."""
         return frozenset(path for _, path in self._routes)
 
+    def methods(self, path: str) -> frozenset[str]:
+        """Give the methods that a path takes."""
+        return frozenset(method for method, served in self._routes if served == path)
+
     def answer(self, asked: Asked, *, refuse: bool = False) -> Answer:
         """Answer a request off the wire, whatever it is. `refuse`: with 429, a fault."""
         headers: dict[str, str] = {}
