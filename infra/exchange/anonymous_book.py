@@ -5,7 +5,8 @@ the same levels again. What stands at a level changes every one to eight seconds
 thin when the minute is wild, and lean against the takers.
 
 Further out than any order may take (PERCENT_PRICE) stand levels that never change, for who asks for a deep book: which
-of them are shown moves with the price, a block at a time, so that streams have to tell of them now and then only.
+of them are shown moves with the price, a block at a time, so that streams have to tell of them now and then only. Where
+a price has few ticks, the coarser levels reach among the far ones: what stands at one price is the sum.
 
 Everything is counted in ticks and lots. The top of the book is computed without the rest (`top`): it is asked for far
 more often.

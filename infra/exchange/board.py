@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 
@@ -128,13 +129,10 @@ class Board:
             seen = self._far_seen[symbol] = (self.now_ms, self.market.far(symbol, self.now_ms))
         return seen[1]
 
-    def deep(self, symbol: str) -> Sides:
-        """Give the book with its far levels, best first. What a client's order adds to one of them is in the sum."""
+    def best(self, symbol: str, count: int) -> Sides:
+        """Give the best levels of the book, far ones included, best first: at least `count`, if there are so many."""
         (bids, asks), (far_bids, far_asks) = self.sides(symbol), self.far(symbol)
-        return (
-            dict(sorted(summed(bids, far_bids).items(), reverse=True)),
-            dict(sorted(summed(asks, far_asks).items())),
-        )
+        return _with_far(bids, far_bids, count, -1), _with_far(asks, far_asks, count, 1)
 
     def top(self, symbol: str) -> Top:
         """Give the best levels as of the last step."""
@@ -149,6 +147,14 @@ class Board:
         return [(f"{t / ticks:.{digits}f}", f"{q / scale:.{lots}f}") for t, q in best]
 
 
-def summed(near: dict[int, int], far: dict[int, int]) -> dict[int, int]:
-    """Add up two sets of levels."""
-    return {**near, **{ticks: lots + near.get(ticks, 0) for ticks, lots in far.items()}}
+def _with_far(near: dict[int, int], far: dict[int, int], count: int, way: int) -> dict[int, int]:
+    """Add far levels to a side, unless its best `count` are all nearer. `way` is -1 for bids, 1 for asks.
+
+    Where a price has few ticks, the coarse levels of the near book reach among the far ones; so do clients' orders.
+    """
+    first = next(iter(far), None)
+    last = next(islice(near, count - 1, None), None)
+    if first is None or (last is not None and last * way < first * way):
+        return near
+    whole = {**near, **{ticks: lots + near.get(ticks, 0) for ticks, lots in far.items()}}
+    return dict(sorted(whole.items(), reverse=way < 0))

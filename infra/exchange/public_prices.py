@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from infra.exchange import asked
-from infra.exchange.anonymous_book import LEVELS
 from infra.exchange.board import Board
 from infra.exchange.client_trades import Trade
 from infra.exchange.ports import ApiError, Call, Route, Security
@@ -55,7 +54,7 @@ def depth(board: Board, call: Call) -> object:
     if limit is not None and limit not in DEPTH_LIMITS:
         raise ApiError(-4021, f"'{limit}' is not valid depth limit.")
     limit = limit or _DEPTH_DEFAULT
-    row, (bids, asks) = board.row[symbol], board.sides(symbol) if limit <= LEVELS else board.deep(symbol)
+    row, (bids, asks) = board.row[symbol], board.best(symbol, limit)
     return {
         "lastUpdateId": board.update_id,
         "E": board.now_ms,
