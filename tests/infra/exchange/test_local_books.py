@@ -127,10 +127,10 @@ def test_an_order_on_a_far_level_adds_to_it_and_leaves_it_as_it_was() -> None:
     price, stands = levels(rig.ask("GET", "/fapi/v1/depth", symbol=SYMBOL, limit=1_000)[1]["bids"])[950]
     wish = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.123"}
     placed = rig.signed("POST", "/fapi/v1/order", **wish, price=f"{price:.1f}")[1]
-    rig.pass_(0.3)
+    rig.pass_(1.2)
     reader.hear()
     assert reader.shown()[0][price] == pytest.approx(stands + 0.123)
     rig.signed("DELETE", "/fapi/v1/order", symbol=SYMBOL, orderId=placed["orderId"])
-    rig.pass_(0.3)
+    rig.pass_(1.2)
     reader.hear()
     assert reader.shown()[0][price] == pytest.approx(stands)
