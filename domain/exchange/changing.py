@@ -114,6 +114,7 @@ def _move(
             change.quantity,
             order.amendments + 1,
             change.price_match,
+            change.modify_id,
         )
     )
     order.price, order.quantity, order.updated_ms = price, change.quantity, now_ms
@@ -121,7 +122,7 @@ def _move(
     order.amendments += 1
     slot.count(order, 1)
     world.changed_books[order.symbol] = None
-    world.facts.append(OrderAmended(account.name, now_ms, copy_of(order), slot.bids, slot.asks))
+    world.facts.append(OrderAmended(account.name, now_ms, copy_of(order), slot.bids, slot.asks, change.modify_id))
     take(world, contract, order, price, now_ms)
     if order.status.open:
         rest(world, contract, order)

@@ -76,7 +76,7 @@ def _check_numbers(contract: Contract, wish: NewAlgo) -> None:
         if wish.reduce_only:
             raise refusal(-1106, "reduceonly")
         if wish.kind not in (Kind.STOP_MARKET, Kind.TAKE_PROFIT_MARKET):
-            raise refusal(-1116)
+            raise refusal(-4136, wish.kind)
     elif wish.quantity is None:
         raise refusal(-1102, "quantity")
     else:

@@ -70,13 +70,14 @@ class OrderEnded(msgspec.Struct, frozen=True):
 
 
 class OrderAmended(msgspec.Struct, frozen=True):
-    """Price or quantity of an order was changed by its owner."""
+    """Price or quantity of an order was changed by its owner, who may have given the change an id of its own."""
 
     account: str
     time_ms: int
     order: Order
     bids: Decimal
     asks: Decimal
+    modify_id: int | None = None
 
 
 class AlgoChanged(msgspec.Struct, frozen=True):
@@ -88,7 +89,10 @@ class AlgoChanged(msgspec.Struct, frozen=True):
 
 
 class AccountChanged(msgspec.Struct, frozen=True):
-    """Wallet or positions changed. `change` is the part that is neither profit nor fee (deposits, funding)."""
+    """Wallet or positions changed. `change` is the part that is neither profit nor fee (deposits, funding).
+
+    `symbol` is the contract whose funding it was, "" for every other reason.
+    """
 
     account: str
     time_ms: int
@@ -97,6 +101,7 @@ class AccountChanged(msgspec.Struct, frozen=True):
     cross_wallet: Decimal
     change: Decimal
     positions: tuple[PositionRow, ...]
+    symbol: str = ""
 
 
 class LeverageChanged(msgspec.Struct, frozen=True):
@@ -218,3 +223,4 @@ class Amendment(msgspec.Struct, frozen=True):
     quantity_after: Decimal
     count: int
     price_match: str
+    modify_id: int | None = None

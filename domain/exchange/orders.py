@@ -169,12 +169,13 @@ class NewAlgo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish to change price and quantity of an open LIMIT order."""
+    """A wish to change price and quantity of an open LIMIT order. `modify_id` is the client's own name for it."""
 
     quantity: Decimal
     price: Decimal | None = None
     price_match: PriceMatch = PriceMatch.NONE
     side: OrderSide | None = None
+    modify_id: int | None = None
 
 
 class Order(msgspec.Struct):

@@ -45,7 +45,7 @@ def settle_funding(world: World, contract: Contract, now_ms: int) -> None:
         account.updated_ms = now_ms
         rows = tuple(row_of(world, slot, leg) for leg in legs) if slot.isolated else ()
         world.facts.append(
-            AccountChanged(name, now_ms, "FUNDING_FEE", account.wallet, account.cross_wallet, total, rows)
+            AccountChanged(name, now_ms, "FUNDING_FEE", account.wallet, account.cross_wallet, total, rows, slot.symbol)
         )
 
 

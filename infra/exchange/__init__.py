@@ -18,7 +18,8 @@ The server:
 - `board.py` `tape.py` `client_trades.py` `rolling.py`   what everybody may see, as of the last step
 - `door.py` `requests.py` `auth.py` `limiter.py`   what every REST request passes
 - `asked.py` `public_*.py` `elsewhere.py`          public endpoints; `private.py` has those of accounts
-- `asset_index.py` `sessions.py`   what is the calendar's, or follows from prices: both in REST and as streams
+- `services.py` `downloads.py`    what an account is offered beside trading; its history as files
+- `asset_index.py` `composite_index.py` `sessions.py`   follows from prices, or from the calendar: REST and streams
 - `connection.py` `client.py` `hub.py` `stream_names.py` `feed*.py` `*_feeds.py`   WebSocket streams
 - `ws_api.py`                     the WebSocket API; `departed.py` clients that are gone
 - `floor.py` `user_streams.py`    the market meets clients' orders; accounts hear of it

@@ -22,6 +22,8 @@ from infra.exchange.written import (
 )
 
 QUARTER_MS = 90 * 86_400_000
+RPI_FEE = "0.00005"
+"""What retail price improvement orders would pay; nobody here may place one."""
 
 
 class AccountRoutes:
@@ -34,10 +36,13 @@ class AccountRoutes:
         """List the endpoints with their weights (specs/binance.md §3)."""
         five = weighing(5)
         listed = [
+            ("v1/account", five, self.full_account),
             ("v2/account", five, self.full_account),
             ("v3/account", five, self.open_account),
+            ("v1/balance", five, self.balance),
             ("v2/balance", five, self.balance),
             ("v3/balance", five, self.balance),
+            ("v1/positionRisk", five, self.all_positions),
             ("v2/positionRisk", five, self.all_positions),
             ("v3/positionRisk", five, self.open_positions),
             ("v1/userTrades", five, self.trades),
@@ -126,10 +131,13 @@ class AccountRoutes:
         return [trade_row(fill, listing) for fill in (fills[:most] if sent.text("startTime") else fills[-most:])]
 
     def income(self, call: Call) -> list[Row]:
-        """GET income: of the last seven days, or of a window; `page` counts from 1; oldest first."""
+        """GET income: of seven days, or of a window in the last three months; `page` counts from 1; oldest first."""
         sent = Sent(call.parameters)
         symbol, kind, most = sent.text("symbol").upper(), sent.text("incomeType"), sent.limit(100, 1000)
-        start, end = window(sent, call.now_ms, WEEK_MS if not sent.text("startTime") else QUARTER_MS)
+        start, end = sent.integer("startTime"), sent.integer("endTime") or call.now_ms
+        if start > end:
+            raise ApiError(-1023, "Start time is greater than end time.")
+        start = max(start or end - WEEK_MS, call.now_ms - QUARTER_MS)
         found = [
             row
             for row in self._exchange.account(call.account).income
@@ -182,6 +190,7 @@ class AccountRoutes:
             "symbol": symbol,
             "makerCommissionRate": plain(fee_rate(account, contract, maker=True)),
             "takerCommissionRate": plain(fee_rate(account, contract, maker=False)),
+            "rpiCommissionRate": RPI_FEE,
         }
 
     def symbol_config(self, call: Call) -> list[Row]:

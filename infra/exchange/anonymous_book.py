@@ -4,6 +4,10 @@ Levels stand on fixed grids, every price step near the touch and coarser ones fu
 the same levels again. What stands at a level changes every one to eight seconds, each level at its own times. Books are
 thin when the minute is wild, and lean against the takers.
 
+Further out than any order may take (PERCENT_PRICE) stand levels that never change, for who asks for a deep book: which
+of them are shown moves with the price, a block at a time, so that streams have to tell of them now and then only. Where
+a price has few ticks, the coarser levels reach among the far ones: what stands at one price is the sum.
+
 Everything is counted in ticks and lots. The top of the book is computed without the rest (`top`): it is asked for far
 more often.
 """
@@ -22,6 +26,12 @@ _ZONE_SIZES = (1.0, 3.0, 9.0, 25.0)
 LEVELS = _LEVELS_A_ZONE * len(_ZONES)
 _PLACES = np.arange(_LEVELS_A_ZONE)
 _WEIGHTS = np.array([1.0, *(size for size in _ZONE_SIZES for _ in range(_LEVELS_A_ZONE))])[:LEVELS]
+_FAR_LEVELS, _FAR_BLOCK = 1_000 - LEVELS, 16
+"""Far levels of a side: the deepest book on offer is the whole one. A block of them comes or goes at once."""
+_FAR_SHARE = (4, 25)
+"""How far from the touch they begin, of its price: 16 %; no multiplier of PERCENT_PRICE is above 15 %."""
+_FAR_STEPS = 3_125
+"""How many steps between far levels make up the usual price."""
 _SHARE_OF_MINUTE = 0.02
 """A level near the touch holds a fiftieth of what trades in a usual minute."""
 _MASK = 2**64 - 1
@@ -52,6 +62,8 @@ class BookShape:
         self._key = key
         self._grid = max(1, price // 200_000)
         self._lots = lots_a_minute * _SHARE_OF_MINUTE
+        self._far_step = max(1, price // _FAR_STEPS)
+        self._far: dict[int, tuple[int, dict[int, int]]] = {}
 
     def touch(self, last: int, taker_bought: bool) -> tuple[int, int]:
         """Give best bid and ask (ticks) after a trade: a buyer took the ask, a seller the bid."""
@@ -82,6 +94,24 @@ class BookShape:
             zip(grid.tolist(), part, strict=False) for grid, part in ((below, lots), (above, lots[len(below) :]))
         )
         return dict(bids), dict(asks)
+
+    def far(self, bid: int, ask: int) -> tuple[dict[int, int], dict[int, int]]:
+        """Give the far levels of bids and asks, best first; the same object as long as it is the same levels."""
+        return self._far_side(bid, -1), self._far_side(ask, 1)
+
+    def _far_side(self, best: int, way: int) -> dict[int, int]:
+        block = self._far_step * _FAR_BLOCK
+        share, whole = _FAR_SHARE
+        begins = (best + way * best * share // whole) // block * block + max(0, way) * block
+        kept = self._far.get(way)
+        if kept is None or kept[0] != begins:
+            ticks = begins + way * self._far_step * np.arange(_FAR_LEVELS)
+            ticks = ticks[ticks > 0]
+            hashed = _mixed_all(ticks.astype(np.uint64) * np.uint64(_GOLDEN) + np.uint64(self._key))
+            share_of = (hashed >> np.uint64(40)).astype(np.float64) * 2.0**-24
+            lots = np.maximum(1, (self._lots * _ZONE_SIZES[-1] * (0.15 + share_of * share_of * 2.5)).astype(np.int64))
+            kept = self._far[way] = (begins, dict(zip(ticks.tolist(), lots.tolist(), strict=True)))
+        return kept[1]
 
     def _lots_on(self, ticks: Indices, sizes: Floats, time_ms: int) -> Indices:
         hashed = _mixed_all(ticks.astype(np.uint64) * np.uint64(_GOLDEN) + np.uint64(self._key))

@@ -8,6 +8,8 @@ from infra.exchange.bar import SPANS_MS
 from infra.exchange.board import Board
 from infra.exchange.ports import ApiError, Call
 
+_CONTRACT_TYPES = frozenset({"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"})
+
 
 def symbol(board: Board, call: Call, name: str = "symbol") -> str:
     """Give the symbol that must be sent. Raises `ApiError` -1102 without one, -1121 for an unknown one."""
@@ -58,10 +60,18 @@ def times(call: Call) -> tuple[int | None, int | None]:
     return start, end
 
 
-def interval(call: Call, name: str = "interval", known: Mapping[str, int] = SPANS_MS) -> str:
+def contract_type(call: Call) -> str:
+    """Give a contract type, which must be sent. Raises `ApiError` -1130 for another word."""
+    found = required(call, "contractType")
+    if found not in _CONTRACT_TYPES:
+        raise ApiError(-1130, "Data sent for parameter 'contractType' is not valid.")
+    return found
+
+
+def interval(call: Call) -> str:
     """Give a candle's interval. Raises `ApiError` -1120."""
-    found = required(call, name)
-    if found not in known:
+    found = required(call, "interval")
+    if found not in SPANS_MS:
         raise ApiError(-1120, "Invalid interval.")
     return found
 

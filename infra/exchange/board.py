@@ -12,7 +12,7 @@ from itertools import islice
 
 import msgspec
 
-from infra.exchange.anonymous_book import Top
+from infra.exchange.anonymous_book import LEVELS, Top
 from infra.exchange.bar import Bar, next_open
 from infra.exchange.ports import ApiError
 from infra.exchange.walked_market import Candlesticks, WalkedMarket
@@ -34,6 +34,7 @@ class Board:
         self._lot_scale = [10.0**digits for digits in self._lot_digits]
         self._overlaid: dict[str, tuple[Callable[[], Sides], Callable[[], Top]]] = {}
         self._seen: dict[str, tuple[int, Sides]] = {}
+        self._far_seen: dict[str, tuple[int, Sides]] = {}
         self._onlookers: dict[str, list[Callable[[Sides], None]]] = {}
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,13 +137,26 @@ class Board:
                 onlooker(sides)
         return seen[1]
 
+    def far(self, symbol: str) -> Sides:
+        """Give the levels beyond what anybody may take, as of the last step; they are not among `sides`."""
+        seen = self._far_seen.get(symbol)
+        if seen is None or seen[0] != self.now_ms:
+            seen = self._far_seen[symbol] = (self.now_ms, self.market.far(symbol, self.now_ms))
+        return seen[1]
+
     def best(self, symbol: str, count: int) -> Sides:
-        """Give the best levels of each side, as `sides`: no more of the book is drawn unless somebody looks at all."""
+        """Give the best levels of the book, far ones included, best first: at least `count`, if there are so many.
+
+        No more of the book is drawn unless somebody looks at all of it; only the first `count` are to be relied on.
+        """
         seen = self._seen.get(symbol)
-        if symbol in self._overlaid or symbol in self._onlookers or (seen is not None and seen[0] == self.now_ms):
+        looked_at = symbol in self._overlaid or symbol in self._onlookers
+        if looked_at or (seen is not None and seen[0] == self.now_ms):
             bids, asks = self.sides(symbol)
-            return dict(islice(bids.items(), count)), dict(islice(asks.items(), count))
-        return self.market.sides(symbol, self.now_ms, count)
+        else:
+            bids, asks = self.market.sides(symbol, self.now_ms, min(count, LEVELS))
+        far_bids, far_asks = self.far(symbol)
+        return _with_far(bids, far_bids, count, -1), _with_far(asks, far_asks, count, 1)
 
     def top(self, symbol: str) -> Top:
         """Give the best levels as of the last step."""
@@ -155,3 +169,16 @@ class Board:
         scale, lots = self._lot_scale[row], self._lot_digits[row]
         best = list(side.items())[:count]
         return [(f"{t / ticks:.{digits}f}", f"{q / scale:.{lots}f}") for t, q in best]
+
+
+def _with_far(near: dict[int, int], far: dict[int, int], count: int, way: int) -> dict[int, int]:
+    """Add far levels to a side, unless its best `count` are all nearer. `way` is -1 for bids, 1 for asks.
+
+    Where a price has few ticks, the coarse levels of the near book reach among the far ones; so do clients' orders.
+    """
+    first = next(iter(far), None)
+    last = next(islice(near, count - 1, None), None)
+    if first is None or (last is not None and last * way < first * way):
+        return near
+    whole = {**near, **{ticks: lots + near.get(ticks, 0) for ticks, lots in far.items()}}
+    return dict(sorted(whole.items(), reverse=way < 0))

@@ -50,7 +50,7 @@ def book_ticker(board: Board, symbol: str, top: Top, now_ms: int) -> bytes:
     return (
         f'{{"e":"bookTicker","u":{board.update_id},"s":"{symbol}","b":"{board.price(row, top.bid)}",'
         f'"B":"{board.quantity(row, top.bid_lots)}","a":"{board.price(row, top.ask)}",'
-        f'"A":"{board.quantity(row, top.ask_lots)}","T":{now_ms},"E":{now_ms}}}'
+        f'"A":"{board.quantity(row, top.ask_lots)}","T":{now_ms},"E":{now_ms},"ps":"{symbol}","st":1}}'
     ).encode()
 
 
@@ -86,7 +86,7 @@ class DiffDepth(_Depth):
 
     def __init__(self, room: FeedRoom, stream: Stream) -> None:
         super().__init__(room, stream)
-        self._shown = room.board.sides(stream.symbol)
+        self._shown, self._far = room.board.sides(stream.symbol), room.board.far(stream.symbol)
         self._touched: Sides = ({}, {})
         room.board.watch(stream.symbol, self._glimpse)
 
@@ -94,13 +94,19 @@ class DiffDepth(_Depth):
         """Note where a book that somebody sees differs from what was told last."""
         for touched, told, seen in zip(self._touched, self._shown, sides, strict=True):
             touched.update(changes(told, seen))
+        far = self._board.far(self._symbol)
+        if far[0] is not self._far[0] or far[1] is not self._far[1]:
+            for touched, told, seen in zip(self._touched, self._far, far, strict=True):
+                touched.update(changes(told, seen))
 
     def frames(self, now_ms: int) -> Sequence[bytes]:
         """Push what changed, and what had changed meanwhile: the sizes of now, 0 for what is gone."""
         self._shown = sides = self._board.sides(self._symbol)  # which is a glimpse, if it is the first of this step
+        self._far = far = self._board.far(self._symbol)
         touched, self._touched = self._touched, ({}, {})
         bids, asks = (
-            {price: now.get(price, 0) for price in levels} for levels, now in zip(touched, sides, strict=True)
+            {price: now.get(price, 0) + beyond.get(price, 0) for price in levels}
+            for levels, now, beyond in zip(touched, sides, far, strict=True)
         )
         if not bids and not asks:
             return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.exchange.exchange import Exchange
 from domain.exchange.orders import PositionSide
+from domain.exchange.refusals import refusal
 from infra.exchange.ports import ApiError, Call, Route, Security
 from infra.exchange.sent import Sent, missing, weighing
 from infra.exchange.written import Row, plain
@@ -36,9 +37,10 @@ class CustomRoutes:
     def set_leverage(self, call: Call) -> Row:
         """POST leverage."""
         sent = Sent(call.parameters)
-        symbol, leverage = sent.symbol(), sent.integer("leverage", -1)
-        if leverage < 0:
-            raise missing("leverage")
+        symbol, wanted = sent.symbol(), sent.required("leverage")
+        if wanted.startswith("-"):
+            raise refusal(-4028, wanted)
+        leverage = sent.integer("leverage")
         largest = self._exchange.set_leverage(call.account, symbol, leverage, call.now_ms)
         return {"symbol": symbol, "leverage": leverage, "maxNotionalValue": plain(largest)}
 

@@ -31,6 +31,8 @@ _ALWAYS = {
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 _READING = {"GET"}
+_ELSEWHERE = ("/sapi/", "/papi/")
+"""Wallet, margin and portfolio margin: keys of this exchange are for futures only."""
 
 
 class Answer(msgspec.Struct):
@@ -92,6 +94,10 @@ class Door:
         """Give the paths that are served."""
         return frozenset(path for _, path in self._routes)
 
+    def methods(self, path: str) -> frozenset[str]:
+        """Give the methods that a path takes."""
+        return frozenset(method for method, served in self._routes if served == path)
+
     def answer(self, asked: Asked, *, refuse: bool = False) -> Answer:
         """Answer a request off the wire, whatever it is. `refuse`: with 429, a fault."""
         headers: dict[str, str] = {}
@@ -129,6 +135,9 @@ class Door:
         route = self._routes.get((wish.method, wish.path))
         if route is None:
             self._limiter.admit(wish.ip, wish.path, 1)
+            if wish.path.startswith(_ELSEWHERE):
+                self._keys.owner(wish.api_key, Security.KEY, changes=False)
+                raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
             if wish.path in self._with_key:  # GET listenKey is 401 without a key, and 404 with one
                 self._keys.owner(wish.api_key, Security.KEY, changes=False)
             raise ApiError(-5000, f"Path {wish.path}, Method {wish.method} is invalid", 404)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from infra.exchange import book_feeds, info_feeds, price_feeds, trade_feeds
+from infra.exchange import book_feeds, composite_index, info_feeds, price_feeds, trade_feeds
 from infra.exchange.feed import Feed, FeedRoom
 from infra.exchange.stream_names import Kind, Stream
 
@@ -34,8 +34,10 @@ _OF_ALL: dict[Kind, Callable[[FeedRoom, Stream], Feed]] = {
 def feed_of(room: FeedRoom, stream: Stream) -> Feed | None:
     """Give the feed of a stream, or None for one that never says anything here.
 
-    Those are streams of unknown contracts, and of composite indices: no contract here is one.
+    Those are streams of unknown contracts.
     """
+    if stream.kind is Kind.COMPOSITE_INDEX:
+        return info_feeds.CompositeIndex(room) if stream.symbol == composite_index.SYMBOL else None
     if stream.kind is Kind.ASSET_INDEX:
         return info_feeds.AssetIndices(room, stream)
     if stream.symbol and stream.symbol not in room.board.row:

@@ -16,7 +16,7 @@ from domain.exchange.exchange import Exchange
 from domain.exchange.facts import Fact, Liquidated, Traded
 from domain.market import MINUTE_MS
 from domain.values import OrderSide
-from infra.exchange.anonymous_book import LEVELS, Top
+from infra.exchange.anonymous_book import Top
 from infra.exchange.board import Board, Sides
 from infra.exchange.feed import FeedRoom, Liquidation
 from infra.exchange.ports import Call, Level, Print, Security
@@ -26,6 +26,8 @@ from infra.exchange.user_data import force_order
 _HOUR_MS = 3_600_000
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 _BOOK_AGE_MS_MAX = 1_000
+_SHOWN_MAX = 1_000
+"""Levels of a side that are shown: all anonymous ones, and clients' orders behind them."""
 _SLEEP_EVERY_STEPS = 40
 
 
@@ -158,7 +160,7 @@ class Floor:
     # ── what everybody may see ────────────────────────────────────────────────────────────────────────────────────
 
     def _sides(self, symbol: str) -> Sides:
-        row, depth = self._board.row[symbol], self.exchange.depth(symbol, LEVELS)
+        row, depth = self._board.row[symbol], self.exchange.depth(symbol, _SHOWN_MAX)
         return self._board.in_units(row, depth.bids), self._board.in_units(row, depth.asks)
 
     def _top(self, symbol: str) -> Top:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from domain.exchange.listing import Listing
+from infra.exchange import composite_index
 from infra.exchange.asset_index import asset_indices, event_of
 from infra.exchange.feed import Feed, FeedRoom
 from infra.exchange.public_info import FOREVER_MS
@@ -69,6 +70,17 @@ class AssetIndices(Feed):
         if not self._symbol:
             return (f"[{','.join(found.values())}]".encode(),)
         return (found[self._symbol].encode(),) if self._symbol in found else ()
+
+
+class CompositeIndex(Feed):
+    """`defiusdt@compositeIndex`: the basket and its parts."""
+
+    def __init__(self, room: FeedRoom) -> None:
+        self._board = room.board
+
+    def frames(self, now_ms: int) -> Sequence[bytes]:
+        """Push it."""
+        return (composite_index.event_of(self._board, now_ms),)
 
 
 class TradingSession(Feed):

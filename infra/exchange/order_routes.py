@@ -11,6 +11,7 @@ from domain.errors import ExchangeRejected
 from domain.exchange.exchange import Exchange
 from domain.exchange.listing import Listing
 from domain.exchange.orders import Kind, Order, TimeInForce
+from domain.values import decimal_of
 from infra.exchange.ports import ApiError, Call, Route, Security
 from infra.exchange.sent import Answer, Sent, by_symbol, change, missing, new_order, weighing
 from infra.exchange.written import Row, acknowledged_row, answered_row, order_row
@@ -89,8 +90,9 @@ class OrderRoutes:
     def _amend(self, call: Call, sent: Sent) -> Row:
         symbol = sent.symbol()
         order_id, client_id = sent.order_reference()
-        order = self._exchange.amend(call.account, symbol, order_id, client_id, change(sent), call.now_ms)
-        return {**answered_row(order, self._listing(order)), "pair": order.symbol, "modifyId": order.amendments}
+        wish = change(sent)
+        order = self._exchange.amend(call.account, symbol, order_id, client_id, wish, call.now_ms)
+        return {**answered_row(order, self._listing(order)), "pair": order.symbol, **named_by(wish.modify_id)}
 
     def cancel(self, call: Call) -> Row:
         """DELETE order."""
@@ -185,15 +187,16 @@ class OrderRoutes:
         return [order_row(order, self._listing(order)) for slot in slots for order in slot.orders.values()]
 
     def all_orders(self, call: Call) -> list[Row]:
-        """GET allOrders: from an id upward, or of a time window of at most seven days; oldest first."""
+        """GET allOrders of one symbol or of all: from an id upward, or of seven days at most; oldest first."""
         sent = Sent(call.parameters)
-        symbol = sent.symbol()
-        self._exchange.contract(symbol)
+        symbol = sent.text("symbol").upper()
+        if symbol:
+            self._exchange.contract(symbol)
         first, most = sent.integer("orderId"), sent.limit(500, 1000)
         orders = [
             order
             for order in self._exchange.account(call.account).orders.values()
-            if order.symbol == symbol and not _vanished(order, call.now_ms)
+            if symbol in ("", order.symbol) and not _vanished(order, call.now_ms)
         ]
         if first:
             found = [order for order in orders if order.order_id >= first][:most]
@@ -201,7 +204,7 @@ class OrderRoutes:
             start, end = window(sent, call.now_ms, WEEK_MS)
             found = [order for order in orders if start <= order.created_ms <= end]
             found = found[:most] if sent.text("startTime") else found[-most:]
-        return [order_row(order, self._listing(order)) for order in found]
+        return [{**order_row(order, self._listing(order)), "pair": order.symbol} for order in found]
 
     def amendments(self, call: Call) -> list[Row]:
         """GET orderAmendment: the changes of an order, newest first."""
@@ -215,7 +218,7 @@ class OrderRoutes:
                 "amendment": {
                     "price": {"before": f"{row.price_before:f}", "after": f"{row.price_after:f}"},
                     "origQty": {"before": f"{row.quantity_before:f}", "after": f"{row.quantity_after:f}"},
-                    "count": row.count,
+                    "count": row.count, **named_by(row.modify_id),
                 },
                 "priceMatch": row.price_match,
             }
@@ -223,6 +226,11 @@ class OrderRoutes:
             if row.symbol == symbol and (row.order_id == order_id if order_id else row.client_id == client_id)
         ]  # fmt: skip
         return rows[: sent.limit(50, 100)]
+
+
+def named_by(modify_id: int | None) -> Row:
+    """Give the client's own id of a change back, if it gave one."""
+    return {} if modify_id is None else {"modifyId": modify_id}
 
 
 def _vanished(order: Order, now_ms: int) -> bool:
@@ -270,7 +278,11 @@ def _list_of(sent: Sent, name: str) -> list[object]:
 
 def _texts(item: Mapping[str, object]) -> dict[str, str]:
     """Turn the values of a JSON object into what a query string would have held."""
-    return {name: str(value) for name, value in item.items() if value is not None}
+    return {
+        name: f"{decimal_of(value):f}" if isinstance(value, float) else str(value)
+        for name, value in item.items()
+        if value is not None
+    }
 
 
 def attempted(handle: Callable[[Call, Sent], Row], call: Call, sent: Sent) -> Row:

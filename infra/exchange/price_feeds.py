@@ -88,13 +88,13 @@ def ticker(room: FeedRoom, symbol: str, now_ms: int, *, mini: bool) -> str:
     volumes = f'"v":"{board.quantity(row, day.lots)}","q":"{day.quote / 100.0:.2f}"'
     close = f'"c":"{price(row, day.close)}"'
     if mini:
-        return f'{{"e":"24hrMiniTicker","E":{now_ms},"s":"{symbol}",{close},{prices},{volumes},"st":1}}'
+        return f'{{"e":"24hrMiniTicker","E":{now_ms},"s":"{symbol}",{close},{prices},{volumes},"ps":"{symbol}","st":1}}'
     last = board.quantity(row, room.tape.last(symbol, now_ms).lots)
     return (
         f'{{"e":"24hrTicker","E":{now_ms},"s":"{symbol}","p":"{price(row, day.close - day.open)}",'
         f'"P":"{(day.close / day.open - 1.0) * 100.0:.3f}","w":"{room.day.average(row, day)}",{close},"Q":"{last}",'
         f'{prices},{volumes},"O":{day.open_ms},"C":{now_ms},"F":{room.day.first_id(symbol, day)},'
-        f'"L":{room.day.last_id(symbol)},"n":{day.trades},"st":1}}'
+        f'"L":{room.day.last_id(symbol)},"n":{day.trades},"ps":"{symbol}","st":1}}'
     )
 
 
@@ -132,9 +132,11 @@ class ForceOrders(Feed):
 
 
 def liquidated(walk: Walk) -> int:
-    """Say which print of a minute closes a position by force, -1 for none: one in about five minutes, by its ids."""
-    drawn = walk.first_id * 0x9E3779B97F4A7C15 % 2**64 >> 20
-    return drawn // 5 % walk.count if walk.count and drawn % 5 == 0 else -1
+    """Say which print of a minute closes a position by force, drawn by its ids; -1 where nothing was traded.
+
+    One a minute, so that who waits for those of one contract need not wait long.
+    """
+    return (walk.first_id * 0x9E3779B97F4A7C15 % 2**64 >> 20) % walk.count if walk.count else -1
 
 
 def force_order(board: Board, symbol: str, walk: Walk, place: int) -> bytes:
@@ -143,5 +145,5 @@ def force_order(board: Board, symbol: str, walk: Walk, place: int) -> bytes:
     price, quantity = board.price(row, int(walk.prices[place])), board.quantity(row, int(walk.lots[place]))
     return (
         f'{{"e":"forceOrder","E":{at_ms},"o":{{"s":"{symbol}","S":"{side}","o":"LIMIT","f":"IOC","q":"{quantity}",'
-        f'"p":"{price}","ap":"{price}","X":"FILLED","l":"{quantity}","z":"{quantity}","T":{at_ms}}}}}'
+        f'"p":"{price}","ap":"{price}","X":"FILLED","l":"{quantity}","z":"{quantity}","T":{at_ms}}},"ps":"{symbol}","st":1}}'
     ).encode()

@@ -10,9 +10,11 @@ from msgspec.structs import replace
 
 from domain.errors import ExchangeRejected
 from domain.exchange.exchange import Exchange
+from infra.exchange import services
 from infra.exchange.account_routes import AccountRoutes
 from infra.exchange.algo_routes import AlgoRoutes
 from infra.exchange.custom_routes import CustomRoutes
+from infra.exchange.downloads import Downloads
 from infra.exchange.listen_keys import ListenKeys
 from infra.exchange.order_routes import OrderRoutes
 from infra.exchange.ports import ApiError, Call, Handler, Route
@@ -25,6 +27,8 @@ def routes(exchange: Exchange, keys: ListenKeys) -> list[Route]:
         *AlgoRoutes(exchange).routes(),
         *AccountRoutes(exchange).routes(),
         *CustomRoutes(exchange).routes(),
+        *Downloads(exchange).routes(),
+        *services.routes(),
         *keys.routes(),
     ]
     return [replace(route, handler=_answering(route.handler)) for route in listed]

@@ -12,7 +12,7 @@ from infra.exchange import asked
 from infra.exchange.bar import SPANS_MS, Bar, earlier_open, next_open, open_time
 from infra.exchange.board import Board
 from infra.exchange.marked_market import MARK_DIGITS, MarkPath
-from infra.exchange.ports import ApiError, Call, Route, Security
+from infra.exchange.ports import Call, Route, Security
 from infra.exchange.tape import Tape
 from infra.exchange.walked_market import Candlesticks
 from infra.market.bars import Counts
@@ -21,7 +21,6 @@ from infra.market.noise import Floats
 DEFAULT, MOST = 500, 1_500
 _DAY_MINUTES = 1_440
 _WEIGHT = asked.by_limit(DEFAULT, (99, 1), (499, 2), (1_000, 5), (MOST, 10))
-_CONTRACT_TYPES = {"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"}
 
 
 def routes(board: Board, tape: Tape) -> list[Route]:
@@ -47,9 +46,7 @@ def klines(board: Board, tape: Tape, call: Call) -> object:
 def continuous_klines(board: Board, tape: Tape, call: Call) -> object:
     """Answer GET continuousKlines: there are perpetual contracts only."""
     pair = asked.symbol(board, call, "pair")
-    kind = asked.required(call, "contractType")
-    if kind not in _CONTRACT_TYPES:
-        raise ApiError(-1130, "Data sent for parameter 'contractType' is not valid.")
+    kind = asked.contract_type(call)
     return _klines(board, tape, call, pair) if kind == "PERPETUAL" else []
 
 

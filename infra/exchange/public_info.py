@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from infra.exchange import asked
+from infra.exchange import asked, composite_index
 from infra.exchange.asset_index import ASSETS, asset_indices, row_of
 from infra.exchange.board import Board
 from infra.exchange.limiter import ORDERS_A_MINUTE, ORDERS_IN_10S, WEIGHT_A_MINUTE
@@ -38,7 +38,7 @@ def routes(board: Board, clock: MarketClock) -> list[Route]:
         get("/fapi/v1/time", lambda _call: {"serverTime": clock.told_ms()}),
         get("/fapi/v1/exchangeInfo", lambda _call: exchange_info(board, clock.told_ms())),
         get("/fapi/v1/constituents", lambda call: _constituents(board, call), 2),
-        get("/fapi/v1/indexInfo", lambda _call: []),
+        get("/fapi/v1/indexInfo", lambda call: _index_info(board, call)),
         get("/fapi/v1/assetIndex", lambda call: _asset_index(board, call), 1, 10),
         get("/fapi/v1/insuranceBalance", lambda call: _insurance(board, call)),
         get("/fapi/v1/symbolAdlRisk", lambda call: _adl_risk(board, call)),
@@ -130,6 +130,12 @@ def _asset_index(board: Board, call: Call) -> object:
     if wanted and not found:
         raise ApiError(-1121, "Invalid symbol.")
     return found[0] if wanted else found
+
+
+def _index_info(board: Board, call: Call) -> object:
+    if call.parameters.get("symbol", composite_index.SYMBOL).upper() != composite_index.SYMBOL:
+        raise ApiError(-1121, "Invalid symbol.")
+    return [composite_index.row_of(board)]
 
 
 def _schedule(now_ms: int) -> object:

@@ -12,9 +12,10 @@ from infra.exchange.rolling import RollingDay
 from infra.exchange.tape import Tape
 
 DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1_000)
+_DEPTH_DEFAULT = 500
 _HOUR_MS = 3_600_000
 AGG_TRADES_KEPT_MS = 48 * _HOUR_MS
-_DEPTH_WEIGHT = asked.by_limit(500, (50, 2), (100, 5), (500, 10), (1_000, 20))
+_DEPTH_WEIGHT = asked.by_limit(_DEPTH_DEFAULT, (50, 2), (100, 5), (500, 10), (1_000, 20))
 _FUNDING_MOST = 1_000
 
 
@@ -52,13 +53,14 @@ def depth(board: Board, call: Call) -> object:
     limit = asked.number(call, "limit")
     if limit is not None and limit not in DEPTH_LIMITS:
         raise ApiError(-4021, f"'{limit}' is not valid depth limit.")
-    row, (bids, asks) = board.row[symbol], board.sides(symbol)
+    limit = limit or _DEPTH_DEFAULT
+    row, (bids, asks) = board.row[symbol], board.best(symbol, limit)
     return {
         "lastUpdateId": board.update_id,
         "E": board.now_ms,
         "T": board.now_ms,
-        "bids": board.levels(row, bids, limit or 500),
-        "asks": board.levels(row, asks, limit or 500),
+        "bids": board.levels(row, bids, limit),
+        "asks": board.levels(row, asks, limit),
     }
 
 

@@ -31,7 +31,9 @@ def routes(board: Board) -> list[Route]:
 
 
 def _times(board: Board, call: Call, symbol: str) -> tuple[str, list[int]]:
-    period = asked.interval(call, "period", _PERIODS)
+    period = asked.required(call, "period")
+    if period not in _PERIODS:
+        raise ApiError(-1130, "parameter 'period' is invalid.")
     count = asked.limit(call, 30, 500)
     start, end = asked.times(call)
     if start is not None and start < board.now_ms - _KEPT_MS - DAY_MS:
@@ -94,7 +96,7 @@ def _taker_ratio(board: Board, call: Call) -> object:
 
 def _basis(board: Board, call: Call) -> object:
     pair = asked.symbol(board, call, "pair")
-    kind = asked.required(call, "contractType")
+    kind = asked.contract_type(call)
     _, times = _times(board, call, pair)
     return [
         {

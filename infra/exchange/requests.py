@@ -25,19 +25,30 @@ class Signed(msgspec.Struct, frozen=True):
 
 
 def parameters(query: str, body: bytes, content_type: str) -> dict[str, str]:
-    """Join the parameters of query and body; on a clash the query wins. Raises `ApiError` -1102 for a broken body."""
+    """Join the parameters of query and body; on a clash the query wins.
+
+    Raises `ApiError` -1102 for a broken body, -1101 for a name that either of them has twice.
+    """
     found = _of_body(body, content_type) if body else {}
-    found.update(parse_qsl(query, keep_blank_values=True))
+    found.update(_once(query))
+    return found
+
+
+def _once(text: str) -> dict[str, str]:
+    pairs = parse_qsl(text, keep_blank_values=True)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ApiError(-1101, "Duplicate values for a parameter detected.")
     return found
 
 
 def _of_body(body: bytes, content_type: str) -> dict[str, str]:
     if not content_type.startswith("application/json"):
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        return _once(body.decode("utf-8", "replace"))
     try:
         decoded: object = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        return _once(body.decode("utf-8", "replace"))
     if not isinstance(decoded, dict):
         raise ApiError(-1102, "A mandatory parameter was not sent, was empty/null, or malformed.")
     return {str(name): _text(value) for name, value in cast("dict[object, object]", decoded).items()}

@@ -23,6 +23,7 @@ from domain.exchange.orders import (
     TimeInForce,
     WorkingType,
 )
+from domain.exchange.refusals import refusal
 from domain.values import OrderSide
 from infra.exchange.ports import ApiError
 
@@ -161,7 +162,7 @@ def missing(name: str) -> ApiError:
 
 def not_required(name: str) -> ApiError:
     """Make the error of a parameter that may not be sent here."""
-    return ApiError(-1106, f"Parameter '{name.lower()}' sent when not required.")
+    return ApiError(-1106, f"Parameter '{name}' sent when not required.")
 
 
 # ── wishes ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,6 +174,10 @@ def new_order(sent: Sent) -> NewOrder:
     side, kind = sent.word("side", OrderSide), sent.word("type", Kind)
     if kind.conditional:
         raise ApiError(-4120, ALGO_ONLY)
+    if sent.text("stopPrice"):
+        raise not_required("stopprice")
+    if sent.flag("closePosition"):
+        raise refusal(-4136, kind)
     price_match = sent.word("priceMatch", PriceMatch, PriceMatch.NONE)
     price: Decimal | None = None
     in_force = TimeInForce.GTC
@@ -181,8 +186,9 @@ def new_order(sent: Sent) -> NewOrder:
         quantity = sent.amount("quantity")
         price = limit_price(sent, price_match)
     else:
-        if sent.text("timeInForce"):
-            raise not_required("timeInForce")
+        for name in ("timeInForce", "price"):
+            if sent.text(name):
+                raise not_required(name)
         if price_match is not PriceMatch.NONE:
             raise ApiError(-5038, "Price match only supports order type: LIMIT, STOP AND TAKE_PROFIT")
         quantity = sent.amount("quantity")
@@ -250,7 +256,7 @@ def change(sent: Sent) -> Change:
     price_match = sent.word("priceMatch", PriceMatch, PriceMatch.NONE)
     return Change(
         side=sent.word("side", OrderSide), quantity=sent.amount("quantity"), price=limit_price(sent, price_match),
-        price_match=price_match,
+        price_match=price_match, modify_id=sent.integer("modifyId") if sent.text("modifyId") else None,
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ class Kind(enum.StrEnum):
     CONTRACT_INFO = "contractInfo"
     ASSET_INDEX = "assetIndex"
     TRADING_SESSION = "tradingSession"
-    QUIET = "quiet"
+    COMPOSITE_INDEX = "compositeIndex"
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -54,7 +54,6 @@ class Stream(msgspec.Struct, frozen=True):
 _PUBLIC = {Kind.BOOK_TICKER, Kind.DEPTH, Kind.TRADE}
 _DEPTH = re.compile(r"depth(5|10|20)?(?:@(0|100|250|500)ms)?|rpiDepth@(500)ms")
 _MARK = re.compile(r"markPrice(?:@(1|3)s)?")
-_QUIET = re.compile(r"compositeIndex")
 _ALL = re.compile(r"!(?:(?P<kind>bookTicker)|(?P<mark>markPrice@arr)(?:@(?P<second>[13])s)?"
                   r"|(?P<arr>miniTicker|ticker|forceOrder)@arr|(?P<info>contractInfo)|assetIndex@arr)")  # fmt: skip
 _PLAIN = {
@@ -65,6 +64,7 @@ _PLAIN = {
     "ticker": (Kind.TICKER, 2_000),
     "forceOrder": (Kind.FORCE_ORDER, 1_000),
     "assetIndex": (Kind.ASSET_INDEX, 1_000),
+    "compositeIndex": (Kind.COMPOSITE_INDEX, 1_000),
 }
 
 
@@ -97,7 +97,7 @@ def _of_one(name: str, symbol: str, what: str) -> Stream | None:
         return _stream(name, Kind.DEPTH, symbol=symbol, levels=int(levels or 0), every_ms=every_ms)
     if match := _MARK.fullmatch(what):
         return _stream(name, Kind.MARK_PRICE, symbol=symbol, every_ms=int(match.group(1) or 3) * 1_000)
-    return _stream(name, Kind.QUIET, symbol=symbol) if _QUIET.fullmatch(what) else None
+    return None
 
 
 def _of_all(name: str) -> Stream | None:

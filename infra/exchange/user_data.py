@@ -152,6 +152,7 @@ def order_update(fact: OrderOpened | OrderTraded | OrderEnded | OrderAmended, li
         "x": _execution(fact),
         "X": order.status,
         "i": order.order_id,
+        **({"M": fact.modify_id} if isinstance(fact, OrderAmended) and fact.modify_id is not None else {}),
         "l": plain(trade.quantity) if trade else "0",
         "z": plain(order.executed),
         "L": price_text(listing, trade.price) if trade else "0",
@@ -245,6 +246,8 @@ def account_update(fact: AccountChanged) -> Row:
     }
     balances = [] if fact.reason == "MARGIN_TYPE_CHANGE" else [balance]
     body: Row = {"B": balances, "P": [_position(row) for row in fact.positions], "m": fact.reason}
+    if fact.symbol:
+        body["S"] = fact.symbol
     return {"e": "ACCOUNT_UPDATE", "T": fact.time_ms, "E": fact.time_ms, "a": body}
 
 
@@ -313,4 +316,4 @@ def force_order(fact: Liquidated, listing: Listing) -> Row:
         "z": quantity_text(listing, order.executed),
         "T": fact.time_ms,
     }
-    return {"e": "forceOrder", "E": fact.time_ms, "o": body}
+    return {"e": "forceOrder", "E": fact.time_ms, "o": body, "ps": order.symbol, "st": 1}

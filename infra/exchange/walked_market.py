@@ -262,6 +262,12 @@ class WalkedMarket(MarkedMarket):
         shape = self._shapes[row]
         return shape.sides(*shape.touch(ticks, bought), self._mood(row, time_ms), time_ms, levels)
 
+    def far(self, symbol: str, time_ms: int) -> tuple[dict[int, int], dict[int, int]]:
+        """Give the levels far from the touch that nothing reaches: ticks → lots, best first."""
+        _, ticks, bought = self.last(symbol, time_ms)
+        shape = self._shapes[self.row[symbol]]
+        return shape.far(*shape.touch(ticks, bought))
+
     def book(self, symbol: str, time_ms: int) -> tuple[Sequence[Level], Sequence[Level]]:
         """Give the anonymous bids and asks as of a moment, best first."""
         contract = self.contracts[self.row[symbol]]

@@ -86,16 +86,16 @@ async def serve(request: web.Request, stage: Stage) -> web.StreamResponse:
 def answer(stage: Stage, session: Session, text: str | bytes) -> bytes:
     """Answer a message."""
     try:
-        found: object = msgspec.json.decode(text)
+        asked = _ASKED.decode(text)
+        sent = _sent(asked.params)
+    except msgspec.ValidationError:  # JSON, but no request
+        asked, sent = _Asked(), {}
     except (msgspec.DecodeError, UnicodeDecodeError):
-        reply = Answer(400, {"code": -1135, "msg": "Invalid JSON Request"}, {})
-        return _written(None, reply, stage, session, limits=session.limits)
-    asked = cast("dict[str, object]", found) if isinstance(found, dict) else {}
-    params = asked.get("params")
-    sent = {name: _text(v) for name, v in cast("dict[str, object]", params).items()} if isinstance(params, dict) else {}
+        reply = Answer(400, {"code": -1000, "msg": "Invalid JSON request."}, {})
+        return _written(None, reply, stage, session, limits=False)
     limits = sent.get("returnRateLimits", "true" if session.limits else "false") == "true"
-    reply = _carried_out(stage, session, str(asked.get("method", "")), sent)
-    return _written(asked.get("id"), reply, stage, session, limits=limits)
+    reply = _carried_out(stage, session, str(asked.method), sent)
+    return _written(asked.id, reply, stage, session, limits=limits)
 
 
 def _carried_out(stage: Stage, session: Session, method: str, sent: dict[str, str]) -> Answer:
@@ -157,10 +157,24 @@ def _limit(interval: str, number: int, most: int, count: int, kind: str = "REQUE
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": most, "count": count}
 
 
-def _text(value: object) -> str:
-    """Write a parameter as it is signed."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return msgspec.json.encode(value).decode()
+class _Asked(msgspec.Struct):
+    """A request; what it says under `params` is kept as it was written."""
+
+    id: object = None
+    method: object = ""
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+def _sent(params: msgspec.Raw) -> dict[str, str]:
+    """Give the parameters as they were written, which is how they were signed: 1e-05 and 0.10 stay what they are."""
+    if not bytes(params).lstrip().startswith(b"{"):
+        return {}
+    named = msgspec.json.decode(params, type=dict[str, msgspec.Raw])
+    return {name: _text(bytes(value)) for name, value in named.items()}
+
+
+def _text(value: bytes) -> str:
+    return msgspec.json.decode(value, type=str) if value.startswith(b'"') else value.decode()
+
+
+_ASKED = msgspec.json.Decoder(_Asked)

@@ -82,7 +82,7 @@ def test_a_contract_out_of_trade_takes_no_orders(status: str, code: int) -> None
 
 def test_client_ids_are_unique_among_open_orders_only(floor: Floor) -> None:
     floor.limit(BUY, 1, 999, client_id="mine")
-    assert floor.refused(floor.limit, BUY, 1, 999, client_id="mine") == (-4116, "clientOrderId is duplicated")
+    assert floor.refused(floor.limit, BUY, 1, 999, client_id="mine") == (-4116, "ClientOrderId is duplicated.")
     floor.exchange.cancel("a", BTC, 0, "mine", NOW)
     again = floor.limit(BUY, 1, 999, client_id="mine")
     assert floor.exchange.account("a").find(BTC, 0, "mine") is again

@@ -51,6 +51,22 @@ def look_and_trade(place: Place) -> None:
     assert len(api.account_trade_list(symbol=BTC).data()) == 1
     with pytest.raises(sdk.BadRequestError, match="-2011"):
         api.cancel_order(symbol=BTC, order_id=1)
+    look_around(api)
+
+
+def look_around(api: Any) -> None:
+    """Ask for what is beside trading: a history as a file, the index of a basket, conversion."""
+    now = api.check_server_time().data().server_time
+    wanted = api.get_download_id_for_futures_trade_history(start_time=now - 86_400_000, end_time=now + 1_000).data()
+    file = api.get_futures_trade_download_link_by_id(download_id=wanted.download_id).data()
+    assert (file.status, file.download_id, BTC in file.url) == ("completed", wanted.download_id, True)
+    assert api.composite_index_symbol_information().data()[0].symbol == "DEFIUSDT"
+    assert api.list_all_convert_pairs().data() == []
+    assert api.futures_tradfi_perps_contract().data().msg == "success"
+    with pytest.raises(sdk.BadRequestError, match="-1108"):
+        api.send_quote_request(from_asset="USDT", to_asset="BTC", from_amount=10)
+    assert len(api.order_book(symbol=BTC, limit=1_000).data().asks) == 1_000
+    assert {order.symbol for order in api.all_orders().data()} == {BTC}
 
 
 async def converse(api: Any, account: str, place: Place) -> dict[str, Any]:
@@ -73,6 +89,7 @@ async def converse(api: Any, account: str, place: Place) -> dict[str, Any]:
         await hear("tickers", streams.all_market_tickers_streams())
         await hear("minis", streams.all_market_mini_tickers_stream())
         await hear("marks", streams.mark_price_stream_for_all_market())
+        await hear("composite", streams.composite_index_symbol_information_streams(symbol="defiusdt"))
         await hear("depth", streams.diff_book_depth_streams(symbol="btcusdt"))
         await hear("rpi", streams.rpi_diff_book_depth_streams(symbol="btcusdt"))
         await hear("levels", streams.partial_book_depth_streams(symbol="btcusdt", levels=10))
@@ -122,6 +139,7 @@ def watch(place: Place) -> None:
     assert {one.e for one in said["tickers"]} == {"24hrTicker"}
     assert {one.e for one in said["minis"]} == {"24hrMiniTicker"}
     assert len(said["marks"]) == 20
+    assert (said["composite"].e, said["composite"].s) == ("compositeIndex", "DEFIUSDT")
 
 
 async def ask(api: Any) -> None:

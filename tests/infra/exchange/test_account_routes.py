@@ -66,6 +66,8 @@ def test_trades_and_income_are_told(desk: Desk) -> None:
     assert desk("GET", "v1/userTrades", symbol=BTC, fromId=second["id"]) == [second]
     assert desk("GET", "v1/userTrades", symbol=BTC, orderId=first["orderId"]) == [first]
     assert desk.refused("GET", "v1/userTrades", symbol=BTC, fromId=1, startTime=NOW)[0] == -1128
+    assert desk("GET", "v1/income", startTime=1, endTime=NOW + 86_400_000) == desk("GET", "v1/income")
+    assert desk.refused("GET", "v1/income", startTime=NOW + 1, endTime=NOW)[0] == -1023
     income = desk("GET", "v1/income")
     assert [row["incomeType"] for row in income] == ["TRANSFER", "COMMISSION", "REALIZED_PNL", "COMMISSION"]
     assert income[1]["income"] == "-0.50050000"
@@ -78,6 +80,7 @@ def test_settings_are_set_and_told(desk: Desk) -> None:
         "symbol": BTC, "leverage": 50, "maxNotionalValue": "500000",
     }  # fmt: skip
     assert desk.refused("POST", "v1/leverage", symbol=BTC, leverage=500) == (-4028, "Leverage 500 is not valid")
+    assert desk.refused("POST", "v1/leverage", symbol=BTC, leverage=-1) == (-4028, "Leverage -1 is not valid")
     assert desk.refused("POST", "v1/leverage", symbol=BTC)[0] == -1102
     assert desk("POST", "v1/marginType", symbol=BTC, marginType="ISOLATED") == {"code": 200, "msg": "success"}
     assert desk.refused("POST", "v1/marginType", symbol=BTC, marginType="ISOLATED")[0] == -4046
@@ -107,7 +110,7 @@ def test_isolated_margin_moves_and_is_remembered(desk: Desk) -> None:
 
 def test_rates_and_brackets(desk: Desk) -> None:
     assert desk("GET", "v1/commissionRate", symbol=BTC) == {
-        "symbol": BTC, "makerCommissionRate": "0.0002", "takerCommissionRate": "0.0005",
+        "symbol": BTC, "makerCommissionRate": "0.0002", "takerCommissionRate": "0.0005", "rpiCommissionRate": "0.00005",
     }  # fmt: skip
     assert [row["symbol"] for row in desk("GET", "v1/leverageBracket")] == [BTC, ETH]
     (row,) = desk("GET", "v1/leverageBracket", symbol=BTC)

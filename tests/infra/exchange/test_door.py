@@ -83,6 +83,13 @@ def test_an_empty_body_that_says_json_is_fine_and_json_objects_are_read() -> Non
         parameters("", b"[1]", "application/json")
 
 
+@pytest.mark.parametrize(("query", "body"), [("a=1&b=2&a=1", b""), ("", b"a=1&a=2")])
+def test_a_parameter_may_be_sent_once_in_the_query_and_once_in_the_body(query: str, body: bytes) -> None:
+    with pytest.raises(ApiError, match=r"-1101 Duplicate values for a parameter detected\."):
+        parameters(query, body, "")
+    assert parameters("a=1", b"a=2", "") == {"a": "1"}
+
+
 def test_ed25519_and_rsa_keys_sign_too() -> None:
     rig = Rig()
     made = ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
@@ -217,7 +224,8 @@ def test_a_batch_counts_five_orders_in_ten_seconds_and_one_in_a_minute(count: in
         ("/fapi/v1/depth", {"symbol": "BTCUSDT", "limit": 7}, -4021),
         ("/fapi/v1/aggTrades", {"symbol": "BTCUSDT", "startTime": START_MS - 3 * 86_400_000}, -4166),
         ("/fapi/v1/continuousKlines", {"pair": "BTCUSDT", "contractType": "X", "interval": "1m"}, -1130),
-        ("/futures/data/openInterestHist", {"symbol": "BTCUSDT", "period": "1m"}, -1120),
+        ("/futures/data/basis", {"pair": "BTCUSDT", "contractType": "X", "period": "5m"}, -1130),
+        ("/futures/data/openInterestHist", {"symbol": "BTCUSDT", "period": "1m"}, -1130),
     ],
 )
 def test_public_endpoints_refuse_as_binance_does(path: str, sent: dict[str, object], expected: int) -> None:
@@ -278,7 +286,7 @@ def test_funding_history_ends_now_or_begins_at_a_start() -> None:
 
 
 def test_every_public_endpoint_answers() -> None:
-    rig = Rig()
+    rig = Rig(Rules(limits=False))
     sent = {
         "symbol": "BTCUSDT", "pair": "BTCUSDT", "interval": "1h", "period": "1h", "contractType": "PERPETUAL",
         "limit": 5,

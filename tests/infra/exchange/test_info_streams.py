@@ -156,3 +156,33 @@ def test_the_insurance_fund_is_told_as_groups_or_of_one_contract() -> None:
     assert group["symbols"] == list(SYMBOLS)
     assert rig.ask("GET", "/fapi/v1/insuranceBalance", symbol="BTCUSDT")[1] == group
     assert rig.ask("GET", "/fapi/v1/insuranceBalance", symbol="NONEUSDT")[1]["code"] == -1121
+
+
+# ── composite indices ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("symbols", [SYMBOLS, ("BTCUSDT", "LINKUSDT", "UNIUSDT", "AAVEUSDT")])
+def test_a_composite_index_is_worth_what_its_parts_are(symbols: tuple[str, ...]) -> None:
+    rig = Rig(symbols=symbols)
+    _, socket = rig.listen(MARKET, "defiusdt@compositeIndex")
+    rig.pass_(2.2)
+    first, *_ = said = socket.texts()
+    assert len(said) == 2
+    example = documented("binance-docs/ws/websocket-market-streams__Composite-Index-Symbol-Information-Streams.json")
+    compare(first, example)
+    assert keys(first) == keys(example)
+    assert keys(first["c"][0]) == keys(example["c"][0])
+    assert float(first["p"]) == pytest.approx(sum(float(part["w"]) * float(part["i"]) for part in first["c"]))
+    assert sum(float(part["W"]) for part in first["c"]) == pytest.approx(1.0)
+    (row,) = rig.ask("GET", "/fapi/v1/indexInfo")[1]
+    compare([row], documented("binance-docs/rest/market-data__rest-api__Composite-Index-Symbol-Information.json"))
+    assert [part["baseAsset"] for part in row["baseAssetList"]] == [part["b"] for part in first["c"]]
+    assert rig.ask("GET", "/fapi/v1/indexInfo", symbol="DEFIUSDT")[1] == [row]
+    assert rig.ask("GET", "/fapi/v1/indexInfo", symbol="BTCUSDT")[1]["code"] == -1121
+
+
+def test_a_contract_is_no_composite_index() -> None:
+    rig = Rig()
+    _, socket = rig.listen(MARKET, "btcusdt@compositeIndex")
+    rig.pass_(2.2)
+    assert socket.texts() == []

@@ -12,7 +12,7 @@ from infra.binance.order_book import LocalBook, Outcome
 from infra.binance.wire.frames import DepthUpdate
 from infra.exchange.stage import Rules
 from infra.exchange.stream_names import StreamRoute
-from tests.infra.exchange.staging import Rig
+from tests.infra.exchange.staging import START_MS, SYMBOLS, Rig
 
 SYMBOL = "BTCUSDT"
 Levels = dict[float, float]
@@ -82,3 +82,55 @@ def test_a_local_book_is_the_servers_book_whenever_its_snapshot_was_taken(every:
             reader.snapshot()
     assert compared >= 8
     assert reader.book.gaps == 0
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_a_book_is_as_deep_as_was_asked_for_and_the_best_of_the_deepest(symbol: str) -> None:
+    rig = Rig()
+    whole = rig.ask("GET", "/fapi/v1/depth", symbol=symbol, limit=1_000)[1]
+    bids, asks = (levels(whole[side]) for side in ("bids", "asks"))
+    assert bids == sorted(dict(bids).items(), reverse=True)
+    assert asks == sorted(dict(asks).items())
+    assert min(len(bids), len(asks)) >= (1_000 if symbol == SYMBOL else 900)
+    for limit in (5, 20, 50, 100, 500):
+        found = rig.ask("GET", "/fapi/v1/depth", symbol=symbol, limit=limit)[1]
+        assert (found["bids"], found["asks"]) == (whole["bids"][:limit], whole["asks"][:limit])
+
+
+def test_far_levels_are_beyond_what_any_order_may_take() -> None:
+    market = Rig().stage.board.market
+    for symbol in market.symbols:
+        _, last, _ = market.last(symbol, START_MS)
+        bids, asks = market.far(symbol, START_MS)
+        assert max(bids) <= 0.85 * last
+        assert min(asks) >= 1.15 * last
+
+
+def test_streams_tell_of_far_levels_that_come_and_go() -> None:
+    rig = Rig(Rules(limits=False), speed=2_000.0)
+    reader, blocks = Reader(rig, "btcusdt@depth@100ms"), set[int]()
+    reader.snapshot()
+    for _ in range(80):
+        rig.pass_(0.1)
+        reader.hear()
+        blocks.add(max(rig.stage.board.far(SYMBOL)[0]))
+        if reader.last_id == rig.stage.board.update_id:
+            now = rig.ask("GET", "/fapi/v1/depth", symbol=SYMBOL, limit=1_000)[1]
+            assert reader.shown() == (dict(levels(now["bids"])), dict(levels(now["asks"])))
+    assert len(blocks) > 1
+
+
+def test_an_order_on_a_far_level_adds_to_it_and_leaves_it_as_it_was() -> None:
+    rig = Rig(Rules(limits=False))
+    reader = Reader(rig, "btcusdt@depth@100ms")
+    reader.snapshot()
+    price, stands = levels(rig.ask("GET", "/fapi/v1/depth", symbol=SYMBOL, limit=1_000)[1]["bids"])[950]
+    wish = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.123"}
+    placed = rig.signed("POST", "/fapi/v1/order", **wish, price=f"{price:.1f}")[1]
+    rig.pass_(1.2)
+    reader.hear()
+    assert reader.shown()[0][price] == pytest.approx(stands + 0.123)
+    rig.signed("DELETE", "/fapi/v1/order", symbol=SYMBOL, orderId=placed["orderId"])
+    rig.pass_(1.2)
+    reader.hear()
+    assert reader.shown()[0][price] == pytest.approx(stands)

@@ -10,6 +10,7 @@ from desk_client import Desk, algo, order
 from exchange_steps import BTC, ETH, NOW
 
 from infra.exchange.ports import ApiError, Call, Security
+from infra.exchange.user_data import frames
 
 DAY_MS = 86_400_000
 
@@ -69,8 +70,11 @@ def test_result_shows_what_became_of_a_market_order(desk: Desk) -> None:
         ({"reduceOnly": "maybe"}, -1130, "Data sent for parameter 'reduceOnly' is not valid."),
         ({"timeInForce": "GTD"}, -1102, None),
         ({"newClientOrderId": "a b"}, -4015, "Client order id is not valid."),
-        ({"type": "MARKET"}, -1106, "Parameter 'timeinforce' sent when not required."),
-        ({"type": "MARKET", "timeInForce": None, "priceMatch": "QUEUE"}, -5038, None),
+        ({"type": "MARKET"}, -1106, "Parameter 'timeInForce' sent when not required."),
+        ({"type": "MARKET", "timeInForce": None}, -1106, "Parameter 'price' sent when not required."),
+        ({"stopPrice": "900"}, -1106, "Parameter 'stopprice' sent when not required."),
+        ({"closePosition": "true"}, -4136, "Target strategy invalid for orderType LIMIT,closePosition true"),
+        ({"type": "MARKET", "timeInForce": None, "price": None, "priceMatch": "QUEUE"}, -5038, None),
         ({"quantity": "10000"}, -4005, "Quantity greater than max quantity."),
         ({"quantity": "900"}, -2019, "Margin is insufficient."),
         ({"reduceOnly": "True"}, -2022, "ReduceOnly Order is rejected."),
@@ -146,6 +150,19 @@ def test_an_order_is_amended_and_its_history_kept(desk: Desk) -> None:
     same = {"symbol": BTC, "side": "BUY", "orderId": placed["orderId"], "quantity": 2, "price": "991"}
     assert desk.refused("PUT", "v1/order", **same) == (-5027, "No need to modify the order.")
     assert desk.refused("PUT", "v1/order", **{**same, "orderId": 5})[0] == -2013
+
+
+def test_a_change_keeps_the_name_that_its_owner_gave_it(desk: Desk) -> None:
+    placed = desk.limit("BUY", 1, 990)
+    change = {"symbol": BTC, "side": "BUY", "orderId": placed["orderId"], "quantity": 2}
+    assert "modifyId" not in desk("PUT", "v1/order", **change, price="991")
+    desk.floor.exchange.drain()
+    assert desk("PUT", "v1/order", **change, price="992", modifyId=77)["modifyId"] == 77
+    named, plain = desk("GET", "v1/orderAmendment", symbol=BTC, orderId=placed["orderId"])
+    assert (named["amendment"].get("modifyId"), plain["amendment"].get("modifyId")) == (77, None)
+    facts = desk.floor.exchange.drain()
+    (told,) = frames(facts, lambda symbol: desk.floor.exchange.contract(symbol).listing)
+    assert (told.payload["o"]["x"], told.payload["o"]["M"]) == ("AMENDMENT", 77)
 
 
 def test_a_batch_answers_each_order_on_its_own(desk: Desk) -> None:
@@ -228,6 +245,7 @@ def test_conditional_orders_are_cancelled_one_and_all(desk: Desk) -> None:
         ({"workingType": "INDEX"}, -4031),
         ({"closePosition": "true"}, -4137),
         ({"type": "TRAILING_STOP_MARKET", "callbackRate": "20"}, -2007),
+        ({"type": "TRAILING_STOP_MARKET", "callbackRate": "1", "closePosition": "true", "quantity": None}, -4136),
         ({"timeInForce": "XXX"}, -1115),
     ],
 )
@@ -274,3 +292,11 @@ def test_an_account_that_does_not_exist_is_inactive(desk: Desk) -> None:
     call = Call("GET", "/fapi/v3/account", {}, "nobody", NOW)
     with pytest.raises(ApiError, match="-4109"):
         desk.table["GET", "/fapi/v3/account"].handler(call)
+
+
+def test_small_numbers_in_a_batch_are_numbers(desk: Desk) -> None:
+    rows = desk(
+        "POST", "v1/batchOrders", batchOrders=json.dumps([order(price=999.0, quantity=0.5), order(price=1e-05)])
+    )
+    assert (rows[0]["status"], rows[0]["origQty"]) == ("NEW", "0.500")
+    assert rows[1]["code"] == -1111

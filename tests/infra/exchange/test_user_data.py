@@ -136,6 +136,7 @@ def test_funding_in_cross_mode_has_no_positions(floor: Floor) -> None:
     (payload,) = told(floor)
     theirs = recorded("index-captures/ws/usdc_funding_fee.json")
     assert (payload["a"]["P"], payload["a"]["m"], payload["a"]["B"][0]["bc"]) == ([], theirs["a"]["m"], "-0.1")
+    assert payload["a"]["S"] == BTC
 
 
 # ── recorded shapes ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -280,7 +281,7 @@ def test_a_liquidation_is_told_to_its_account_and_to_the_public() -> None:
     row = json.loads(msgspec.json.encode(force_order(public, listing)))
     theirs = recorded("tardis-node/ws/12_btcusdt@forceOrder.json")
     theirs = theirs.get("data", theirs)
-    assert shape(row) == shape(theirs)
+    assert shape(row) == shape(theirs) | {"ps": "str", "st": "int"}  # told since June 2026, the recording is older
 
 
 def test_a_frame_names_its_account_and_event(floor: Floor) -> None:

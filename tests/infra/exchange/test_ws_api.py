@@ -77,6 +77,13 @@ def test_a_signature_may_be_escaped(line: Line) -> None:
     assert line.ask("v2/account.balance", **sent, signature=quote(signature, safe=""))["status"] == 200
 
 
+def test_numbers_are_signed_as_they_were_written(line: Line) -> None:
+    order = MARKET | {"type": "LIMIT", "timeInForce": "GTC", "quantity": 0.010, "price": 8.85e4}
+    assert line.hmac("order.place", **order)["result"]["price"] == "88500.0"
+    refused = line.hmac("order.place", **order | {"quantity": 1e-05})
+    assert (refused["status"], refused["error"]["code"]) == (400, -1100)
+
+
 def test_a_session_speaks_for_its_own_key_only(line: Line) -> None:
     line.log_on()
     refused = line.ask("v2/account.balance", apiKey=line.rig.key.key, timestamp=line.now_ms)
@@ -118,7 +125,7 @@ def test_limits_can_be_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("text", "code", "request_id"),
-    [("{", -1135, None), ("[]", -1103, None), ('{"id":5}', -1103, 5), ('{"id":null,"method":"no"}', -1103, None)],
+    [("{", -1000, None), ("[]", -1103, None), ('{"id":5}', -1103, 5), ('{"id":null,"method":"no"}', -1103, None)],
 )
 def test_what_cannot_be_read_is_answered_with_an_error(line: Line, text: str, code: int, request_id: object) -> None:
     said = json.loads(answer(line.rig.stage, line.session, text))
