@@ -23,9 +23,8 @@ from domain.orders import OrderFilled
 from domain.position_events import PositionAbandoned, PositionClosed, PositionRequested
 from domain.symbol.events import CandleClosed
 from domain.values import ZERO
-from projections import holdings
 from projections.base import NOTHING, Changes, Projection, Rows
-from projections.holdings import Holdings
+from projections.holdings import Holdings, ended, filled, holds, priced, requested, unrealised_of
 
 HOUR_MS = 3_600_000
 
@@ -61,11 +60,11 @@ def apply(rows: Rows[EquityPoint], recorded: Recorded) -> Changes[EquityPoint]:
         case BalanceCorrected(balance, was):  # a transfer is no gain and no loss: the peak moves with it
             return _booked(rows, recorded.stream.partition(":")[2], balance, at_ms, balance - was)
         case OrderFilled() as fill:
-            return _held(rows, recorded.stream, lambda held: holdings.filled(held, recorded.stream, fill))
+            return _held(rows, recorded.stream, lambda held: filled(held, recorded.stream, fill))
         case PositionRequested(plan) if plan.account != VIRTUAL:
             return _requested(rows, recorded.stream, plan)
         case PositionClosed() | PositionAbandoned():
-            return _held(rows, recorded.stream, lambda held: holdings.ended(held, recorded.stream))
+            return _held(rows, recorded.stream, lambda held: ended(held, recorded.stream))
         case AccountOpened(balance):
             account = recorded.stream.partition(":")[2]
             return {(account, at_ms): EquityPoint(account, at_ms, at_ms, balance, ZERO, balance, balance, 0.0, 0.0)}
@@ -76,9 +75,9 @@ def apply(rows: Rows[EquityPoint], recorded: Recorded) -> Changes[EquityPoint]:
 def _priced(rows: Rows[EquityPoint], symbol: str, close: float, at_ms: int) -> Changes[EquityPoint]:
     changes: dict[tuple[str, int], EquityPoint] = {}
     for point in rows.values():
-        if not point.live or not holdings.holds(point.holdings, symbol):
+        if not point.live or not holds(point.holdings, symbol):
             continue
-        marked = replace(point, holdings=holdings.priced(point.holdings, symbol, close))
+        marked = replace(point, holdings=priced(point.holdings, symbol, close))
         if at_ms // HOUR_MS == point.time_ms // HOUR_MS:
             changes[point.account, point.time_ms] = _valued(marked, at_ms)
         else:
@@ -108,7 +107,7 @@ def _next(ended: EquityPoint, marked: EquityPoint, at_ms: int) -> Changes[Equity
 
 
 def _valued(point: EquityPoint, at_ms: int) -> EquityPoint:
-    unrealised = holdings.unrealised(point.holdings)
+    unrealised = unrealised_of(point.holdings)
     equity = point.balance + unrealised
     peak = max(point.peak, equity)
     drawdown = float((peak - equity) / peak) if peak else 0.0
@@ -126,7 +125,7 @@ def _valued(point: EquityPoint, at_ms: int) -> EquityPoint:
 def _requested(rows: Rows[EquityPoint], position: str, plan: Plan) -> Changes[EquityPoint]:
     for key, point in rows.items():
         if point.live and point.account == plan.account:
-            return {key: replace(point, holdings=holdings.requested(point.holdings, position, plan))}
+            return {key: replace(point, holdings=requested(point.holdings, position, plan))}
     return NOTHING
 
 

@@ -40,7 +40,7 @@ class Holding(msgspec.Struct, frozen=True):
 Holdings: TypeAlias = tuple[Holding, ...]
 
 
-def unrealised(holdings: Holdings) -> Decimal:
+def unrealised_of(holdings: Holdings) -> Decimal:
     """Give what closing all of it at the last prices would bring, before fees."""
     return sum((held.unrealised for held in holdings), ZERO)
 

@@ -38,9 +38,8 @@ from domain.position_events import (
 )
 from domain.symbol.events import CandleClosed
 from domain.values import ZERO, money
-from projections import holdings
 from projections.base import NOTHING, Changes, Key, Projection, Rows, account_of
-from projections.holdings import Holdings
+from projections.holdings import Holdings, ended, filled, holds, priced, requested, unrealised_of
 
 BUCKETS = 10
 
@@ -102,7 +101,7 @@ def apply(rows: Rows[StatsRow], recorded: Recorded) -> Changes[StatsRow]:
         case PositionClosed() as closed:
             account = closed.plan.account
             row = _traded(_row(rows, account), closed)
-            row = replace(row, holdings=holdings.ended(row.holdings, recorded.stream))
+            row = replace(row, holdings=ended(row.holdings, recorded.stream))
             after = _at_balance(row, row.balance + closed.net) if account == VIRTUAL else row
         case PositionRequested() | OrderFilled() | PositionAbandoned():
             return _held(rows, recorded.stream, recorded.event)
@@ -219,8 +218,8 @@ def _entered(row: StatsRow, slippage: Decimal) -> StatsRow:
 def _priced(rows: Rows[StatsRow], symbol: str, close: float) -> Changes[StatsRow]:
     changes: dict[Key, StatsRow] = {}
     for key, row in rows.items():
-        if holdings.holds(row.holdings, symbol):
-            marked = replace(row, holdings=holdings.priced(row.holdings, symbol, close))
+        if holds(row.holdings, symbol):
+            marked = replace(row, holdings=priced(row.holdings, symbol, close))
             changes[key] = _at_balance(marked, row.balance)
     return changes
 
@@ -235,16 +234,16 @@ def _held(
     row = _row(rows, account)
     match event:
         case PositionRequested(plan):
-            held = holdings.requested(row.holdings, position, plan)
+            held = requested(row.holdings, position, plan)
         case OrderFilled():
-            held = holdings.filled(row.holdings, position, event)
+            held = filled(row.holdings, position, event)
         case PositionAbandoned():
-            held = holdings.ended(row.holdings, position)
+            held = ended(row.holdings, position)
     return {(account,): replace(row, holdings=held)}
 
 
 def _at_balance(row: StatsRow, balance: Decimal) -> StatsRow:
-    equity = balance + holdings.unrealised(row.holdings)
+    equity = balance + unrealised_of(row.holdings)
     peak = max(row.peak, equity)
     drawdown = float((peak - equity) / peak) if peak else 0.0
     return replace(row, balance=balance, peak=peak, max_drawdown=max(row.max_drawdown, drawdown))

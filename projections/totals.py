@@ -17,8 +17,7 @@ from domain.orders import OrderFilled, OrderRequested
 from domain.position_events import FundingSettled, PositionAbandoned, PositionClosed, PositionOpened, PositionRequested
 from domain.symbol.events import CandleClosed, SignalDeclined, SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
 from domain.values import ZERO
-from projections import holdings
-from projections.holdings import Holdings
+from projections.holdings import Holdings, ended, filled, holds, priced, requested, unrealised_of
 
 
 class Totals:
@@ -84,8 +83,8 @@ class Totals:
 
     def _candle(self, event: CandleClosed, stream: str) -> None:
         self.candles += 1
-        if self._holdings and holdings.holds(self._holdings, symbol := stream.partition(":")[2]):
-            self._holdings = holdings.priced(self._holdings, symbol, event.candle.close)
+        if self._holdings and holds(self._holdings, symbol := stream.partition(":")[2]):
+            self._holdings = priced(self._holdings, symbol, event.candle.close)
             self._value()
 
     def _analysis(self, _event: SymbolAnalyzed, _stream: str) -> None:
@@ -102,13 +101,13 @@ class Totals:
 
     def _requested(self, event: PositionRequested, stream: str) -> None:
         if event.plan.account != VIRTUAL:
-            self._holdings = holdings.requested(self._holdings, stream, event.plan)
+            self._holdings = requested(self._holdings, stream, event.plan)
 
     def _filled(self, event: OrderFilled, stream: str) -> None:
-        self._holdings = holdings.filled(self._holdings, stream, event)
+        self._holdings = filled(self._holdings, stream, event)
 
     def _abandoned(self, _event: PositionAbandoned, stream: str) -> None:
-        self._holdings = holdings.ended(self._holdings, stream)
+        self._holdings = ended(self._holdings, stream)
 
     def _order(self, _event: OrderRequested, stream: str) -> None:
         self.orders += not _is_virtual(stream)
@@ -126,7 +125,7 @@ class Totals:
         self.fees += event.fees
         self.funding += event.funding
         self._returns[stream] = float(event.net / event.plan.margin)
-        self._holdings = holdings.ended(self._holdings, stream)
+        self._holdings = ended(self._holdings, stream)
 
     def _funded(self, event: FundingSettled, stream: str) -> None:
         """Correct the result of a position that was over when its funding was told; else its close has it all."""
@@ -148,7 +147,7 @@ class Totals:
         self._value()
 
     def _value(self) -> None:
-        equity = self.balance + holdings.unrealised(self._holdings)
+        equity = self.balance + unrealised_of(self._holdings)
         self._peak = max(self._peak, equity)
         if self._peak > 0:
             self.max_drawdown = max(self.max_drawdown, float((self._peak - equity) / self._peak))
