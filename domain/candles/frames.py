@@ -57,9 +57,10 @@ class Frame:
     def put_before(self, history: Sequence[Candle]) -> None:
         """Put older candles before the held ones, and compute the indicators anew over all of them."""
         held = tuple(self.window)
-        self.window = Window(self.window.capacity)
-        if self._indicators is not None:
-            self._indicators = IndicatorSet()
+        if held:
+            self.window = Window(self.window.capacity)
+            if self._indicators is not None:
+                self._indicators = IndicatorSet()
         for candle in (*history, *held):
             self.close(candle)
 
@@ -177,15 +178,16 @@ class Frames:
         if not candles:
             return "EMPTY"
         step_ms, first_ms = INTERVALS_MS[interval], self.frame(interval).window.first_open_ms
-        if candles[0].open_time_ms % step_ms:
+        opens = [candle.open_time_ms for candle in candles]
+        if opens[0] % step_ms:
             return "OFF_GRID"
-        if any(after.open_time_ms - before.open_time_ms != step_ms for before, after in pairwise(candles)):
+        if opens != [*range(opens[0], opens[0] + len(opens) * step_ms, step_ms)]:
             return "NOT_CONTIGUOUS"
         if first_ms is None:
             return None
-        if candles[0].open_time_ms >= first_ms:
+        if opens[0] >= first_ms:
             return "NOT_OLDER"
-        return "GAP_TO_HELD" if candles[-1].open_time_ms + step_ms < first_ms else None
+        return "GAP_TO_HELD" if opens[-1] + step_ms < first_ms else None
 
     def load(self, interval: str, candles: Sequence[Candle]) -> str | None:
         """Put closed candles from before what is held in front of it; give the objection, None if it is done.

@@ -61,15 +61,17 @@ class Bars(msgspec.Struct, gc=False):
             return False
         self.last_open_ms = candle.open_time_ms
         self.seen += 1
-        capacity = self.capacity
         high, low, close = math.log(candle.high), math.log(candle.low), math.log(candle.close)
         turnover, known = turnover_of(candle)
         self.estimated = 0 if known else self.estimated + 1
-        push(self.close, close, capacity)
-        push(self.high, high, capacity)
-        push(self.low, low, capacity)
-        push(self.turnover, turnover, capacity)
-        push(self.bought, bought_of(candle, turnover), capacity)
+        if len(self.close) == self.capacity:
+            for column in (self.close, self.high, self.low, self.turnover, self.bought):
+                del column[0]
+        self.close.append(close)
+        self.high.append(high)
+        self.low.append(low)
+        self.turnover.append(turnover)
+        self.bought.append(bought_of(candle, turnover))
         self.true_range.update_hlc(high, low, close)
         push(self.order, sign(self.ema5.add(close) - self.ema20.add(close)), 6)
         push(self.above10, sign(close - self.ema10.add(close)), 8)

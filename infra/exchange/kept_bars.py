@@ -56,8 +56,11 @@ class KeptBars:
         return (end // self._grain + 1) * self._grain
 
     def _keep(self, row: int, stretch: _Stretch) -> None:
+        length = stretch.end - stretch.first
+        if length > self._most:
+            return  # nobody else's candles are forgotten for the sake of these
         self._held[row] = stretch
-        self._count += stretch.end - stretch.first
+        self._count += length
         while self._count > self._most:
             _, oldest = self._held.popitem(last=False)
             self._count -= oldest.end - oldest.first

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from domain.market import MINUTE_MS
 from infra.exchange.minutes import HOUR_MINUTES, Minutes
 from infra.exchange.ports import Listing, Mark
 from infra.exchange.recorded_past import Past
+from infra.market.activity import Activity
 from infra.market.bars import Counts
 from infra.market.noise import Floats
 
@@ -36,12 +37,18 @@ class Marks(NamedTuple):
     next_funding_ms: list[int]
 
 
-class MarkPath(NamedTuple):
+class MarkPath:
     """Mark and index prices of one contract at some times (ms UTC)."""
 
-    times: Counts
-    mark: Floats
-    indices: Floats
+    def __init__(self, times: Counts, mark: Floats, activity: Activity) -> None:
+        self.times = times
+        self.mark = mark
+        self._activity = activity
+
+    @cached_property
+    def indices(self) -> Floats:
+        """The index prices: most who ask for marks never look at them."""
+        return self.mark / (1.0 + self._activity.premium(self.times)[0])
 
 
 class MarkedMarket:
@@ -116,26 +123,21 @@ class MarkedMarket:
         index = mark / (1.0 + activity.premium(times)[0])
         return list(zip(mark.tolist(), index.tolist(), strict=True))
 
-    def mark_path(self, symbol: str, first_ms: int, until_ms: int, level: int = 0) -> MarkPath:
-        """Give mark and index from `first_ms` (a whole minute) to `until_ms`, and at every 2^level-th minute between.
+    def mark_path(self, symbol: str, first_ms: int, until_ms: int) -> MarkPath:
+        """Give mark and index from `first_ms` (a whole minute) to `until_ms`, and at every minute between.
 
-        On level 0 the mark is a straight line between two of them, so their extremes are the extremes.
+        The mark is a straight line between two of them, so their extremes are the extremes.
         """
-        row, step = self.row[symbol], 1 << level
+        row = self.row[symbol]
         first, newest = first_ms // MINUTE_MS, (until_ms - 1) // MINUTE_MS
-        grid = range(-(-first // step) * step, newest + 1, step)
-        opens = self._minutes.opens(row, grid[0], grid[-1], level) if grid else np.zeros(0, np.int64)
-        minutes = np.asarray(grid, np.int64)
-        if not grid or grid[0] != first:
-            opens = np.append(self._minutes.opens(row, first, first, 0), opens)
-            minutes = np.append(first, minutes)
+        opens = self._minutes.opens(row, first, newest)
         running = self._minutes.bars(row, newest, newest + 1)
         opened, closes = int(running.open[0, 0]), int(running.close[0, 0])
         ticks = np.append(opens, opened + (closes - opened) * ((until_ms - newest * MINUTE_MS) / MINUTE_MS))
-        times = np.append(minutes * MINUTE_MS, until_ms)
+        times = np.append(np.arange(first, newest + 1) * MINUTE_MS, until_ms)
         activity = self._minutes.activity_of(row)
         mark = ticks / self._ticks_in_usdt[row] * (1.0 + activity.mark_gap(times)[0])
-        return MarkPath(times, mark, mark / (1.0 + activity.premium(times)[0]))
+        return MarkPath(times, mark, activity)
 
     def begins_ms(self, symbol: str) -> int:
         """Say when the first minute of a contract opened."""

@@ -76,9 +76,9 @@ class MinuteBars:
         traded = self.activity.traded(first, moves, price, self._lot, trades)
         return Bars(ticks[:, :-1], tops, bottoms, ticks[:, 1:], _bounded(traded))
 
-    def opens(self, market: Floats, first: int, last: int, level: int) -> Counts:
-        """Give the prices at every 2^level-th minute from `first` to `last`; `market` holds the common path there."""
-        return self._ticks(self._beta * market + self._own.nodes(first, last, level))
+    def opens(self, market: Floats, first: int, last: int) -> Counts:
+        """Give the prices at which the minutes `first` to `last` open; `market` holds the common path there."""
+        return self._ticks(self._beta * market + self._own.nodes(first, last))
 
     def trades_before(self, minute: int) -> Counts:
         """Give the trades of each contract before a minute."""

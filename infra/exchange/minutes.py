@@ -38,8 +38,8 @@ class Minutes(Protocol):
         """Give the 1h candles of [first, end) in one row."""
         ...
 
-    def opens(self, row: int, first: int, last: int, level: int) -> Counts:
-        """Give the opens (ticks) of every 2^level-th minute from `first` to `last`, which are multiples of that."""
+    def opens(self, row: int, first: int, last: int) -> Counts:
+        """Give the opens (ticks) of the minutes `first` to `last`, both included."""
         ...
 
     def issued(self, row: int, minute: int) -> Issued:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 
 from domain.market import MINUTE_MS
 from infra.exchange import asked
-from infra.exchange.bar import SPANS_MS, Bar, earlier_open, next_open, open_time
+from infra.exchange.bar import SPANS_MS, Bar, earlier_open, next_open, open_time, opens_between
 from infra.exchange.board import Board
 from infra.exchange.marked_market import MARK_DIGITS, MarkPath
 from infra.exchange.ports import Call, Route, Security
@@ -19,7 +18,8 @@ from infra.market.bars import Counts
 from infra.market.noise import Floats
 
 DEFAULT, MOST = 500, 1_500
-_DAY_MINUTES = 1_440
+_MINUTES_TOGETHER = 30_720
+"""Of a path of marks at once: more of it leaves the processor's caches."""
 _WEIGHT = asked.by_limit(DEFAULT, (99, 1), (499, 2), (1_000, 5), (MOST, 10))
 
 
@@ -87,18 +87,6 @@ def _premium(path: MarkPath) -> Floats:
     return path.mark / path.indices - 1.0
 
 
-@cache
-def level_of(interval: str) -> int:
-    """Say of how many minutes (as a power of two) a candle of marks is made: every one up to 1h, then fewer.
-
-    There are at least sixty in any candle, and its ends are always among them. Without that the candles of years, whose
-    marks nobody looked at before, would hold everybody up for a second.
-    """
-    minutes = SPANS_MS[interval] // MINUTE_MS
-    whole = minutes if interval != "1M" else _DAY_MINUTES  # months are days, and their number varies
-    return max(level for level in range(6) if whole % (1 << level) == 0 and (not level or minutes >= 60 << level))
-
-
 def _marks(board: Board, call: Call, name: str, value: Callable[[MarkPath], Floats]) -> object:
     """Draw candles from the path of mark and index; marks that were recorded are told as they were."""
     symbol, interval = asked.symbol(board, call, name), asked.interval(call)
@@ -111,16 +99,15 @@ def _marks(board: Board, call: Call, name: str, value: Callable[[MarkPath], Floa
     rows = [_row(one.open_ms, next_open(interval, one.open_ms), now_ms, *_prices(one)) for one in past]
     if past:
         first = next_open(interval, past[-1].open_ms)
-    opens: list[int] = []
-    at = max(first, open_time(interval, begins_ms))
-    while at < end and at < now_ms:
-        opens.append(at)
-        at = next_open(interval, at)
-    if not opens:
-        return rows
-    origin_ms = max(opens[0], begins_ms // MINUTE_MS * MINUTE_MS)
-    path = market.mark_path(symbol, origin_ms, min(at, now_ms), level_of(interval))
-    return rows + _rows(path.times, value(path), [*opens, at], now_ms)
+    first = max(first, open_time(interval, begins_ms))
+    opens = opens_between(interval, first, min(end, now_ms))
+    together = max(1, _MINUTES_TOGETHER * MINUTE_MS // SPANS_MS[interval])
+    for at in range(0, len(opens), together):
+        part = opens[at : at + together]
+        bounds = [*part, next_open(interval, part[-1])]
+        path = market.mark_path(symbol, max(part[0], begins_ms // MINUTE_MS * MINUTE_MS), min(bounds[-1], now_ms))
+        rows += _rows(path.times, value(path), bounds, now_ms)
+    return rows
 
 
 def _prices(recorded: Bar) -> tuple[float, ...]:

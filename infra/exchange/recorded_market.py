@@ -131,9 +131,9 @@ class RecordedMinutes:
         first_ms, bars = past
         return laid_over(hours, first_ms // _HOUR_MS - first, bars)
 
-    def opens(self, row: int, first: int, last: int, level: int) -> Counts:
-        """Give the opens of every 2^level-th minute from `first` to `last`."""
-        return self._opens(row, np.arange(first, last + 1, 1 << level))
+    def opens(self, row: int, first: int, last: int) -> Counts:
+        """Give the opens of the minutes `first` to `last`."""
+        return self._opens(row, np.arange(first, last + 1))
 
     def _opens(self, row: int, minutes: Indices) -> Counts:
         return self._prices(self._recorded[row].bars, minutes - self._first, "open")

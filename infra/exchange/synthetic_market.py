@@ -88,9 +88,9 @@ class SyntheticMinutes:
         """Give the 1h candles of [first, end), from a stretch that is kept."""
         return self._hours.between(row, first, end)
 
-    def opens(self, row: int, first: int, last: int, level: int) -> Counts:
-        """Give the opens of every 2^level-th minute from `first` to `last`."""
-        return self._alone[row].opens(self._market.nodes(first, last, level), first, last, level)[0]
+    def opens(self, row: int, first: int, last: int) -> Counts:
+        """Give the opens of the minutes `first` to `last`."""
+        return self._alone[row].opens(self._market.nodes(first, last), first, last)[0]
 
     def issued(self, row: int, minute: int) -> Issued:
         """Say what was traded before a minute: each print is one trade."""

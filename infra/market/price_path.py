@@ -68,25 +68,24 @@ class PricePaths:
         self._fading = 1.0 - np.arange(1 << self._jump_level) * (1.0 / (1 << self._jump_level))
         self._upper = lru_cache(_LONGEST_KEPT)(self._computed_upper)
 
-    def nodes(self, first: int, last: int, level: int = 0) -> Floats:
+    def nodes(self, first: int, last: int) -> Floats:
         """Give the log-price, relative to the start price, at the nodes `first` to `last`, both included.
 
-        With a `level`, at every 2^level-th node: `first` and `last` are multiples of that. Shape (names, nodes). Node n
-        stands at n·`NODE_MS` after 1970. The work grows with the number of nodes given only.
+        Shape (names, nodes). Node n stands at n·`NODE_MS` after 1970.
         """
         longest = self._regime_level
         left, right = first >> longest, (last >> longest) + 1
         values = self._regime_nodes(left, right)
         scales = self._regime_scales(left, right)
-        for longer in range(longest, level, -1):
+        for longer in range(longest, 0, -1):
             displacements = normals(self._keys[longer - 1], left, right)
             displacements *= self._deviation(longer, left, right, scales)
             finer = _refined(values, displacements)
             origin = 2 * left
             left, right = first >> (longer - 1), (last >> (longer - 1)) + 1
             values = finer[:, left - origin : right - origin + 1]
-        path = values[:, : -1 : 1 << max(0, level - longest)]
-        self._add_jumps(path, first, last, 1 << level)
+        path = values[:, :-1]
+        self._add_jumps(path, first, last)
         return path
 
     def _regime_nodes(self, left: int, right: int) -> Floats:
@@ -123,7 +122,7 @@ class PricePaths:
         by_block = self._usual_deviation(level) * scales[min(below, len(scales) - 1)]
         return np.repeat(by_block, _block_lengths(below, left, right), axis=1) if below else by_block
 
-    def _add_jumps(self, path: Floats, first: int, last: int, step: int) -> None:
+    def _add_jumps(self, path: Floats, first: int, last: int) -> None:
         length = 1 << self._jump_level
         slots = (first >> self._jump_level) - 1, (last >> self._jump_level) + 1
         jumps = uniforms(self._keys[_FOR_JUMP], *slots) < _JUMP_CHANCE
@@ -134,11 +133,10 @@ class PricePaths:
         sizes = self._sigma / self._jump_scale * np.copysign(smallest + (largest - smallest) * np.abs(draws), draws)
         for name, slot in np.argwhere(jumps).tolist():
             place = int(places[name, slot])
-            start, end = max(-(-place // step) * step, first), min(place + length, last + 1)
+            start, end = max(place, first), min(place + length, last + 1)
             if start < end:
-                fading = self._fading[start - place : end - place : step]
-                at = (start - first) // step
-                path[name, at : at + len(fading)] += sizes[name, slot] * fading
+                fading = self._fading[start - place : end - place]
+                path[name, start - first : end - first] += sizes[name, slot] * fading
 
 
 def _refined(values: Floats, displacements: Floats) -> Floats:

@@ -64,10 +64,15 @@ def test_contracts_that_nobody_asks_for_any_more_are_forgotten_first() -> None:
     assert numbers.computed == [(1, 0, 20)]
 
 
-def test_a_stretch_that_is_too_long_to_be_kept_is_given_all_the_same() -> None:
-    kept = KeptBars(Numbers(), 10, 40)
+def test_a_stretch_that_is_too_long_to_be_kept_is_given_all_the_same_and_nothing_is_forgotten_for_it() -> None:
+    numbers = Numbers()
+    kept = KeptBars(numbers, 10, 40)
+    kept.between(1, 0, 15)
     assert kept.between(0, 0, 95).close.shape == (1, 95)
     assert kept.between(0, 90, 95).close.tolist() == [[90, 91, 92, 93, 94]]
+    numbers.computed.clear()
+    kept.between(1, 0, 15)
+    assert numbers.computed == []
 
 
 def test_drawn_candles_stay_what_they_were() -> None:

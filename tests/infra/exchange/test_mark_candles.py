@@ -1,20 +1,16 @@
-"""Candles of mark, index and premium: one path, told at any interval, at a price that holds nobody up."""
+"""Candles of mark, index and premium: one path, told at any interval."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 
-from infra.exchange.bar import SPANS_MS, next_open, open_time
-from infra.exchange.public_candles import MOST, level_of
-from infra.exchange.synthetic_market import synthetic_market
+from infra.exchange.bar import SPANS_MS
 from tests.infra.exchange.staging import START_MS, Rig
 
 MINUTE_MS = 60_000
-MARKS_A_CALL_MAX = 220_000
 KINDS = (("markPriceKlines", "symbol"), ("indexPriceKlines", "pair"), ("premiumIndexKlines", "symbol"))
 
 
@@ -22,14 +18,6 @@ def candles(rig: Rig, kind: str, name: str, interval: str, **sent: object) -> li
     status, rows = rig.ask("GET", f"/fapi/v1/{kind}", key=None, **{name: "DOGEUSDT", "interval": interval, **sent})
     assert status == 200
     return rows
-
-
-@pytest.mark.parametrize("interval", SPANS_MS)
-def test_a_call_looks_at_a_bounded_number_of_marks_and_at_sixty_a_long_candle(interval: str) -> None:
-    minutes, step = SPANS_MS[interval] // MINUTE_MS, 1 << level_of(interval)
-    years_7 = 7 * 366 * 1_440
-    assert min(MOST * minutes, years_7) / step <= MARKS_A_CALL_MAX
-    assert minutes // step >= min(minutes, 60)
 
 
 @pytest.mark.parametrize("interval", SPANS_MS)
@@ -49,29 +37,16 @@ def test_both_ends_of_a_candle_are_marks_that_minutes_tell_too(interval: str) ->
             assert minute[1] == rows[-1][1]
 
 
-def test_the_extremes_of_a_long_candle_are_within_those_of_its_minutes_and_near_them() -> None:
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+@pytest.mark.parametrize("interval", ["2h", "1d"])
+def test_the_extremes_of_a_long_candle_are_those_of_its_minutes(interval: str, kind: str, name: str) -> None:
     rig = Rig()
-    (day,) = candles(rig, "markPriceKlines", "symbol", "1d", endTime=START_MS - 86_400_000, limit=1)
-    minutes = candles(rig, "markPriceKlines", "symbol", "1m", startTime=day[0], endTime=day[6], limit=1_440)
-    assert len(minutes) == 1_440
-    high, low = max(float(row[2]) for row in minutes), min(float(row[3]) for row in minutes)
-    assert low <= float(day[3]) < low * 1.01
-    assert high * 0.99 < float(day[2]) <= high
-
-
-def test_a_hurried_look_at_a_path_sees_what_a_thorough_one_sees() -> None:
-    market = synthetic_market(1, ("BTCUSDT", "PEOPLEUSDT"), START_MS)
-    first_ms = open_time("1d", START_MS) - 40 * 86_400_000
-    until_ms = next_open("1d", first_ms + 38 * 86_400_000) + 7 * MINUTE_MS + 1_234
-    for symbol in market.symbols:
-        whole = market.mark_path(symbol, first_ms + 3 * MINUTE_MS, until_ms)
-        for level in (1, 2, 5):
-            some = market.mark_path(symbol, first_ms + 3 * MINUTE_MS, until_ms, level)
-            places = np.searchsorted(whole.times, some.times)
-            assert len(some.times) == pytest.approx(len(whole.times) / 2**level, abs=2)
-            assert whole.times[places].tolist() == some.times.tolist()
-            assert whole.mark[places].tolist() == some.mark.tolist()
-            assert whole.indices[places].tolist() == some.indices.tolist()
+    (long,) = candles(rig, kind, name, interval, endTime=START_MS - 86_400_000, limit=1)
+    minutes = candles(rig, kind, name, "1m", startTime=long[0], endTime=long[6], limit=1_440)
+    assert len(minutes) == SPANS_MS[interval] // MINUTE_MS
+    assert float(long[2]) == max(float(row[2]) for row in minutes)
+    assert float(long[3]) == min(float(row[3]) for row in minutes)
+    assert (long[1], long[4]) == (minutes[0][1], minutes[-1][4])
 
 
 def test_the_same_candle_is_the_same_among_few_and_among_many() -> None:
