@@ -17,6 +17,7 @@ from domain import account, operations, orders, position_events
 from domain.base import Event, Recorded, kind_of, stream_of
 from domain.catalog import decode_input, name_of
 from domain.config import Config
+from domain.deal import VIRTUAL
 from domain.errors import InvalidInput
 from domain.symbol import events
 from infra import why_analysis
@@ -73,21 +74,27 @@ def _of_position(reader: Reader, stream: str, until: int, asked: str) -> list[Li
     if isinstance(requested, position_events.PositionRequested):
         signal = _event(reader, requested.plan.signal_id, until)
         links += _roots(reader, signal)
-        links += [_link(recorded) for recorded in _verdict_on(reader, signal, until)]
+        for verdict in _verdict_on(reader, signal, until):
+            links.append(_link(verdict))
+            if isinstance(verdict.event, account.EntryApproved) and verdict.event.position != stream:
+                links += _life(reader, verdict.event.position, until)  # it came to nothing
     only = life if "@" not in asked else [recorded for recorded in life if _concerns(recorded, asked)]
     return links + [_link(recorded) for recorded in only]
 
 
 def _of_signal(reader: Reader, signal: Recorded, until: int) -> list[Link]:
-    links = [*_roots(reader, signal), *(_link(recorded) for recorded in _verdict_on(reader, signal, until))]
-    position = next((recorded.event for recorded in _verdict_on(reader, signal, until)), None)
-    name = position.position if isinstance(position, account.EntryApproved) else None
-    if name is None and isinstance(signal.event, events.SignalRaised):
-        symbol = signal.stream.partition(":")[2]
-        name = f"position:virtual/{symbol}-{signal.event.number}"
-    if name is not None:
-        links += [_link(recorded) for recorded in reader.of_stream(name) if recorded.seq <= until]
+    links = _roots(reader, signal)
+    for verdict in _verdict_on(reader, signal, until):
+        links.append(_link(verdict))
+        if isinstance(verdict.event, account.EntryApproved):
+            links += _life(reader, verdict.event.position, until)
+    if isinstance(signal.event, events.SignalRaised):  # it is followed where it is not traded
+        links += _life(reader, f"position:{VIRTUAL}/{signal.stream.partition(':')[2]}-{signal.event.number}", until)
     return links
+
+
+def _life(reader: Reader, position: str, until: int) -> list[Link]:
+    return [_link(recorded) for recorded in reader.of_stream(position) if recorded.seq <= until]
 
 
 def _of_symbol(reader: Reader, stream: str, until: int) -> list[Link]:

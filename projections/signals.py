@@ -150,12 +150,14 @@ def _declined(rows: Rows[SignalRow], recorded: Recorded, declined: SignalDecline
     """A signal that was not traded and can't be followed virtually either, or a proposal that was never raised.
 
     A denial (or an entry's end) and the symbol's answer to it follow from the same input, so at most one signal of a
-    symbol waits for that answer; it begins with the code. Older histories hold ends of entries without an answer.
+    symbol waits for that answer; it begins with the code. Older histories hold ends of entries without an answer, so
+    that it is the newest which is meant.
     """
     symbol, why = recorded.stream.partition(":")[2], declined.reasons[:1]
-    for row in rows.values():
-        if row.live and row.symbol == symbol and row.outcome in UNFOLLOWED and why == (row.code,):
-            return _changed(rows, row.signal_id, reasons=(*row.reasons, *declined.reasons), live=False)
+    waiting = [row for row in rows.values() if row.live and row.symbol == symbol and row.outcome in UNFOLLOWED]
+    answered = max((row for row in waiting if why == (row.code,)), key=lambda row: row.number, default=None)
+    if answered is not None:
+        return _changed(rows, answered.signal_id, reasons=(*answered.reasons, *declined.reasons), live=False)
     fresh = SignalRow(
         signal_id=recorded.event_id,
         symbol=symbol,

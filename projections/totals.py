@@ -132,11 +132,12 @@ class Totals:
         over = event.after_close
         if over is None or over.plan.account == VIRTUAL:
             return
-        net = over.net + event.amount
-        self.wins += (net > 0) - (over.net > 0)
         self.realized_pnl += event.amount
         self.funding += event.amount
-        self._returns[stream] = float(net / over.plan.margin)
+        if stream in self._returns:  # not where the close came before all that is counted here
+            net = over.net + event.amount
+            self.wins += (net > 0) - (over.net > 0)
+            self._returns[stream] = float(net / over.plan.margin)
 
     def _corrected(self, event: BalanceCorrected, _stream: str) -> None:
         self.balance = event.balance

@@ -1,7 +1,7 @@
 """How the account must be set before an order: one asset as margin, its position mode known, leverage and margin type.
 
 Leverage and margin type of a symbol are changed only while it is flat, and a symbol in which somebody else holds
-something is not entered: in one-way mode both would become one position.
+something is not entered, in hedge mode a leg: both would become one position.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Final
 
+from domain.desk import side_opened_by
 from domain.errors import InvalidInput, Refused
 from domain.venue import PlaceOrder
 from infra.binance.rest import Rest
@@ -63,8 +64,9 @@ class AccountSetup:
         """Make a symbol fit for an entry. Raises what the exchange says, and `Refused` if it is not flat."""
         symbol = order.symbol
         async with self._locks[symbol]:
-            if any(held == symbol for held, _ in self.amounts):
-                if not self.hedge:
+            legs = [leg for held, leg in self.amounts if held == symbol]
+            if legs:
+                if not self.hedge or side_opened_by(order.side) in legs:
                     raise Refused("SYMBOL_NOT_FLAT", symbol=symbol)
                 await self._require_as_set(symbol, order.leverage)
                 return

@@ -28,7 +28,7 @@ from infra.binance.endpoints import (
     Security,
     account_pool,
 )
-from infra.binance.faults import EXCHANGE, Answer, OutcomeUnknown
+from infra.binance.faults import EXCHANGE, Answer, Busy, OutcomeUnknown
 from infra.binance.limits import DEFAULTS, Governor, Limit, Ticket
 from infra.binance.pacing import Gate
 from infra.binance.priority import Priority
@@ -107,7 +107,8 @@ class Calls:
         self._transport = Transport(settings)
         self._resync = asyncio.Lock()
         self._time_failures = 0
-        self._time_failure = ""
+        self._time_failure = Unavailable(EXCHANGE, "its time")
+        self._was_busy = False
 
     def server_ms(self) -> int:
         """Give the exchange's time now, as well as we know it."""
@@ -174,7 +175,8 @@ class Calls:
         failures = self._time_failures
         async with self._resync:
             if unless_changed_from is not None and self._time_failures > failures:
-                raise Unavailable(EXCHANGE, self._time_failure)
+                shared = self._time_failure
+                raise type(shared)(EXCHANGE, shared.detail, shared.retry_after_ms)
             if unless_changed_from is None or self.clock is unless_changed_from:
                 await self._ask_times()
         return self.clock.offset_ms
@@ -186,7 +188,7 @@ class Calls:
             await asyncio.gather(*(self._ask_time(fresh) for _ in range(SAMPLES - 1)))
         except Unavailable as error:
             self._time_failures += 1
-            self._time_failure = error.detail
+            self._time_failure = error
             raise
         self.clock = fresh
 
@@ -218,7 +220,7 @@ class Calls:
             closed_ms=self.gate.closed_ms(),
         )
         if answer.status not in _LIMITED:  # that is no failure of the exchange's, and the gate sees to it
-            self._judge(failed=isinstance(error, Unavailable | OutcomeUnknown))
+            self._judge(failed=isinstance(error, Unavailable | OutcomeUnknown), busy=isinstance(error, Busy))
         raise error
 
     async def _exchange(self, endpoint: Endpoint, params: Params, priority: Priority) -> tuple[Answer, int]:
@@ -303,13 +305,15 @@ class Calls:
     async def _pass_breaker(self, operation: str, priority: Priority) -> None:
         verdict = self.breaker.ask(operation, priority, self.gate.now_ms())
         if not verdict.allowed:
-            raise Unavailable(EXCHANGE, "too many calls failed; the circuit breaker is open", verdict.retry_after_ms)
+            kind = Busy if self._was_busy else Unavailable  # it was opened by what the exchange said, or by silence
+            raise kind(EXCHANGE, "too many calls failed; the circuit breaker is open", verdict.retry_after_ms)
         if verdict.delay_ms:
             await asyncio.sleep(verdict.delay_ms / 1_000)
 
-    def _judge(self, *, failed: bool) -> None:
+    def _judge(self, *, failed: bool, busy: bool = False) -> None:
         if self._closed:
             return  # what breaks now was broken by us
+        self._was_busy = busy or (self._was_busy and not failed)
         (self.breaker.failed if failed else self.breaker.succeeded)(self.gate.now_ms())
 
     def _back_off_ms(self, repeats: int, retry_after_ms: int | None) -> float | None:

@@ -2,8 +2,8 @@
 
 Every market frame has a number that rises along its stream: an update id, a trade id, an event time. A frame that does
 not rise was seen before (or is late, and newer data have been used already), unless the one before never was true
-(`rising`). A *closed* candle is told by its open time
-alone, and a trade by its id; a late one still passes once: what it says is not in any other frame.
+(`rising.py`). A *closed* candle is told by its open time alone, and a trade by its id; a late one still passes once:
+what it says is not in any other frame.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from infra.beliefs import Beliefs, Believed
 from infra.binance.account_watch import FUNDING_FEE, AccountWatch
 from infra.binance.rest import Rest
 from infra.binance.venue import BinanceVenue
-from infra.binance.wire.account_bodies import PositionRisk
+from infra.binance.wire.account_bodies import Income, PositionRisk
 
 EVERY_S: Final = 60.0
 CONFIRM_S: Final = 2.0
@@ -69,6 +69,7 @@ class Reconciler:
         self._income_s: float | None = None
         self._income_ms = 0
         self._income_asked_ms = 0
+        self._incomes: frozenset[Income] = frozenset()  # those of the last answer that were told
         self.looks = 0
         self.clean = False
         """Whether the last look found nothing that is not explained."""
@@ -193,13 +194,17 @@ class Reconciler:
         opened += [over.opened_ms for over in believed.over if over.closed_ms >= self._income_asked_ms - LISTED_MS]
         if not opened:
             return False
-        incomes = await self._rest.income(FUNDING_FEE, start_ms=self._income_ms or min(opened))
+        # Charges of one time are listed one after the other: what comes in late may be older than what is known.
+        since_ms = self._income_ms - LISTED_MS if self._income_ms else min(opened)
+        incomes = await self._rest.income(FUNDING_FEE, start_ms=since_ms)
         self._income_s, self._income_asked_ms = now_s, now_ms
-        known_ms = self._income_ms
-        for income in sorted(incomes, key=lambda each: each.time_ms):
-            self._income_ms = max(self._income_ms, income.time_ms)
-            self._venue.answers.tell(self._watch.funded(income))
-        return self._income_ms > known_ms
+        told = {income: self._watch.funded(income) for income in sorted(incomes, key=lambda each: each.time_ms)}
+        news = [answers for income, answers in told.items() if answers and income not in self._incomes]
+        self._income_ms = max((self._income_ms, *(income.time_ms for income in told)))
+        self._incomes = frozenset(income for income, answers in told.items() if answers)
+        for answers in news:
+            self._venue.answers.tell(answers)
+        return bool(news)
 
 
 def _side(position: PositionRisk) -> Side:

@@ -8,7 +8,7 @@ The market:
 - `bar.py` `walk.py`              candles in whole ticks and lots; the prints inside a minute, which fold to it
 - `anonymous_book.py`             books as a function of (contract, time)
 - `minutes.py` `walked_market.py` `marked_market.py`   candles, prints, books; marks: over minutes from anywhere
-- `minute_bars.py` `kept_bars.py` `names.py` `listings.py` `synthetic_market.py`    several hundred contracts from a seed
+- `minute_bars.py` `kept_bars.py` `names.py` `listings.py` `synthetic_market.py`   several hundred contracts from a seed
 - `recorded_market.py`            recorded candles to walk along
 
 The server:

@@ -145,9 +145,9 @@ class Board:
         return seen[1]
 
     def best(self, symbol: str, count: int) -> Sides:
-        """Give the best levels of the book, far ones included, best first: at least `count`, if there are so many.
+        """Give the `count` best levels of the book (fewer where there are no more), far ones included, best first.
 
-        No more of the book is drawn unless somebody looks at all of it; only the first `count` are to be relied on.
+        No more of the book is drawn, unless somebody looks at all of it.
         """
         seen = self._seen.get(symbol)
         looked_at = symbol in self._overlaid or symbol in self._onlookers
@@ -156,7 +156,7 @@ class Board:
         else:
             bids, asks = self.market.sides(symbol, self.now_ms, min(count, LEVELS))
         far_bids, far_asks = self.far(symbol)
-        return _with_far(bids, far_bids, count, -1), _with_far(asks, far_asks, count, 1)
+        return _best_of(bids, far_bids, count, -1), _best_of(asks, far_asks, count, 1)
 
     def top(self, symbol: str) -> Top:
         """Give the best levels as of the last step."""
@@ -171,14 +171,14 @@ class Board:
         return [(f"{t / ticks:.{digits}f}", f"{q / scale:.{lots}f}") for t, q in best]
 
 
-def _with_far(near: dict[int, int], far: dict[int, int], count: int, way: int) -> dict[int, int]:
-    """Add far levels to a side, unless its best `count` are all nearer. `way` is -1 for bids, 1 for asks.
+def _best_of(near: dict[int, int], far: dict[int, int], count: int, way: int) -> dict[int, int]:
+    """Give the best levels of a side, near and far ones together. `way` is -1 for bids, 1 for asks.
 
     Where a price has few ticks, the coarse levels of the near book reach among the far ones; so do clients' orders.
     """
     first = next(iter(far), None)
     last = next(islice(near, count - 1, None), None)
-    if first is None or (last is not None and last * way < first * way):
-        return near
-    whole = {**near, **{ticks: lots + near.get(ticks, 0) for ticks, lots in far.items()}}
-    return dict(sorted(whole.items(), reverse=way < 0))
+    if first is not None and (last is None or last * way >= first * way):
+        whole = {**near, **{ticks: lots + near.get(ticks, 0) for ticks, lots in far.items()}}
+        near = dict(sorted(whole.items(), reverse=way < 0))
+    return near if len(near) <= count else dict(islice(near.items(), count))

@@ -118,11 +118,11 @@ def _kind(call: Call) -> str:
 
 
 def _csv(rows: Iterable[Row]) -> str:
-    """Write rows under a header of their names; nothing for no rows."""
-    written, text = None, io.StringIO()
-    for row in rows:
-        if written is None:
-            written = csv.DictWriter(text, list(row))
-            written.writeheader()
-        written.writerow(row)
+    """Write rows under a header of all their names: not every order has the same ones. Nothing for no rows."""
+    written, text = list(rows), io.StringIO()
+    if written:
+        names = dict.fromkeys(name for row in written for name in row)
+        table = csv.DictWriter(text, list(names))
+        table.writeheader()
+        table.writerows(written)
     return text.getvalue()

@@ -123,7 +123,7 @@ class Folding(Generic[R]):
                         _forget(rows, changed)
                 count += 1
                 taken = given
-        except Unavailable:
+        except (Unavailable, Moved):
             raise
         except CorruptHistory as error:
             poison = Poisoned(self.projection.name, max(error.seq, taken + 1), error.why)

@@ -16,7 +16,7 @@ from domain.base import Recorded
 from domain.errors import InvalidInput, Unavailable
 from infra.followers import folding
 from infra.followers.follower import Follower
-from infra.followers.views import plain
+from infra.followers.views import Moved, plain
 from projections import PROJECTIONS
 from projections.base import Changes, Projection, Rows, fold
 from projections.pnl import PNL, DayPnl
@@ -118,6 +118,32 @@ def test_a_row_that_was_finished_and_forgotten_changes_once_more_in_a_later_sess
         assert [follower.report(name) for name in PROJECTIONS] == [
             expected(each, history.events) for each in PROJECTIONS.values()
         ]
+
+
+def test_a_view_that_is_moved_while_a_finished_row_is_looked_for_is_loaded_again(
+    run: StoredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = TradingHistory().start()
+    end = closed(plan_of(signal_id=history.signal()))
+    position = history.request(end.plan)
+    history.record((position, end))
+    run.add(history.events)
+    known = len(history.events)
+    views = run.views()
+    follower = Follower(run.reader, views, (POSITIONS,))
+    follower.catch_up()
+    history.fund_late(end, position, "-0.5")
+    run.add(history.events[known:])
+    find, moved = views.find, [Moved(POSITIONS.name)]
+
+    def moving(*asked: Any) -> Any:
+        if moved:
+            raise moved.pop()
+        return find(*asked)
+
+    monkeypatch.setattr(views, "find", moving)
+    assert follower.report(POSITIONS.name) == expected(POSITIONS, history.events)
+    assert not moved
 
 
 def test_it_can_be_brought_to_an_earlier_event(run: StoredRun) -> None:

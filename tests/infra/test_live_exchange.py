@@ -26,7 +26,7 @@ from domain.market import (
 from domain.market_view import ReferenceHoursArrived
 from domain.operations import Condition
 from infra.beliefs import Beliefs
-from infra.binance import calls, first_look, live, loading
+from infra.binance import breaker, calls, first_look, live, loading
 from infra.binance.history import CANDLES, Held
 from infra.binance.live import LiveExchange, Wish
 from infra.binance.rest import Rest
@@ -232,8 +232,24 @@ def test_a_ban_while_the_account_is_looked_at_is_waited_out_unless_somebody_stop
     monkeypatch.setattr(calls, "PATIENCE_MS", 500)
     monkeypatch.setattr(first_look, "MARGIN_S", 0.05)
     ban = Faults(ban_s=120.0 if stopped_at_once else 1.5, next=(Once(RestFault.BANNED_418, "/fapi/v1/positionSide"),))
+    look_at_the_account(world, ban, stopped_at_once=stopped_at_once)
+
+
+def test_maintenance_is_waited_out_even_if_the_breaker_opens_meanwhile(
+    world: WireWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "RECOVERY_MS", 2_500)
+    monkeypatch.setattr(breaker, "DELAY_MS", 10)
+    monkeypatch.setattr(first_look, "MARGIN_S", 0.05)
+    short = first_look.BackOffPolicy(first_s=0.05)
+    monkeypatch.setattr(first_look, "BackOffPolicy", lambda: short)
+    down = Faults(next=(Once(RestFault.SERVER_ERROR, "/fapi/v1/positionSide", count=12),))
+    look_at_the_account(world, down)
+
+
+def look_at_the_account(world: WireWorld, trouble: Faults, *, stopped_at_once: bool = False) -> None:
     world.end_session()
-    world.on_loop(lambda: world.stage.misbehave(ban))
+    world.on_loop(lambda: world.stage.misbehave(trouble))
     settings, key = settings_for(BinanceSettings(), world.server.announced)
     ingress, clock, stop = Ingress(), ExchangeClock(SPEED), threading.Event()
     account = (cast("Beliefs", world.beliefs), "epoch")

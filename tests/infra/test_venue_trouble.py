@@ -313,6 +313,15 @@ def test_in_hedge_mode_the_second_leg_takes_leverage_and_margin_type_as_they_are
     assert world.asked("POST /fapi/v1/leverage") == 1
 
 
+def test_in_hedge_mode_nothing_is_entered_on_a_leg_that_is_open_already(world: WireWorld) -> None:
+    world.end_session()
+    world.run(world.rest.set_position_mode(hedge=True))
+    world.run(world.open_desk())
+    entered(world)
+    refused = world.hears(VenueRejected, world.place(order(3, leverage=5)))
+    assert refused.code == "SYMBOL_NOT_FLAT"
+
+
 def test_orders_carry_our_names(world: WireWorld) -> None:
     entered(world)
     account = world.stage.exchange.account(OWNER)

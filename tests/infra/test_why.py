@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 from recorded_runs import recorded
+from worlds import World, buys
 
 from domain.account import EntryApproved
 from domain.base import Event, Recorded
 from domain.errors import InvalidInput
-from domain.orders import OrderFilled, Role
+from domain.orders import OrderFilled, OrderRequested, Role
 from domain.position_events import PositionClosed
 from domain.symbol.events import SignalRaised, SymbolAnalyzed, VirtualPositionPlanned
+from domain.venue import VenueRejected
 from infra.memory import MemoryJournal
 from infra.why import why
 
@@ -57,6 +59,22 @@ def test_a_signal_that_was_not_traded_says_why_not(run: MemoryJournal) -> None:
     chain = why(run, planned.event.plan.signal_id)
     assert any(link.event == "EntryDenied" and planned.event.why in link.says for link in chain)
     assert any(link.stream == planned.event.position for link in chain)
+
+
+@pytest.mark.parametrize("of_the_signal", [True, False])
+def test_a_signal_whose_entry_was_refused_tells_of_both_positions(of_the_signal: bool) -> None:
+    world = World(buys()).close(0, BTCUSDT=100.0)
+    at_ms, entry = world.kernel.head.at_ms, world.events(OrderRequested)[-1]
+    world.runner.feed(at_ms, VenueRejected(entry.event_id, at_ms, "-2019", "Margin is insufficient."))
+    world.journal.commit()
+    (planned,) = world.events(VirtualPositionPlanned)
+    asked = planned.event.plan.signal_id if of_the_signal else planned.event.position
+    told = [(link.event, link.stream) for link in why(world.journal, asked)]
+    assert [event for event, _ in told][3:] == [
+        "EntryApproved", "PositionRequested", "OrderRequested", "OrderRejected", "PositionAbandoned",
+        *(event for event, stream in told if stream == planned.event.position),
+    ]  # fmt: skip
+    assert told[-1][1] == planned.event.position
 
 
 def test_a_symbol_tells_its_newest_verdict_with_the_numbers(run: MemoryJournal) -> None:

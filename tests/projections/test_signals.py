@@ -105,6 +105,16 @@ def test_an_abandoned_signal_is_followed_virtually_to_its_end() -> None:
     assert (row.result, row.net, row.live) == (end.reason, end.net, False)
 
 
+def test_an_answer_is_about_the_newest_end_and_not_about_an_old_one_that_never_got_any() -> None:
+    history, first = abandoned()
+    second = history.signal()
+    position = history.request(plan_of(signal_id=second), 2)
+    history.record((position, PositionAbandoned("-2019")))
+    history.decline("-2019", "VIRTUAL_SAME_SIDE_ACTIVE")
+    assert row_of(history, first).reasons == ("EMA_CROSS",)
+    assert row_of(history, second).reasons == ("EMA_CROSS", "-2019", "VIRTUAL_SAME_SIDE_ACTIVE")
+
+
 def test_an_abandoned_signal_that_is_not_even_followed_says_why_and_nothing_else_does() -> None:
     history, signal_id = abandoned()
     history.decline("COOLDOWN")

@@ -83,6 +83,17 @@ def test_funding_told_after_the_close_counts_as_if_it_had_been_told_before(trade
     )  # fmt: skip
 
 
+def test_late_funding_of_a_trade_before_the_session_is_none_of_the_sessions_wins() -> None:
+    history = TradingHistory().start()
+    end = closed(plan_of(), "0.3")
+    history.record(("position:main/BTCUSDT-1", end))
+    before = len(history.events)
+    history.fund_late(end, "position:main/BTCUSDT-1", "-0.5")
+    totals = Totals()
+    totals.take(history.events[before:])
+    assert (totals.closed, totals.wins, totals.realized_pnl) == (0, 0, D("-0.5"))
+
+
 def test_late_funding_of_a_virtual_position_moves_its_balance() -> None:
     history = TradingHistory().start()
     end = closed(plan_of(VIRTUAL), "10")

@@ -97,6 +97,21 @@ def test_a_book_is_as_deep_as_was_asked_for_and_the_best_of_the_deepest(symbol: 
         assert (found["bids"], found["asks"]) == (whole["bids"][:limit], whole["asks"][:limit])
 
 
+@pytest.mark.parametrize("count", [5, 10, 20])
+def test_a_partial_book_has_its_levels_and_no_more_whoever_looks_at_all_of_it(count: int) -> None:
+    rig = Rig(Rules(limits=False))
+    _, partial = rig.listen(StreamRoute.PUBLIC, f"btcusdt@depth{count}@100ms")
+    rig.listen(StreamRoute.PUBLIC, "btcusdt@depth@100ms")
+    wish = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
+    best = levels(rig.ask("GET", "/fapi/v1/depth", symbol=SYMBOL, limit=5)[1]["bids"])[0][0]
+    for _ in range(2):
+        rig.pass_(1.0)
+        told = partial.texts()[-1]
+        whole = rig.ask("GET", "/fapi/v1/depth", symbol=SYMBOL, limit=1_000)[1]
+        assert (told["b"], told["a"]) == (whole["bids"][:count], whole["asks"][:count])
+        rig.signed("POST", "/fapi/v1/order", **wish, price=f"{best * 0.99:.1f}")  # now there are clients in the book
+
+
 def test_far_levels_are_beyond_what_any_order_may_take() -> None:
     market = Rig().stage.board.market
     for symbol in market.symbols:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from urllib.parse import unquote
 
 import pytest
-from desk_client import Desk
+from desk_client import Desk, algo
 from exchange_steps import BTC, NOW
 
 from domain.values import OrderSide
@@ -30,6 +31,21 @@ def test_a_history_can_be_had_as_a_file(kind: str) -> None:
     assert len(lines) >= 2
     assert "symbol" in lines[0].split(",")
     assert BTC in lines[-1].split(",")
+
+
+def test_a_file_holds_orders_that_have_more_to_tell_than_the_first() -> None:
+    desk = Desk()
+    desk.limit("BUY", 1, 980)
+    desk("POST", "v1/algoOrder", **algo(type="TRAILING_STOP_MARKET", callbackRate="1", activatePrice="1010",
+                                        triggerPrice=None))  # fmt: skip
+    desk.floor.mark(1000)
+    for price in (1010, 999):
+        desk.floor.printed(price, "0.1", sold=True)
+    ordered = desk("GET", "v1/order/asyn", **YEAR)
+    url = desk("GET", "v1/order/asyn/id", downloadId=ordered["downloadId"])["url"]
+    plain, trailing = csv.DictReader(unquote(url.partition(",")[2]).splitlines())
+    assert (plain["price"], plain["priceRate"]) == ("980.00", "")
+    assert (trailing["origType"], trailing["priceRate"]) == ("TRAILING_STOP_MARKET", "1")
 
 
 def test_a_file_is_its_owners_and_of_its_kind() -> None:
