@@ -85,6 +85,7 @@ DAMAGE = [
     ("UPDATE {events} SET notification_id = 99 WHERE notification_id = 4", "commit 2, seq 4 to 6: .* 4 is missing"),
     ("INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', 9)", "seq 9 and after: 1 events .* without a commit"),
     ("INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', 0)", "commit 1, .*: .* seq 0 was not written with it"),
+    ("INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', -7)", "commit 1, .*: .* seq -7 was not written with it"),
     ("DELETE FROM {commits} WHERE commit_id = 2", "commit 3, no events: it follows commit 1: .* is missing"),
     ("DELETE FROM {commits} WHERE commit_id = 1", "commit 2, seq 4 to 6: it follows commit 0: .* is missing"),
     ("DELETE FROM {commits} WHERE commit_id = 4", "seq 7 and after: 2 events are in the store without a commit"),
