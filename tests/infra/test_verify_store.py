@@ -78,6 +78,10 @@ DAMAGE = [
     ),
     ("UPDATE {events} SET topic = 'Tocked' WHERE notification_id = 1", "commit 1, seq 1 to 3: .* bytes were changed"),
     ("UPDATE {events} SET topic = NULL WHERE notification_id = 1", "commit 1, seq 1 to 3: .* bytes were changed"),
+    (
+        "UPDATE {events} SET originator_version = -9223372036854775808 WHERE notification_id = 7",
+        "commit 4, seq 7 to 8: .* were changed",
+    ),
     ("UPDATE {events} SET originator_id = 'z' WHERE notification_id = 8", "commit 4, seq 7 to 8: .* were changed"),
     ("DELETE FROM {events} WHERE notification_id = 5", "commit 2, .*: 3 events were written, 2 are .* 5 is missing"),
     ("DELETE FROM {events} WHERE notification_id = 8", "commit 4, .*: 2 events were written, 1 are .* 8 is missing"),
@@ -131,6 +135,7 @@ def swap(history: StoredHistory, one: int, other: int) -> None:
     [
         *("first_seq = 5", "last_seq = 5", "last_seq = 4000000000", "first_input = 2", "last_input = 9"),
         *("at_ms = at_ms + 1", "committed_at = committed_at + interval '1 microsecond'"),
+        *("committed_at = 'infinity'", "committed_at = '-infinity'", "committed_at = '4713-01-01 BC'"),
         *("writer = 'me'", "token = 4", "environment = '{{}}'"),
         *("events_root = sha256('x')", "tape_hash = sha256('x')", "content_hash = sha256('x')"),
         "row_hash = sha256('x')",
