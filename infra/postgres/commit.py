@@ -141,8 +141,8 @@ def row_hash(commit: SealedCommit, previous: bytes) -> bytes:
 
 
 def seq_of(row: bytes) -> int:
-    """Give the sequence number of an event row."""
-    return int.from_bytes(row[-_SEQ_BYTES:], "big")
+    """Give the sequence number of an event row; below 1 only if somebody put it there."""
+    return int.from_bytes(row[-_SEQ_BYTES:], "big", signed=True)
 
 
 def lock(cursor: Cursor[Any], tables: Tables) -> None:

@@ -19,6 +19,10 @@ COMMITS_A_BATCH: Final = 32
 ROWS_A_BATCH: Final = 50_000
 
 _BEFORE_ALL: Final = -(2**63)
+_READABLE_TIME: Final = SQL(
+    "greatest(least(committed_at, '9999-12-31 00:00:00+00'), '0001-01-02 00:00:00+00') AS committed_at"
+)
+"""PostgreSQL knows times that Python does not. Such a one was edited in: the nearest that can be read fits no hash."""
 
 
 class _Span(NamedTuple):
@@ -75,7 +79,7 @@ def _with_rows(
 
 
 def _select_commits(tables: Tables) -> Composed:
-    columns = SQL(", ").join(map(Identifier, COLUMNS))
+    columns = SQL(", ").join(_READABLE_TIME if name == "committed_at" else Identifier(name) for name in COLUMNS)
     return SQL("SELECT {} FROM {} WHERE commit_id > %s ORDER BY commit_id LIMIT %s").format(
         columns, tables.named("commits")
     )

@@ -114,7 +114,7 @@ class _Audit:
         broken = SQL(
             "SELECT originator_id::text, min(originator_version), max(originator_version), count(*) FROM {events}"
             " GROUP BY originator_id"
-            " HAVING max(originator_version) - min(originator_version) + 1 <> count(*) {begins}"
+            " HAVING max(originator_version)::numeric - min(originator_version) + 1 <> count(*) {begins}"
             " ORDER BY originator_id LIMIT {limit}"
         ).format(begins=begins, limit=Literal(PROBLEMS_MAX), **self._names)
         with self._connection.cursor(row_factory=tuple_row) as cursor:

@@ -78,6 +78,10 @@ DAMAGE = [
     ),
     ("UPDATE {events} SET topic = 'Tocked' WHERE notification_id = 1", "commit 1, seq 1 to 3: .* bytes were changed"),
     ("UPDATE {events} SET topic = NULL WHERE notification_id = 1", "commit 1, seq 1 to 3: .* bytes were changed"),
+    (
+        "UPDATE {events} SET originator_version = -9223372036854775808 WHERE notification_id = 7",
+        "commit 4, seq 7 to 8: .* were changed",
+    ),
     ("UPDATE {events} SET originator_id = 'z' WHERE notification_id = 8", "commit 4, seq 7 to 8: .* were changed"),
     ("DELETE FROM {events} WHERE notification_id = 5", "commit 2, .*: 3 events were written, 2 are .* 5 is missing"),
     ("DELETE FROM {events} WHERE notification_id = 8", "commit 4, .*: 2 events were written, 1 are .* 8 is missing"),
@@ -85,6 +89,7 @@ DAMAGE = [
     ("UPDATE {events} SET notification_id = 99 WHERE notification_id = 4", "commit 2, seq 4 to 6: .* 4 is missing"),
     ("INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', 9)", "seq 9 and after: 1 events .* without a commit"),
     ("INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', 0)", "commit 1, .*: .* seq 0 was not written with it"),
+    ("INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', -7)", "commit 1, .*: .* seq -7 was not written with it"),
     ("DELETE FROM {commits} WHERE commit_id = 2", "commit 3, no events: it follows commit 1: .* is missing"),
     ("DELETE FROM {commits} WHERE commit_id = 1", "commit 2, seq 4 to 6: it follows commit 0: .* is missing"),
     ("DELETE FROM {commits} WHERE commit_id = 4", "seq 7 and after: 2 events are in the store without a commit"),
@@ -130,6 +135,7 @@ def swap(history: StoredHistory, one: int, other: int) -> None:
     [
         *("first_seq = 5", "last_seq = 5", "last_seq = 4000000000", "first_input = 2", "last_input = 9"),
         *("at_ms = at_ms + 1", "committed_at = committed_at + interval '1 microsecond'"),
+        *("committed_at = 'infinity'", "committed_at = '-infinity'", "committed_at = '4713-01-01 BC'"),
         *("writer = 'me'", "token = 4", "environment = '{{}}'"),
         *("events_root = sha256('x')", "tape_hash = sha256('x')", "content_hash = sha256('x')"),
         "row_hash = sha256('x')",
