@@ -34,10 +34,11 @@ RECALLED_MS: Final = 24 * HOUR_MS
 
 
 class Over(msgspec.Struct, frozen=True):
-    """A position that is over: in which symbol it held something, and from when to when (exchange time)."""
+    """A position that is over: in which symbol it held something, on which side, from when to when (exchange time)."""
 
     position: str
     symbol: str
+    side: Side
     opened_ms: int
     closed_ms: int
 
@@ -68,16 +69,21 @@ class Believed(msgspec.Struct, frozen=True):
                 return deal
         return None
 
-    def funded(self, symbol: str, time_ms: int) -> tuple[str, int] | None:
-        """Find the position that a funding is of, and give the time under which both of its sources name it.
+    def funded(self, symbol: str, time_ms: int, side: Side | None = None) -> tuple[str, int] | None:
+        """Find the position (on one side) that a funding is of; give the time under which both of its sources name it.
 
         That is the full hour before `time_ms`, at which it was charged: the charge may come seconds later, and be of
         a position that was entered meanwhile; so where two could be meant, it is the one that held at the hour.
         """
         hour_ms = time_ms - time_ms % HOUR_MS
-        held = [(deal.opened_ms, deal.id) for deal in self.deals if deal.quantity > 0 and deal.plan.symbol == symbol]
-        over = [(o.opened_ms, o.position) for o in self.over if o.symbol == symbol and o.closed_ms >= hour_ms]
-        found = min((each for each in (*held, *over) if each[0] <= time_ms), default=None)
+        held = [Over(d.id, d.plan.symbol, d.plan.side, d.opened_ms, time_ms) for d in self.deals if d.quantity > 0]
+        meant = [
+            (each.opened_ms, each.position)
+            for each in (*held, *self.over)
+            if each.symbol == symbol and side in {None, each.side} and each.opened_ms <= time_ms
+            and each.closed_ms >= hour_ms
+        ]  # fmt: skip
+        found = min(meant, default=None)
         return None if found is None else (found[1], max(hour_ms, found[0]))
 
 
@@ -127,7 +133,8 @@ class Beliefs:
             event = recorded.event
             if isinstance(event, PositionClosed) and recorded.stream.startswith(self._prefix):
                 opened_ms = event.time_ms - event.held_ms
-                self._over.append(Over(recorded.stream, event.plan.symbol, opened_ms, event.time_ms))
+                plan = event.plan
+                self._over.append(Over(recorded.stream, plan.symbol, plan.side, opened_ms, event.time_ms))
 
     def _note(self, stream: str, state: object) -> None:
         if stream == self._stream:

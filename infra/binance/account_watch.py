@@ -134,7 +134,9 @@ class AccountWatch:
             return
         paid = [balance.change for balance in change.balances if balance.asset == "USDT" and balance.change]
         if len(change.positions) == 1 and len(paid) == 1:
-            self._venue.answers.tell(self._funded(change.positions[0].symbol, event.transaction_ms, paid[0]))
+            held = change.positions[0]
+            leg = Side(held.position_side) if held.position_side in {"LONG", "SHORT"} else None
+            self._venue.answers.tell(self._funded(held.symbol, event.transaction_ms, paid[0], leg))
         else:
             self.look_again()  # which position paid how much, only the list of incomes says
 
@@ -144,9 +146,9 @@ class AccountWatch:
             return ()
         return self._funded(income.symbol, income.time_ms, income.amount)
 
-    def _funded(self, symbol: str, time_ms: int, amount: Decimal) -> tuple[Input, ...]:
+    def _funded(self, symbol: str, time_ms: int, amount: Decimal, leg: Side | None = None) -> tuple[Input, ...]:
         """Say it to the position that is or was held then, under the time that both sources name."""
-        found = self._beliefs.look().funded(symbol, time_ms)
+        found = self._beliefs.look().funded(symbol, time_ms, leg)
         if found is None:
             return ()
         position, settled_ms = found

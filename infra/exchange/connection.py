@@ -126,7 +126,7 @@ def control(client: Client, hub: Hub, text: str | bytes) -> bytes:
     """Obey a control message, and give the answer. Ids are numbers of any size, strings, or missing."""
     try:
         found: object = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _refused(3, f"Invalid JSON: {error}", None)
     if not isinstance(found, dict):
         return _refused(2, "Invalid request: request must be an object", None)

@@ -269,7 +269,7 @@ def _list_of(sent: Sent, name: str) -> list[object]:
         return []
     try:
         found = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         found = None
     if not isinstance(found, list):
         raise ApiError(-1130, f"Data sent for parameter '{name}' is not valid.")

@@ -47,7 +47,7 @@ def _of_body(body: bytes, content_type: str) -> dict[str, str]:
         return _once(body.decode("utf-8", "replace"))
     try:
         decoded: object = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return _once(body.decode("utf-8", "replace"))
     if not isinstance(decoded, dict):
         raise ApiError(-1102, "A mandatory parameter was not sent, was empty/null, or malformed.")

@@ -90,7 +90,7 @@ def answer(stage: Stage, session: Session, text: str | bytes) -> bytes:
         sent = _sent(asked.params)
     except msgspec.ValidationError:  # JSON, but no request
         asked, sent = _Asked(), {}
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         reply = Answer(400, {"code": -1000, "msg": "Invalid JSON request."}, {})
         return _written(None, reply, stage, session, limits=False)
     limits = sent.get("returnRateLimits", "true" if session.limits else "false") == "true"

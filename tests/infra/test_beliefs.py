@@ -23,7 +23,7 @@ def held(opened_ms: int, number: int = 9, symbol: str = "BTCUSDT", quantity: int
 
 
 def over(opened_ms: int, closed_ms: int, number: int = 1, symbol: str = "BTCUSDT") -> Over:
-    return Over(f"position:main/{symbol}-{number}", symbol, opened_ms, closed_ms)
+    return Over(f"position:main/{symbol}-{number}", symbol, Side.LONG, opened_ms, closed_ms)
 
 
 BEFORE, AT, AFTER = over(HOUR - 99, HOUR - 1), over(HOUR - 99, HOUR, 2), over(HOUR - 99, HOUR + 2_000, 3)
@@ -52,10 +52,16 @@ def test_a_funding_belongs_to_who_held_at_the_hour_or_came_before_the_charge(
     assert Believed(None, deals, 0, ended).funded("BTCUSDT", time_ms) == expected
 
 
+def test_a_funding_of_the_other_leg_is_nobody_s_here() -> None:
+    believed = Believed(None, (held(HOUR - 9),), 0, (AFTER,))
+    assert believed.funded("BTCUSDT", HOUR + 3, Side.SHORT) is None
+    assert believed.funded("BTCUSDT", HOUR + 3, Side.LONG) == believed.funded("BTCUSDT", HOUR + 3)
+
+
 def test_what_ended_is_remembered_in_a_session_and_recalled_by_the_next() -> None:
     world = traded()
     (closed,) = world.events(PositionClosed)
-    end = Over(closed.stream, "BTCUSDT", closed.event.time_ms - closed.event.held_ms, closed.event.time_ms)
+    end = Over(closed.stream, "BTCUSDT", Side.LONG, closed.event.time_ms - closed.event.held_ms, closed.event.time_ms)
     lived = Beliefs("main")
     lived.adopt(world.kernel.population)
     for step in world.steps:

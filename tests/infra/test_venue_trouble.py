@@ -240,7 +240,7 @@ def left(world: WireWorld) -> int:
     time_ms = world.stage.clock.now_ms()
     by_hand(world, OrderSide.SELL, "0.01")
     world.beliefs.deals = ()
-    world.beliefs.over = (Over(DEAL, SYMBOL, bought.time_ms, time_ms + 60_000),)
+    world.beliefs.over = (Over(DEAL, SYMBOL, Side.LONG, bought.time_ms, time_ms + 60_000),)
     world.beliefs.balance = None
     world.answers.clear()
     return time_ms - time_ms % HOUR_MS

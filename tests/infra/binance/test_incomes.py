@@ -7,12 +7,18 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
+import pytest
+
 from domain.base import Input
+from domain.values import Side
 from domain.venue import AccountReconciled, VenueFunded
 from infra.beliefs import HOUR_MS, Believed, Over
-from infra.binance.account_watch import FUNDING_FEE
+from infra.binance.account_watch import FUNDING_FEE, AccountWatch
 from infra.binance.reconcile import LISTED_MS, Reconciler
 from infra.binance.wire.account_bodies import Income
+from infra.binance.wire.decoding import decode
+from infra.binance.wire.user_frames import PositionState
 
 HOUR = 500 * HOUR_MS
 BALANCE = Decimal(1_000)
@@ -32,10 +38,10 @@ class Account:
         self.told: list[Input] = []
         self.changes, self.idle = 0, True
         names = ("BTCUSDT", "ETHUSDT")
-        ended = tuple(Over(f"position:main/{name}-1", name, HOUR - 99, HOUR + 99) for name in names)
-        believed = Believed(BALANCE, (), 0, ended)
+        ended = tuple(Over(f"position:main/{name}-1", name, Side.LONG, HOUR - 99, HOUR + 99) for name in names)
+        self.believed = Believed(BALANCE, (), 0, ended)
         venue = SimpleNamespace(rest=self, answers=self, setup=self)
-        beliefs = SimpleNamespace(account="main", look=lambda: believed)
+        beliefs = SimpleNamespace(account="main", look=lambda: self.believed)
         self.reconciler = Reconciler(cast("Any", venue), cast("Any", self), cast("Any", beliefs), lambda: self.now_s)
 
     def server_ms(self) -> int:
@@ -46,6 +52,9 @@ class Account:
 
     def seen(self, positions: list[object]) -> None:
         assert positions == []
+
+    def seen_one(self, position: PositionState) -> None:
+        assert position.symbol == "BTCUSDT"
 
     async def positions(self) -> list[object]:
         return []
@@ -89,6 +98,24 @@ def test_a_funding_of_the_same_time_is_news_before_the_wallet_is_called_another(
     assert account.look() == ["position:main/ETHUSDT-1"]
     assert asyncio.run(account.reconciler.look()), "the wallet may agree by now"
     assert not any(isinstance(told, AccountReconciled) for told in account.told)
+
+
+@pytest.mark.parametrize(("leg", "told"), [("LONG", 1), ("SHORT", 0), ("BOTH", 1)])
+def test_what_the_stream_says_of_the_other_leg_is_not_for_ours(leg: str, told: int) -> None:
+    frame = {
+        "e": "ACCOUNT_UPDATE", "E": HOUR + 3, "T": HOUR + 3,
+        "a": {
+            "m": "FUNDING_FEE",
+            "B": [{"a": "USDT", "wb": "999.5", "cw": "999.5", "bc": "-0.5"}],
+            "P": [{"s": "BTCUSDT", "pa": "-1", "ep": "100", "ps": leg, "mt": "isolated", "iw": "10"}],
+        },
+    }  # fmt: skip
+    account = Account()
+    beliefs = SimpleNamespace(look=lambda: account.believed)
+    venue = SimpleNamespace(setup=SimpleNamespace(changed=account.seen_one), answers=account)
+    watch = AccountWatch(cast("Any", venue), cast("Any", beliefs), lambda a, _: a, lambda _: (BALANCE, BALANCE))
+    watch.take(cast("Any", decode(msgspec.json.encode(frame))))
+    assert len(account.told) == told
 
 
 def test_a_funding_of_nobody_here_is_no_news() -> None:

@@ -78,6 +78,7 @@ def test_parameters_may_stand_in_query_and_body_and_the_query_wins() -> None:
 
 def test_an_empty_body_that_says_json_is_fine_and_json_objects_are_read() -> None:
     assert parameters("a=1", b"", "application/json") == {"a": "1"}
+    assert parameters("a=1", b"[" * 2_000, "application/json")["a"] == "1", "nested too deeply to be read"
     assert parameters("a=1", b'{"a":2,"b":true,"c":1.50}', "application/json") == {"a": "1", "b": "true", "c": "1.5"}
     with pytest.raises(ApiError):
         parameters("", b"[1]", "application/json")

@@ -176,6 +176,7 @@ def test_a_batch_answers_each_order_on_its_own(desk: Desk) -> None:
     assert [row.get("code", row.get("status")) for row in gone] == ["CANCELED", -2011]
     assert desk.refused("POST", "v1/batchOrders", batchOrders=json.dumps([order()] * 6))[0] == -4082
     assert desk.refused("POST", "v1/batchOrders", batchOrders="[1")[0] == -1130
+    assert desk.refused("POST", "v1/batchOrders", batchOrders="[" * 2_000 + "]" * 2_000)[0] == -1130
     assert desk.refused("POST", "v1/batchOrders")[0] == -1102
     route = desk.table["POST", "/fapi/v1/batchOrders"]
     assert (route.weight({}), route.orders({"batchOrders": json.dumps(batch)})) == (5, 5)

@@ -290,7 +290,7 @@ def test_an_unknown_method_is_told_of_those_that_there_are() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["", "[]", "nonsense", '{"method":"NOPE","id":1}', '{"method":"SUBSCRIBE","id":1}'])
+@pytest.mark.parametrize("text", ["", "[]", "[" * 2_000, "no", '{"method":"NOPE"}', '{"method":"SUBSCRIBE","id":1}'])
 def test_what_can_not_be_obeyed_is_answered_with_an_error(text: str) -> None:
     rig = Rig()
     client, _ = rig.listen(MARKET)

@@ -16,6 +16,7 @@ from infra.exchange.ws_api import Session, answer
 from tests.infra.exchange.staging import Rig
 
 ED_KEY = "e" * 64
+DEEP = "[" * 2_000 + "]" * 2_000
 MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 
 
@@ -125,7 +126,14 @@ def test_limits_can_be_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("text", "code", "request_id"),
-    [("{", -1000, None), ("[]", -1103, None), ('{"id":5}', -1103, 5), ('{"id":null,"method":"no"}', -1103, None)],
+    [
+        ("{", -1000, None),
+        (f'{{"id":{DEEP}}}', -1000, None),
+        (f'{{"id":7,"params":{DEEP}}}', -1000, None),
+        ("[]", -1103, None),
+        ('{"id":5}', -1103, 5),
+        ('{"id":null,"method":"no"}', -1103, None),
+    ],
 )
 def test_what_cannot_be_read_is_answered_with_an_error(line: Line, text: str, code: int, request_id: object) -> None:
     said = json.loads(answer(line.rig.stage, line.session, text))
