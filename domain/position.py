@@ -37,7 +37,15 @@ from domain.position_events import (
 from domain.position_state import Closed, Entering, Exiting, Flat, Open, Position, evolve
 from domain.strategies import Proposal
 from domain.values import ZERO, money
-from domain.venue import CancelOrder, OrderType, VenueAccepted, VenueCanceled, VenueFilled, VenueRejected
+from domain.venue import (
+    ENTRY_OUTDATED,
+    CancelOrder,
+    OrderType,
+    VenueAccepted,
+    VenueCanceled,
+    VenueFilled,
+    VenueRejected,
+)
 
 EXIT_RETRY_MS = 5_000
 
@@ -326,12 +334,16 @@ def _over(deal: Deal, event: PositionClosed | PositionAbandoned) -> tuple[Reacti
     over = Tell(f"symbol:{deal.plan.symbol}", commands.DetachPosition(deal.id))
     timers = (Timer("time-stop", 0, None), Timer("retry-exit", 0, None))
     ended = over, *_to_account(deal, commands.ReleasePosition(deal.id)), *timers
-    real = deal.plan.account != VIRTUAL
-    return (*ended, _followed(deal, event.reason)) if isinstance(event, PositionAbandoned) and real else ended
+    if isinstance(event, PositionAbandoned) and deal.plan.account != VIRTUAL and event.reason != ENTRY_OUTDATED:
+        return (*ended, _followed(deal, event.reason))
+    return ended
 
 
 def _followed(deal: Deal, why: str) -> Tell:
-    """Let a signal be followed virtually whose entry came to nothing: it is not traded either (product.md §6)."""
+    """Let a signal be followed virtually whose entry came to nothing: it is not traded either (product.md §6).
+
+    One that is outdated is not: nobody could have entered at its price any more.
+    """
     plan = deal.plan
     entry, stop, target = float(plan.reference_price), float(plan.stop), float(plan.target)
     proposal = Proposal(plan.side, entry, stop, target, plan.confidence, plan.win)

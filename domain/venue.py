@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import enum
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from domain.base import Effect, Input, Tell, stream_of
 from domain.values import OrderSide, Side
+
+ENTRY_OUTDATED: Final = "ENTRY_OUTDATED"
+"""Why a venue did not even send an entry: the run was interrupted meanwhile, and its price is one of the past."""
 
 
 class OrderType(enum.StrEnum):

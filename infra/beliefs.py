@@ -47,12 +47,14 @@ class Believed(msgspec.Struct, frozen=True):
     """One look: the balance (USDT) as booked, and every deal that is held or still has orders; `seen` counts steps.
 
     `over` are the newest positions that ended, oldest first: the venue may still have something to say about them.
+    `resumed_ms` is when the session before this one ended (exchange time), 0 if there was none.
     """
 
     balance: Decimal | None
     deals: tuple[Deal, ...]
     seen: int
     over: tuple[Over, ...] = ()
+    resumed_ms: int = 0
 
     def open_orders(self) -> tuple[tuple[Deal, LiveOrder], ...]:
         """Give the orders that may be open at the venue."""
@@ -99,7 +101,7 @@ class Beliefs:
         self._balance: Decimal | None = None
         self._deals: dict[str, Deal] = {}
         self._over: deque[Over] = deque(maxlen=OVER_MAX)
-        self._seen = 0
+        self._seen = self._resumed_ms = 0
 
     def adopt(self, population: Population) -> None:
         """Begin with what was restored. Before the kernel's thread runs."""
@@ -108,8 +110,9 @@ class Beliefs:
             self._note(actor.stream, actor.state)
 
     def recall(self, reader: Reader) -> None:
-        """Learn what was over shortly before the end of a history. Before the kernel's thread runs."""
-        from_ms = reader.head().at_ms - RECALLED_MS
+        """Learn when a history ended, and what was over shortly before. Before the kernel's thread runs."""
+        self._resumed_ms = reader.head().at_ms
+        from_ms = self._resumed_ms - RECALLED_MS
         after = last_seq(reader, lambda recorded: recorded.at_ms <= from_ms)
         self._end(reader.events(after, topics=(name_of(PositionClosed),)))
 
@@ -126,7 +129,7 @@ class Beliefs:
     def look(self) -> Believed:
         """Give what is believed now."""
         with self._lock:
-            return Believed(self._balance, tuple(self._deals.values()), self._seen, tuple(self._over))
+            return Believed(self._balance, tuple(self._deals.values()), self._seen, tuple(self._over), self._resumed_ms)
 
     def _end(self, events: Iterable[Recorded]) -> None:
         for recorded in events:

@@ -191,9 +191,10 @@ class Known(Beliefs):
         self.deals: tuple[Deal, ...] = ()
         self.over: tuple[Over, ...] = ()
         self.balance: Decimal | None = WALLET
+        self.resumed_ms = 0
 
     def look(self) -> Believed:
-        return Believed(self.balance, self.deals, 0, self.over)
+        return Believed(self.balance, self.deals, 0, self.over, self.resumed_ms)
 
     def holds(self, quantity: str, opened_ms: int, **more: Any) -> None:
         """Believe that the position of these tests is open."""

@@ -22,7 +22,7 @@ from infra.binance.rest import Rest
 from infra.binance.routes import StreamHost
 from infra.binance.tracking import Tracking
 from infra.binance.user_stream import UserStream
-from infra.binance.venue import BinanceVenue
+from infra.binance.venue import ENTRY_PATIENCE_S, BinanceVenue
 from infra.binance.wire.user_frames import UserEvent
 
 USDT: Final = "USDT"
@@ -92,9 +92,10 @@ class AccountDesk:
         """
         # The first look may find fills that were missed, with fees to convert.
         await asyncio.gather(self.venue.setup.begin(), self._learn_fee_prices())
-        looked = self._beliefs.look()
-        expires_ms = self._rest.server_ms() + self._rest.calls.settings.recv_window_ms
-        self.venue.doubt(looked.unanswered(), expires_ms)
+        looked, now_ms = self._beliefs.look(), self._rest.server_ms()
+        outdated = 0 < looked.resumed_ms < now_ms - ENTRY_PATIENCE_S * 1000.0 * self._speed
+        expires_ms = now_ms + self._rest.calls.settings.recv_window_ms
+        self.venue.doubt(looked.unanswered(), expires_ms, outdated=outdated)
         for deal, order in looked.open_orders():
             answered = order.stage is not Stage.REQUESTED
             self.venue.tracking.track(deal.place(order), accepted=answered, trade_ids=deal.trade_ids)

@@ -20,7 +20,7 @@ from typing import Any, Final
 from domain.base import Issued
 from domain.errors import ExchangeRejected, HindsightError, InvalidInput, Refused, Unavailable, WireError
 from domain.values import ZERO
-from domain.venue import CancelOrder, OrderType, PlaceOrder, VenueCanceled
+from domain.venue import ENTRY_OUTDATED, CancelOrder, OrderType, PlaceOrder, VenueCanceled
 from infra.binance import endpoints as at
 from infra.binance.account_setup import AccountSetup
 from infra.binance.answers import Answers
@@ -54,6 +54,7 @@ class BinanceVenue:
         self.setup = setup
         self._past = past or rest.calls.wait_until
         self._doubtful: dict[str, int] = {}
+        self._outdated: set[str] = set()
         self._unwanted: set[str] = set()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,9 +65,14 @@ class BinanceVenue:
 
     # ── from outside ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def doubt(self, order_ids: Iterable[str], expires_ms: int) -> None:
-        """Say which orders another process may have sent, and until when what it sent could still arrive."""
+    def doubt(self, order_ids: Iterable[str], expires_ms: int, *, outdated: bool = False) -> None:
+        """Say which orders another process may have sent, and until when what it sent could still arrive.
+
+        `outdated`: that was too long ago for an entry to be sent if it was not.
+        """
         self._doubtful.update(dict.fromkeys(order_ids, expires_ms))
+        if outdated:
+            self._outdated.update(self._doubtful)
 
     def carry_out(self, issued: Issued) -> None:
         """Do what an effect asks for; its facts are durable. From any thread."""
@@ -126,12 +132,21 @@ class BinanceVenue:
                 return
             expires_ms = self._doubtful.pop(order.order_id, None)
             known = tracked.accepted or (expires_ms is not None and await self._known(tracked, expires_ms))
-            if known or await self._not_ready(tracked) or not await self._sent(tracked):
+            if known or self._is_outdated(tracked) or await self._not_ready(tracked) or not await self._sent(tracked):
                 return
         if order.order_type is OrderType.MARKET:
             await asyncio.sleep(FILL_PATIENCE_S)
             if not tracked.over:
                 await self.settle(order.order_id)
+
+    def _is_outdated(self, tracked: Tracked) -> bool:
+        """Say no to an entry of long ago that never arrived: its price is one of the past. What closes is sent."""
+        order = tracked.order
+        if order.order_id not in self._outdated or order.reduce_only or order.close_position:
+            return False
+        why = "asked for before an interruption, and never arrived: its price is one of the past"
+        self.tell(self.tracking.refused(tracked, self.rest.server_ms(), ENTRY_OUTDATED, why))
+        return True
 
     async def _not_ready(self, tracked: Tracked) -> bool:
         """Set leverage and margin type for an entry; true, and told, if the account is not fit for it."""

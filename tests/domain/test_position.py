@@ -173,6 +173,12 @@ def test_a_signal_whose_entry_came_to_nothing_is_followed_virtually_once(end: An
     ]
 
 
+def test_an_entry_that_is_outdated_is_not_followed_virtually_either() -> None:
+    scenario = requested().when(VenueRejected(ENTRY, 2, "ENTRY_OUTDATED", "asked for before an interruption"))
+    assert scenario.one(PositionAbandoned).reason == "ENTRY_OUTDATED"
+    assert not [told for told in scenario.reactions if isinstance(told, Tell) and type(told.message) is FollowVirtually]
+
+
 def test_a_virtual_position_that_came_to_nothing_is_not_followed_by_another() -> None:
     scenario = requested(account=VIRTUAL).when(VenueRejected(ENTRY, 2, "-1121", "Invalid symbol."))
     assert [type(told.message) for told in scenario.reactions if isinstance(told, Tell)] == [DetachPosition]

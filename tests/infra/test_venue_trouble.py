@@ -154,6 +154,33 @@ def test_what_a_dead_process_did_not_send_is_sent_when_it_can_not_arrive_any_mor
     assert world.asked(f"GET {ORDER}") >= 2, "asked at once, and again when nothing could arrive any more"
 
 
+@pytest.mark.parametrize(("away_s", "sent"), [(5, True), (120, False)])
+def test_an_entry_that_a_dead_process_did_not_send_is_given_up_when_its_price_is_one_of_the_past(
+    world: WireWorld, away_s: int, sent: bool
+) -> None:
+    wish = order(2, leverage=5)
+    world.end_session()
+    believe_entry(world, wish, Stage.REQUESTED)
+    world.beliefs.resumed_ms = world.stage.clock.now_ms() - int(away_s * 1_000 * world.clock.speed)
+    world.run(world.open_desk())
+    world.place(wish)
+    answer = world.hears(VenueFilled if sent else VenueRejected, wish.order_id)
+    assert getattr(answer, "code", "") == ("" if sent else "ENTRY_OUTDATED")
+    assert orders_there(world) == int(sent)
+
+
+def test_an_outdated_entry_that_did_arrive_is_found_all_the_same(world: WireWorld) -> None:
+    wish = order(2, leverage=5)
+    world.hears(VenueFilled, world.place(wish))
+    world.end_session()
+    world.answers.clear()
+    believe_entry(world, wish, Stage.REQUESTED)
+    world.beliefs.resumed_ms = 1
+    world.run(world.open_desk())
+    world.place(wish)
+    assert world.hears(VenueFilled, wish.order_id).complete
+
+
 def test_a_fill_that_nobody_heard_is_found_by_comparing(world: WireWorld) -> None:
     entry = order(2, leverage=5)
     world.hears(VenueFilled, world.place(entry))
