@@ -58,8 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = app(given, standalone_mode=False)
     except typer.Exit as end:
+        if end.exit_code == INTERRUPTED:  # what typer makes of Ctrl-C
+            err.print("Interrupted.")
         return end.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # outside of typer
         err.print("Interrupted.")
         return INTERRUPTED
     except CorruptHistory as error:

@@ -53,8 +53,8 @@ def override(key: str, value: object | None) -> str | None:
 def database(resolved: Resolved, stop: threading.Event | None = None, *, keep: bool = False) -> Generator[str]:
     """Give the URL of the store's PostgreSQL: the user's own, or the embedded one for as long as the block runs.
 
-    With `keep` the embedded one is started again if it dies meanwhile. Raises `Stopped` if `stop` is set while it starts
-    at first.
+    With `keep` the embedded one is started again if it dies meanwhile.
+    Raises `Stopped` if `stop` is set while it starts at first.
     """
     place = resolved.settings.database
     if place.url == MEMORY:
