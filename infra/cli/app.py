@@ -58,12 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = app(given, standalone_mode=False)
     except typer.Exit as end:
-        if end.exit_code == INTERRUPTED:  # what typer makes of Ctrl-C
-            err.print("Interrupted.")
-        return end.exit_code
-    except KeyboardInterrupt:  # outside of typer
-        err.print("Interrupted.")
-        return INTERRUPTED
+        outcome = end.exit_code
+    except KeyboardInterrupt:
+        outcome = INTERRUPTED
     except CorruptHistory as error:
         err.print(mask(str(error)), style="bold red", soft_wrap=True)
         return FINDINGS
@@ -72,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COULD_NOT_RUN
     except Exception as error:  # noqa: BLE001 - the outermost loop of the shell
         return _foreign(error)
+    if outcome == INTERRUPTED:  # typer makes the same of Ctrl-C, and says nothing
+        err.print("Interrupted.")
     return outcome if isinstance(outcome, int) else 0
 
 
