@@ -10,7 +10,8 @@ def main() -> None:
 
         sys.exit(run())
     except KeyboardInterrupt:
-        sys.exit(130)  # while everything is still being imported: nothing has begun
+        sys.stderr.write("Interrupted before anything had begun.\n")  # while everything is still being imported
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class Simulator:
             stderr=self._said,
             cwd=ROOT,
             env={**_without_keys(), "PYTHONPATH": str(ROOT)},
+            process_group=0,  # or Ctrl-C in our terminal would end it while it starts, before it can say that it waits
         )
         assert self._process.stdin is not None
         self._process.stdin.write(msgspec.json.encode(order) + b"\n")

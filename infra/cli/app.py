@@ -58,10 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = app(given, standalone_mode=False)
     except typer.Exit as end:
-        return end.exit_code
+        outcome = end.exit_code
     except KeyboardInterrupt:
-        err.print("Interrupted.")
-        return INTERRUPTED
+        outcome = INTERRUPTED
     except CorruptHistory as error:
         err.print(mask(str(error)), style="bold red", soft_wrap=True)
         return FINDINGS
@@ -70,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COULD_NOT_RUN
     except Exception as error:  # noqa: BLE001 - the outermost loop of the shell
         return _foreign(error)
+    if outcome == INTERRUPTED:  # typer makes the same of Ctrl-C, and says nothing
+        err.print("Interrupted.")
     return outcome if isinstance(outcome, int) else 0
 
 

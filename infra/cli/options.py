@@ -50,10 +50,11 @@ def override(key: str, value: object | None) -> str | None:
 
 
 @contextmanager
-def database(resolved: Resolved, stop: threading.Event | None = None) -> Generator[str]:
+def database(resolved: Resolved, stop: threading.Event | None = None, *, keep: bool = False) -> Generator[str]:
     """Give the URL of the store's PostgreSQL: the user's own, or the embedded one for as long as the block runs.
 
-    Raises `Stopped` if `stop` is set while the embedded one starts.
+    With `keep` the embedded one is started again if it dies meanwhile.
+    Raises `Stopped` if `stop` is set while it starts at first.
     """
     place = resolved.settings.database
     if place.url == MEMORY:
@@ -64,7 +65,8 @@ def database(resolved: Resolved, stop: threading.Event | None = None) -> Generat
         return
     from infra.postgres import embedded
 
-    with embedded.running(Path(place.home), stop) as url:
+    use = embedded.kept if keep else embedded.running
+    with use(Path(place.home), stop) as url:
         yield url
 
 

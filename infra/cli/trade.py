@@ -124,7 +124,7 @@ def _stored(resolved: Resolved, stop: threading.Event) -> Generator[str | None]:
     if resolved.settings.database.url == options.MEMORY:
         yield None
         return
-    with options.database(resolved, stop) as url:
+    with options.database(resolved, stop, keep=True) as url:
         yield url
 
 

@@ -10,6 +10,9 @@ another program's by now. So we rest on two things that can't outlive it, the an
 - `start.lock` is held while starting or stopping, so that two runs at once make one server.
 - `users.lock` is shared by all who use the server; the last to leave stops it. A user that is killed leaves
   at that moment, and the server stays up until another run finds it, uses it and leaves.
+
+Nobody but us would start it again if it dies (the kernel kills the largest process when memory runs out): whoever
+uses it for long keeps it up with `kept`.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import Ping
 
-from domain.errors import Unavailable
+from domain.errors import HindsightError, Unavailable
 from infra.postgres.server import binaries, cluster, locks, run_as, server_log
 from infra.postgres.server.place import (
     DATABASE,
@@ -45,6 +48,8 @@ START_SECONDS_MAX = 300  # initdb and a recovery, one after the other, on a slow
 STOP_SECONDS_MAX = 60
 KILL_SECONDS_MAX = 10
 BREAK_OFF_SECONDS_MAX = 2
+LOOK_SECONDS = 0.5
+LOOK_SECONDS_MAX = 10
 POLL_SECONDS = 0.02
 
 # The locks of those who called `start`: they use the server until they call `stop`, or end.
@@ -85,6 +90,39 @@ def running(home: Path, stop: threading.Event | None = None) -> Generator[str]:
             os.close(user)
             if locks.is_free(place.users_lock):
                 _shut_down(place)
+
+
+@contextmanager
+def kept(home: Path, stop: threading.Event | None = None) -> Generator[str]:
+    """Use the server under `home` as `running` does, and start it again, at the same URL, whenever it dies meanwhile.
+
+    What was committed is there again. While it can't be started, that is tried again, with growing pauses.
+    """
+    with running(home, stop) as address:
+        ended = threading.Event()
+        keeper = threading.Thread(target=_keep_up, args=(Place.of(home), ended), name="server-keeper", daemon=True)
+        keeper.start()
+        try:
+            yield address
+        finally:
+            ended.set()
+            keeper.join()
+
+
+def _keep_up(place: Place, ended: threading.Event) -> None:
+    """Look for a server that died until `ended` is set."""
+    pause = LOOK_SECONDS
+    while not ended.wait(pause):
+        if not locks.is_free(place.server_lock):
+            continue
+        try:
+            with locks.held(place.start_lock, START_SECONDS_MAX, ended):
+                _ensure_running(place, ended)
+            pause = LOOK_SECONDS
+        except Stopped:
+            return
+        except (HindsightError, OSError):  # who writes finds the store lost, and says so until it is back
+            pause = min(2 * pause, LOOK_SECONDS_MAX)
 
 
 def stop(home: Path) -> None:

@@ -271,9 +271,18 @@ def test_a_second_system_on_a_store_names_the_first_and_operators_reach_the_firs
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after_s", [0.15, 0.3])
-def test_an_early_ctrl_c_leaves_no_traceback(tmp_path: Path, after_s: float) -> None:
-    with running("settings", "--home", tmp_path) as process:
+def test_an_early_ctrl_c_leaves_no_traceback(quarter_day: Path, after_s: float) -> None:
+    with running("backtest", "--data", quarter_day, "--store", "memory") as process:
         if process.lives_for(after_s):
             ended = process.signal(signal.SIGINT)
             assert ended.code in {0, 130, -signal.SIGINT}
+            assert ("Interrupted" in ended.err) == (ended.code == 130)
         assert "Traceback" not in process.said()
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_work_is_answered_with_a_sentence() -> None:
+    with running("bench", "kernel") as process:
+        process.until(process.said)
+        ended = process.signal(signal.SIGINT)
+    assert (ended.code, "Interrupted." in ended.err) == (130, True), ended

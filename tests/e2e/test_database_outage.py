@@ -1,4 +1,7 @@
-"""PostgreSQL dies under the running system, and comes back or not; and how the system ends when it is asked to."""
+"""PostgreSQL dies under the running system, and comes back or not; and how the system ends when it is asked to.
+
+But for one test, the system is told the server's URL: it is somebody else's then, and stays away until he starts it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,13 @@ class Ground:
 
     @contextmanager
     def system(self, *more: object) -> Iterator[Running]:
-        """Run the system, and wait until it runs."""
+        """Run the system on the server as if it were somebody else's, and wait until it runs."""
+        with self.keeping_system("--store", self.url, *more) as system:
+            yield system
+
+    @contextmanager
+    def keeping_system(self, *more: object) -> Iterator[Running]:
+        """Run the system on the server as its own, and wait until it runs."""
         with running(*SYSTEM, "--home", self.home, *more) as system:
             system.until(system.started)
             yield system
@@ -60,6 +69,10 @@ class Ground:
         found = read_postmaster(Place.of(self.home))
         assert found is not None
         os.kill(found.pid, signal.SIGKILL)
+
+    def answers(self) -> bool:
+        """Whether PostgreSQL takes connections at this moment."""
+        return embedded.is_running(self.home)
 
     def start_server(self) -> None:
         """Bring it back, at the same place."""
@@ -116,6 +129,21 @@ def test_trading_goes_on_after_outages_with_nothing_lost_and_nothing_twice(groun
     assert assert_replays(ground.url).effects > 0
     rebuilt = run("rebuild", "--home", ground.home, "--json").json["projections"]
     assert [view["name"] for view in rebuilt if not view["equal_to_previous"]] == []
+
+
+def test_the_system_starts_its_own_server_again(ground: Ground) -> None:
+    with ground.keeping_system() as system:
+        for _ in range(2):
+            before = head(ground.url).seq
+            system.until(lambda before=before: head(ground.url).seq > before + 20)
+            before = head(ground.url).seq
+            ground.kill_server()
+            system.until(lambda before=before: ground.answers() and head(ground.url).seq > before + 20)
+        ended = system.signal(signal.SIGINT)
+    assert ended.code == 0, ended
+    assert ended.seconds < 5.0
+    ground.start_server()
+    assert ended.json["chain_head"] == assert_whole(ground.url).content_hash.hex()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

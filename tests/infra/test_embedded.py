@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -116,6 +117,26 @@ def test_stopping_is_idempotent_and_needs_no_server(home: Path, tmp_path: Path) 
     embedded.stop(home)
     embedded.stop(tmp_path / "never used")
     assert not (tmp_path / "never used").exists()
+
+
+def test_a_server_that_is_kept_comes_back_by_itself_however_often_it_dies(home: Path) -> None:
+    place = Place.of(home)
+    with embedded.kept(home) as url:
+        for _ in range(2):
+            died = postmaster_pid(home)
+            os.kill(died, signal.SIGKILL)
+            assert within_seconds(lambda died=died: embedded.is_running(home) and postmaster_pid(home) != died)
+            assert facts(url) == "committed"
+    assert locks.is_free(place.server_lock)
+
+
+def within_seconds(true: Callable[[], bool]) -> bool:
+    deadline, tick = time.monotonic() + SECONDS_MAX, threading.Event()
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        tick.wait(0.05)
+    return True
 
 
 def test_a_stopped_server_starts_again(home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -59,6 +60,10 @@ def running() -> Iterator[Simulator]:
     simulator = Simulator(ORDER)
     yield simulator
     simulator.stop()
+
+
+def test_ctrl_c_in_our_terminal_does_not_reach_it(running: Simulator) -> None:
+    assert os.getpgid(running.pid) != os.getpgrp()
 
 
 def test_one_that_can_not_start_says_why(running: Simulator) -> None:
