@@ -22,7 +22,7 @@ from infra.binance.questions import BinanceQuestions
 from infra.binance.rest import Rest
 from infra.binance.routes import Route, StreamHost
 from infra.binance.settings import BinanceSettings
-from infra.binance.signing import load_key
+from infra.binance.signing import load_key, points_at_something
 from infra.binance.universe import SYMBOLS_MAX
 from infra.binance.wire import open_frame
 
@@ -116,10 +116,12 @@ async def _weights(rest: Rest) -> str:
 
 
 async def _account(settings: BinanceSettings) -> list[Finding]:
-    """Look at the account, if there is a key."""
+    """Look at the account, if there is a key. None at all is a choice, one that can't be used is a mistake."""
     try:
         key = load_key(settings.api_key, settings.api_secret)
     except InvalidInput as error:
+        if points_at_something(settings.api_key) or points_at_something(settings.api_secret):
+            return [Finding("key", ok=False, detail=str(error))]
         return [Finding("key", ok=True, detail=f"none, so paper trading only ({error})")]
     async with Rest(msgspec.structs.replace(settings, retries=0), key) as rest:
         findings = [await _found("key", lambda: _key(rest))]
