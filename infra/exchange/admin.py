@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -39,7 +39,12 @@ class _Key(msgspec.Struct):
     key: str
     secret: str = ""
     public_key: str = ""
-    permissions: tuple[str, ...] = (READ, TRADE)
+    permissions: tuple[Literal["READ", "TRADE"], ...] = (READ, TRADE)
+
+    def __post_init__(self) -> None:
+        """Refuse a key that could sign nothing."""
+        if not (self.secret or self.public_key):
+            raise ValueError("a key needs a secret, or a public_key in PEM")
 
 
 class _Deposit(msgspec.Struct):
