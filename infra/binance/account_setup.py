@@ -1,7 +1,8 @@
 """How the account must be set before an order: one asset as margin, its position mode known, leverage and margin type.
 
 Leverage and margin type of a symbol are changed only while it is flat, and a symbol in which somebody else holds
-something is not entered: in one-way mode both would become one position.
+something is not entered: both would become one position, and our stop would close theirs. In hedge mode that holds
+for the leg; the other one is theirs to keep.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 from domain.errors import InvalidInput, Refused
+from domain.values import OrderSide, Side
 from domain.venue import PlaceOrder
 from infra.binance.rest import Rest
 from infra.binance.wire.account_bodies import PositionRisk
@@ -64,7 +66,7 @@ class AccountSetup:
         symbol = order.symbol
         async with self._locks[symbol]:
             if any(held == symbol for held, _ in self.amounts):
-                if not self.hedge:
+                if not self.hedge or (symbol, _leg_of(order)) in self.amounts:
                     raise Refused("SYMBOL_NOT_FLAT", symbol=symbol)
                 await self._require_as_set(symbol, order.leverage)
                 return
@@ -90,3 +92,7 @@ class AccountSetup:
         """After an absence nothing of this is sure any more."""
         self._leverage.clear()
         self._typed.clear()
+
+
+def _leg_of(entry: PlaceOrder) -> str:
+    return (Side.LONG if entry.side is OrderSide.BUY else Side.SHORT).value
