@@ -23,6 +23,7 @@ from domain.errors import HindsightError
 from infra.exchange.auth import READ, TRADE, ApiKey
 from infra.exchange.door import Answer, Asked
 from infra.exchange.faults import Faults
+from infra.exchange.requests import NO_JSON
 from infra.exchange.stage import Stage
 
 PREFIX = "/admin/"
@@ -98,7 +99,7 @@ class Admin:
         try:
             found = door(asked.body)
             return Answer(200, msgspec.to_builtins(await found if isinstance(found, Awaitable) else found), {})
-        except (msgspec.DecodeError, HindsightError, ValueError) as error:
+        except (*NO_JSON, HindsightError, ValueError) as error:
             return Answer(400, {"error": str(error)}, {})
 
     def _state(self, _body: bytes) -> object:
