@@ -17,6 +17,7 @@ from infra.binance.account_setup import AccountSetup
 from infra.binance.account_watch import AccountWatch, FundingOf
 from infra.binance.answers import Answers, Offer
 from infra.binance.feed_values import Connected, Delivery
+from infra.binance.permission import require_permission_to_trade
 from infra.binance.reconcile import Reconciler
 from infra.binance.rest import Rest
 from infra.binance.routes import StreamHost
@@ -86,12 +87,13 @@ class AccountDesk:
         self.stream = UserStream(host, _ListenKeys(rest), self._deliver)
 
     async def begin(self, held: Sequence[Issued] = ()) -> None:
-        """Look at the account's modes, then take up the orders that history knows, and effects that wait already.
+        """Look at the key and the account's modes, then take up the orders that history knows, and waiting effects.
 
         An order that was asked for and never answered may have been sent by a process that is dead now.
         """
         # The first look may find fills that were missed, with fees to convert.
         await asyncio.gather(self.venue.setup.begin(), self._learn_fee_prices())
+        await require_permission_to_trade(self._rest)  # else every order, the protecting ones too, would be refused
         looked, now_ms = self._beliefs.look(), self._rest.server_ms()
         outdated = 0 < looked.resumed_ms < now_ms - ENTRY_PATIENCE_S * 1000.0 * self._speed
         expires_ms = now_ms + self._rest.calls.settings.recv_window_ms

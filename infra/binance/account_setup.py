@@ -1,7 +1,8 @@
 """How the account must be set before an order: one asset as margin, its position mode known, leverage and margin type.
 
 Leverage and margin type of a symbol are changed only while it is flat, and a symbol in which somebody else holds
-something is not entered, in hedge mode a leg: both would become one position.
+something is not entered: both would become one position, and our stop would close theirs. In hedge mode that holds
+for the leg; the other one is theirs to keep.
 """
 
 from __future__ import annotations

@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 import websockets
 
-from domain.errors import ExchangeRejected, HindsightError, InvalidInput, Unavailable
-from domain.values import OrderSide
+from domain.errors import HindsightError, InvalidInput, Unavailable
 from infra.binance import routes
 from infra.binance.arrival import look
 from infra.binance.endpoints import WEIGHT
-from infra.binance.new_order import NewOrder
+from infra.binance.permission import require_permission_to_trade
 from infra.binance.questions import BinanceQuestions
 from infra.binance.rest import Rest
 from infra.binance.routes import Route, StreamHost
 from infra.binance.settings import BinanceSettings
-from infra.binance.signing import load_key
+from infra.binance.signing import load_key, points_at_something
 from infra.binance.universe import SYMBOLS_MAX
 from infra.binance.wire import open_frame
 
@@ -116,10 +113,12 @@ async def _weights(rest: Rest) -> str:
 
 
 async def _account(settings: BinanceSettings) -> list[Finding]:
-    """Look at the account, if there is a key."""
+    """Look at the account, if there is a key. None at all is a choice, one that can't be used is a mistake."""
     try:
         key = load_key(settings.api_key, settings.api_secret)
     except InvalidInput as error:
+        if points_at_something(settings.api_key) or points_at_something(settings.api_secret):
+            return [Finding("key", ok=False, detail=str(error))]
         return [Finding("key", ok=True, detail=f"none, so paper trading only ({error})")]
     async with Rest(msgspec.structs.replace(settings, retries=0), key) as rest:
         findings = [await _found("key", lambda: _key(rest))]
@@ -134,22 +133,9 @@ async def _key(rest: Rest) -> str:
         raise InvalidInput(
             "API key", "permission to trade futures", "a key that may only read", "Allow it on binance.com."
         )
-    await _may_order(rest)
+    await require_permission_to_trade(rest)
     withdraw = "; this account may withdraw, which this system never does" if account.can_withdraw else ""
     return f"accepted, may trade; {account.available:f} of {account.wallet:f} USDT available{withdraw}"
-
-
-async def _may_order(rest: Rest) -> None:
-    """Let the exchange check an order without placing it: only so a key says whether it may trade."""
-    wish = NewOrder(
-        symbol="BTCUSDT",
-        side=OrderSide.BUY,
-        order_type="MARKET",
-        client_order_id="hs-doctor",
-        quantity=Decimal("0.002"),
-    )
-    with suppress(ExchangeRejected):  # a no to this order is a yes to the key
-        await rest.test(wish)
 
 
 async def _modes(rest: Rest) -> str:

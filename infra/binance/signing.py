@@ -123,6 +123,12 @@ def load_key(api_key: str, api_secret: str, environment: Mapping[str, str] = os.
     return Key(load_secret(api_key, environment), signer(secret, api_secret))
 
 
+def points_at_something(reference: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether somebody gave a key here: all but a reference to a variable of the environment that is not set."""
+    kind, _, name = reference.partition(":")
+    return kind != "env" or any(environment.get(known, "").strip() for known in _names_of(name))
+
+
 def load_secret(reference: str, environment: Mapping[str, str] = os.environ) -> Secret:
     """Load what a reference `env:NAME` or `file:PATH` points at. Raises `InvalidInput`."""
     kind, colon, name = reference.partition(":")
@@ -132,11 +138,15 @@ def load_secret(reference: str, environment: Mapping[str, str] = os.environ) -> 
 
 
 def _from_environment(name: str, environment: Mapping[str, str]) -> Secret:
-    for known in (name, *ALIASES.get(name, ())):
+    for known in _names_of(name):
         text = environment.get(known, "").strip()
         if text:
             return Secret(text.replace("\\n", "\n") if text.startswith("-----BEGIN") else text)
     raise InvalidInput(f"environment variable {name}", "an API key or secret", "nothing", f"export {name}=…")
+
+
+def _names_of(variable: str) -> tuple[str, ...]:
+    return (variable, *ALIASES.get(variable, ()))
 
 
 def _from_file(path: Path) -> Secret:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ from domain.errors import HindsightError
 from infra.exchange.auth import READ, TRADE, ApiKey
 from infra.exchange.door import Answer, Asked
 from infra.exchange.faults import Faults
+from infra.exchange.requests import NO_JSON
 from infra.exchange.stage import Stage
 
 PREFIX = "/admin/"
@@ -39,7 +40,12 @@ class _Key(msgspec.Struct):
     key: str
     secret: str = ""
     public_key: str = ""
-    permissions: tuple[str, ...] = (READ, TRADE)
+    permissions: tuple[Literal["READ", "TRADE"], ...] = (READ, TRADE)
+
+    def __post_init__(self) -> None:
+        """Refuse a key that could sign nothing."""
+        if not (self.secret or self.public_key):
+            raise ValueError("a key needs a secret, or a public_key in PEM")
 
 
 class _Deposit(msgspec.Struct):
@@ -93,7 +99,7 @@ class Admin:
         try:
             found = door(asked.body)
             return Answer(200, msgspec.to_builtins(await found if isinstance(found, Awaitable) else found), {})
-        except (msgspec.DecodeError, HindsightError, ValueError) as error:
+        except (*NO_JSON, HindsightError, ValueError) as error:
             return Answer(400, {"error": str(error)}, {})
 
     def _state(self, _body: bytes) -> object:

@@ -13,6 +13,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from infra.exchange.client import Client
 from infra.exchange.hub import Hub, acknowledged
+from infra.exchange.requests import NO_JSON
 from infra.exchange.stream_names import StreamRoute
 
 MESSAGE_BYTES_MAX = 262_144
@@ -126,7 +127,7 @@ def control(client: Client, hub: Hub, text: str | bytes) -> bytes:
     """Obey a control message, and give the answer. Ids are numbers of any size, strings, or missing."""
     try:
         found: object = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except NO_JSON as error:
         return _refused(3, f"Invalid JSON: {error}", None)
     if not isinstance(found, dict):
         return _refused(2, "Invalid request: request must be an object", None)

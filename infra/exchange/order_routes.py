@@ -13,6 +13,7 @@ from domain.exchange.listing import Listing
 from domain.exchange.orders import Kind, Order, TimeInForce
 from domain.values import decimal_of
 from infra.exchange.ports import ApiError, Call, Route, Security
+from infra.exchange.requests import NO_JSON
 from infra.exchange.sent import Answer, Sent, by_symbol, change, missing, new_order, weighing
 from infra.exchange.written import Row, acknowledged_row, answered_row, order_row
 
@@ -269,7 +270,7 @@ def _list_of(sent: Sent, name: str) -> list[object]:
         return []
     try:
         found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except NO_JSON:
         found = None
     if not isinstance(found, list):
         raise ApiError(-1130, f"Data sent for parameter '{name}' is not valid.")

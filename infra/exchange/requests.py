@@ -14,6 +14,8 @@ from infra.exchange.ports import ApiError
 RECV_WINDOW_MS = 5_000
 RECV_WINDOW_MS_MAX = 60_000
 AHEAD_MS_MAX = 1_000
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading JSON raises at a text that is none, or is nested more deeply than anything that is meant."""
 _SIGNATURE = re.compile(rb"(?:^|&)signature=([^&]*)")
 
 
@@ -47,7 +49,7 @@ def _of_body(body: bytes, content_type: str) -> dict[str, str]:
         return _once(body.decode("utf-8", "replace"))
     try:
         decoded: object = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except NO_JSON:
         return _once(body.decode("utf-8", "replace"))
     if not isinstance(decoded, dict):
         raise ApiError(-1102, "A mandatory parameter was not sent, was empty/null, or malformed.")

@@ -17,6 +17,7 @@ from infra.exchange.client import Client
 from infra.exchange.connection import TEXTS, Address, converse
 from infra.exchange.door import Answer, Wish
 from infra.exchange.limiter import ORDERS_A_MINUTE, ORDERS_IN_10S, WEIGHT_A_MINUTE
+from infra.exchange.requests import NO_JSON
 from infra.exchange.stream_names import StreamRoute
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def answer(stage: Stage, session: Session, text: str | bytes) -> bytes:
         sent = _sent(asked.params)
     except msgspec.ValidationError:  # JSON, but no request
         asked, sent = _Asked(), {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NO_JSON:
         reply = Answer(400, {"code": -1000, "msg": "Invalid JSON request."}, {})
         return _written(None, reply, stage, session, limits=False)
     limits = sent.get("returnRateLimits", "true" if session.limits else "false") == "true"

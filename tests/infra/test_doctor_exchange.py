@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -98,9 +99,39 @@ def test_what_the_account_holds_is_named(world: WireWorld, settings: BinanceSett
 
 def test_no_key_means_paper(settings: BinanceSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BINANCE_API_KEY")
+    monkeypatch.delenv("BINANCE_API_SECRET")
     found = about(settings)["key"]
     assert found.ok
     assert "paper trading only" in found.detail
+
+
+BROKEN_PEM = "-----BEGIN PRIVATE KEY-----\nMIIabcdefghijklmnopqrstuvwxyz\n-----END PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("api_key", "api_secret", "words"),
+    [
+        ("k" * 64, "", "BINANCE_API_SECRET"),
+        ("", "s" * 64, "BINANCE_API_KEY"),
+        ("k" * 64, BROKEN_PEM, "Export it as PKCS#8"),
+    ],
+    ids=["no secret", "no key", "unreadable"],
+)
+def test_a_key_that_is_given_and_of_no_use_is_a_finding(
+    settings: BinanceSettings, monkeypatch: pytest.MonkeyPatch, api_key: str, api_secret: str, words: str
+) -> None:
+    monkeypatch.setenv("BINANCE_API_KEY", api_key)
+    monkeypatch.setenv("BINANCE_API_SECRET", api_secret)
+    found = about(settings)["key"]
+    assert not found.ok
+    assert words in found.detail
+    assert "abcdefghij" not in found.detail
+
+
+def test_a_key_file_that_is_not_there_is_a_finding(settings: BinanceSettings, tmp_path: Path) -> None:
+    found = about(replace(settings, api_key=f"file:{tmp_path / 'nowhere'}"))["key"]
+    assert not found.ok
+    assert "nowhere" in found.detail
 
 
 def test_an_exchange_in_maintenance_is_a_sentence(world: WireWorld, settings: BinanceSettings) -> None:

@@ -322,6 +322,18 @@ def test_hedge_mode_works_as_well(world: WireWorld) -> None:
     assert world.hears(VenueFilled, world.place(order(5, OrderSide.SELL, reduce_only=True))).quantity > 0
 
 
+def test_in_hedge_mode_a_leg_that_somebody_else_holds_is_not_entered(world: WireWorld) -> None:
+    world.end_session()
+    world.run(world.rest.set_position_mode(hedge=True))
+    world.run(world.rest.set_margin_type(SYMBOL, isolated=True))
+    world.run(world.rest.set_leverage(SYMBOL, 5))
+    by_hand(world, OrderSide.BUY, "0.02")
+    world.run(world.open_desk())
+    refused = world.hears(VenueRejected, world.place(order(2, OrderSide.BUY, leverage=5)))
+    assert refused.code == "SYMBOL_NOT_FLAT"
+    assert world.hears(VenueFilled, world.place(order(3, OrderSide.SELL, leverage=5))).quantity > 0
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_in_hedge_mode_the_second_leg_takes_leverage_and_margin_type_as_they_are(
     world: WireWorld, restarted: bool

@@ -111,7 +111,9 @@ def test_the_admin_doors_answer_and_refuse_with_a_sentence() -> None:
     assert admin(rig, "POST", "limits", b'{"enforced":false,"pardon":true}')[0] == 200
     assert admin(rig, "GET", "nope")[0] == 404
     for name, body in (("faults", b'{"lost_answers":2}'), ("clock", b'{"advance_ms":-1}'), ("clock", b"{"),
-                       ("clock", b'{"speed":0}'), ("deposit", b'{"account":"z","amount":"1"}')):  # fmt: skip
+                       ("clock", b'{"speed":0}'), ("keys", b'{"account":"b","key":"k"}'),
+                       ("keys", b'{"account":"b","key":"k","secret":"s","permissions":["read"]}'),
+                       ("deposit", b'{"account":"z","amount":"1"}')):  # fmt: skip
         status, said = admin(rig, "POST", name, body)
         assert status == 400, name
         assert "error" in said  # type: ignore[operator]

@@ -61,6 +61,11 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return bytes((0x80 | opcode, 0x80 | len(payload))) + bytes(4) + payload
 
 
+def long_frame(opcode: int, payload: bytes) -> bytes:
+    """The same for up to 64 kB."""
+    return bytes((0x80 | opcode, 0x80 | 126)) + struct.pack("!H", len(payload)) + bytes(4) + payload
+
+
 def reset(line: socket.socket) -> None:
     """Go away without a goodbye: the other side gets a reset."""
     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -102,6 +107,29 @@ def test_nonsense_leaves_no_traceback(place: Place, what: str) -> None:
     line.sendall(NONSENSE[what])
     reset(line)
     assert still_there(place)
+
+
+NESTED = b"[" * 50_000
+
+
+@pytest.mark.parametrize("path", [_STREAMS, _API])
+@pytest.mark.parametrize(
+    "said", [b'{"id":1,"method":"time","params":' + NESTED, b'{"id":' + NESTED], ids=["params", "id"]
+)
+def test_what_is_nested_too_deeply_is_answered_as_no_json(place: Place, path: str, said: bytes) -> None:
+    with closing(listening(place, path)) as line:
+        line.sendall(long_frame(_TEXT, said))
+        answered = line.recv(4_096)
+        while b"Invalid JSON" not in answered and (more := line.recv(4_096)):
+            answered += more
+        assert b"Invalid JSON" in answered
+
+
+def test_a_body_that_is_nested_too_deeply_is_no_body(place: Place) -> None:
+    head = f"POST /admin/faults HTTP/1.1\r\nHost: a\r\nContent-Length: {len(NESTED)}\r\n\r\n".encode()
+    with closing(connected(place)) as line:
+        line.sendall(head + NESTED)
+        assert line.recv(4_096).startswith(b"HTTP/1.1 400")
 
 
 def test_who_does_not_wait_for_an_answer_leaves_no_traceback(place: Place) -> None:
