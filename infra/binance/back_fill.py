@@ -2,7 +2,7 @@
 
     fill = BackFill(order, fetch, deliver, timing)
     await fill.arrived("BTCUSDT", candle)        for every closed candle of the stream
-    await fill.look(now_ms)                      every few seconds, and at once after a reconnect
+    await fill.look(now_ms)                      every few seconds
 
 `fetch(symbol, start_ms, end_ms)` gives the closed candles that open in [start, end), through REST's weight governor. An
 answer without a candle that the exchange should have is asked for again; after `tries` it is lost, which is counted.

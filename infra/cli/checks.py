@@ -140,6 +140,9 @@ def _database(resolved: Resolved) -> Iterator[Check]:
     from infra.postgres.server_facts import concerns, server_facts
 
     url = resolved.settings.database.url
+    if url == options.MEMORY:
+        yield Check("database", ok=True, detail="in memory: nothing of a run is kept, and real orders are refused")
+        return
     try:
         if not options.has_store(resolved):
             yield Check("database", ok=True, detail=_no_store_yet(resolved))

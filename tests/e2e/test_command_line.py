@@ -217,6 +217,13 @@ def test_doctor_reports_a_dead_database_and_makes_nothing(ask: Ask, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_doctor_says_what_a_store_in_memory_means(ask: Ask) -> None:
+    answer = ask("doctor", "--json", "--store", "memory")
+    assert answer.code == 0
+    said = {check["name"]: check["detail"] for check in json.loads(answer.out)["checks"]}
+    assert "real orders are refused" in said["database"]
+
+
 def test_a_changed_store_is_a_finding(ask: Ask, quarter_day: Path, store: str) -> None:
     done = json.loads(ask("backtest", "--data", quarter_day, "--store", store, "--json").out)
     assert json.loads(ask("verify", "--json", "--store", store).out)["chain_head"] == done["chain_head"]

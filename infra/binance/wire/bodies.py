@@ -57,9 +57,12 @@ def _hook(kind: type, value: object) -> object:
         raise NotImplementedError(f"expected a number, got {type(value).__name__}")
     text = "0" if value in {None, ""} else str(value)
     try:
-        return Decimal(text) if kind is Blankable else float(text)
+        number = Decimal(text) if kind is Blankable else float(text)
     except (decimal.InvalidOperation, ValueError) as error:
         raise ValueError("Expected a number in quotes") from error
+    if next(_impossible(number), None) is not None:  # 400 digits are infinity, and have no letter to be suspected for
+        raise ValueError("Number out of range")
+    return number
 
 
 class Reader(Generic[T]):

@@ -25,7 +25,7 @@ from infra.binance.ticks import Board
 from infra.binance.universe import choose, news
 from infra.binance.wire import decode
 from infra.binance.wire.contract_bodies import Contract, read_brackets, read_exchange_info
-from infra.binance.wire.market_bodies import read_prices
+from infra.binance.wire.market_bodies import read_mark_price, read_prices
 from infra.clock import ExchangeClock
 from tests.infra.binance.stream_server import book_ticker, kline
 
@@ -69,6 +69,20 @@ def test_an_empty_side_of_the_book_leaves_the_last_prices(bid: str, ask: str) ->
 def test_the_smallest_prices_are_prices() -> None:
     quote = ticked(mark("1E-8", "0.00000001"), book_ticker("A", 2, "1e-8", "2E-8"))
     assert (quote.mark, quote.index, quote.bid, quote.ask) == (1e-8, 1e-8, 1e-8, 2e-8)
+
+
+@pytest.mark.parametrize("rate", ["1" * 400, "-" + "9" * 309, "1e309", "NaN", "-Infinity"])
+def test_a_rate_beyond_all_numbers_can_not_be_read(rate: str) -> None:
+    body = {
+        "symbol": "A",
+        "markPrice": "1",
+        "indexPrice": "1",
+        "lastFundingRate": rate,
+        "nextFundingTime": 5,
+        "time": 1,
+    }
+    with pytest.raises(WireError):
+        read_mark_price(msgspec.json.encode(body), "premiumIndex")
 
 
 # ── times ─────────────────────────────────────────────────────────────────────────────────────────────────────────
