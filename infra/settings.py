@@ -179,8 +179,9 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, obj
         if name in environment:
             yield key, environment[name], f"environment {name}"
     known = {"HINDSIGHT_" + key.upper().replace(".", "__"): key for key in _keys()}
+    meant = {name.replace("__", "_") for name in known}  # one underscore too few must not be passed over in silence
     for name in sorted(environment):
-        if name in known or (name.startswith("HINDSIGHT_") and "__" in name):
+        if name in known or name in meant or (name.startswith("HINDSIGHT_") and "__" in name):
             key = known.get(name) or name.removeprefix("HINDSIGHT_").lower().replace("__", ".")
             yield key, environment[name], f"environment {name}"
 
@@ -251,7 +252,8 @@ def _toml_value(key: str, text: str) -> object:
 
 def _expected(what: str) -> str:
     """Turn msgspec's "Expected `int`, got `str`" into what was expected."""
-    return what.partition(", got")[0].removeprefix("Expected ").replace("`", "")
+    expected = what.partition(", got")[0].removeprefix("Expected ").replace("`", "")
+    return "a decimal number" if expected == "Invalid decimal string" else expected
 
 
 # ── ranges and contradictions ─────────────────────────────────────────────────────────────────────────────────────

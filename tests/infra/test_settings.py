@@ -135,6 +135,7 @@ def test_an_unknown_key_is_refused_with_where_it_stands_and_the_nearest_one() ->
     assert (error.where, error.expected, error.found) == ("command line", "a known key", "'account.leverag'")
     assert error.hint == "Did you mean account.leverage?"
     assert refusal(HINDSIGHT_ACCOUNT__LEVERAG="3").where == "environment HINDSIGHT_ACCOUNT__LEVERAG"
+    assert refusal(HINDSIGHT_ACCOUNT_LEVERAGE="3").hint == "Did you mean account.leverage?"
     assert refusal("zzz=1").hint == "`python run.py settings` lists all keys."
     assert refusal(toml="[account]\nleverag = 3\n").where == FILE_NAME
 
@@ -152,7 +153,7 @@ def test_a_wrong_shape_is_an_unknown_key(toml: str) -> None:
         ("account.leverage=many", "int", "'many'"),
         ("account.leverage=2.5", "int", "'2.5'"),
         ("account.leverage=true", "int", "'true'"),
-        ("account.initial_balance=x", "Invalid decimal string", "'x'"),
+        ("account.initial_balance=x", "a decimal number", "'x'"),
         ("screen.dashboard=perhaps", "bool", "'perhaps'"),
         ("market.speed=fast", "float", "'fast'"),
         ("strategy.name=true", "str", "'true'"),
