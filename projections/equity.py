@@ -139,7 +139,7 @@ def _held(rows: Rows[EquityPoint], position: str, change: Callable[[Holdings], H
 
 EQUITY = Projection(
     name="equity",
-    version=2,
+    version=3,
     topics=(
         AccountOpened, CandleClosed, PositionRequested, OrderFilled, PositionAbandoned, PositionClosed, FillBooked,
         FundingBooked, BalanceCorrected,

@@ -20,7 +20,10 @@ from domain.values import ZERO, Side, decimal_of, money
 
 
 class Holding(msgspec.Struct, frozen=True):
-    """An open position: what is open of it now, what that had cost (Σ price · quantity), and its last price."""
+    """An open position: what is open of it now, what that had cost (Σ price · quantity), and its last price.
+
+    `unrealised` is what closing it at that price would bring, before fees.
+    """
 
     position: str
     symbol: str
@@ -28,13 +31,16 @@ class Holding(msgspec.Struct, frozen=True):
     cost: Decimal = ZERO
     quantity: Decimal = ZERO
     price: Decimal = ZERO
+    unrealised: Decimal = ZERO
 
-    @property
-    def unrealised(self) -> Decimal:
-        """What closing it at the last price would bring, before fees."""
-        if not self.quantity:
-            return ZERO
-        return money(self.side.sign * (self.price * self.quantity - self.cost))
+    def at(self, price: Decimal) -> Holding:
+        """Value it at another price."""
+        return self.of(self.cost, self.quantity, price)
+
+    def of(self, cost: Decimal, quantity: Decimal, price: Decimal) -> Holding:
+        """Give the same position, holding so much."""
+        worth = money(self.side.sign * (price * quantity - cost)) if quantity else ZERO
+        return replace(self, cost=cost, quantity=quantity, price=price, unrealised=worth)
 
 
 Holdings: TypeAlias = tuple[Holding, ...]
@@ -53,7 +59,7 @@ def holds(holdings: Holdings, symbol: str) -> bool:
 def priced(holdings: Holdings, symbol: str, close: float) -> Holdings:
     """Value a symbol at a candle's close."""
     price = decimal_of(close)
-    return tuple(replace(held, price=price) if held.symbol == symbol else held for held in holdings)
+    return tuple(held.at(price) if held.symbol == symbol else held for held in holdings)
 
 
 def requested(holdings: Holdings, position: str, plan: Plan) -> Holdings:
@@ -75,6 +81,5 @@ def _after(held: Holding, fill: OrderFilled) -> Holding:
     if fill.role is not Role.ENTRY:
         left = held.quantity - fill.quantity
         cost = held.cost * left / held.quantity if held.quantity else ZERO
-        return replace(held, cost=cost, quantity=left, price=fill.price)
-    cost = held.cost + fill.price * fill.quantity
-    return replace(held, cost=cost, quantity=held.quantity + fill.quantity, price=fill.price)
+        return held.of(cost, left, fill.price)
+    return held.of(held.cost + fill.price * fill.quantity, held.quantity + fill.quantity, fill.price)
