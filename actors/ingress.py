@@ -43,7 +43,7 @@ class Ingress:
 
     def offer(self, at_ms: int, input_: Input, timeout_s: float | None = None) -> bool:
         """Hand over an input received at `at_ms`. Waits while the door is full; False if closed or out of time."""
-        if isinstance(input_, MarketTick):
+        if type(input_) is MarketTick:
             return self._offer_tick(at_ms, input_)
         size = _size(input_)
         with self._changed:

@@ -89,11 +89,11 @@ class Kernel:
         self._dispatcher.close()
 
     def _take(self, input_: Input) -> None:
-        if isinstance(input_, Restored):
+        if type(input_) is Restored:
             self._resume()  # it arms all timers and lets nobody be down: in life there is nothing to wake before it
         else:
             self._wake()
-        if isinstance(input_, SessionStarted):
+        if type(input_) is SessionStarted:
             config = input_.config
             self._configure(config, self._strategies(config.strategy.name))
         for tell in input_.deliveries():
@@ -165,12 +165,12 @@ class Kernel:
     def reacted(self, actor: EventSourcedActor, version: int, reactions: tuple[Reaction, ...]) -> None:
         """Carry out what an event set in motion."""
         for reaction in reactions:
-            if isinstance(reaction, Tell):
+            if type(reaction) is Tell:
                 self._deliver(reaction.stream, reaction.message)
+            elif type(reaction) is Timer:
+                self._timers.arm(actor.stream, reaction)
             elif isinstance(reaction, Effect):
                 self._issued.append(Issued(id_of(actor.stream, version), reaction))
-            else:
-                self._timers.arm(actor.stream, reaction)
 
     def crashed(self, actor: EventSourcedActor, message: Message, error: Exception) -> None:
         """Say in the run's own stream that an actor raised, and when it comes back."""

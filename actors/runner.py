@@ -94,11 +94,11 @@ class Runner:
         self.settle(at_ms)
         venue = self.venue
         if venue is not None:
-            if isinstance(input_, MarketTick):
+            if type(input_) is MarketTick:
                 venue.on_tick(input_, at_ms)
-            elif isinstance(input_, InstrumentArrived):
+            elif type(input_) is InstrumentArrived:
                 venue.set_instrument(input_.instrument)
-            elif isinstance(input_, FundingArrived):
+            elif type(input_) is FundingArrived:
                 venue.on_funding(input_, at_ms)
         self._process(at_ms, input_)
 

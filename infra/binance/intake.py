@@ -25,7 +25,6 @@ from infra.binance.wire.frames import (
 )
 
 _LATEST_WINS: Final = frozenset({BookTicker, MarkPrice, MiniTicker, Ticker, CompositeIndex, AssetIndex})
-_KLINES: Final = (Kline, ContinuousKline)
 
 
 class Intake:
@@ -57,7 +56,7 @@ class Intake:
         delivery = Delivery(stream, message, received_ms)
         if kind in _LATEST_WINS:
             self._offer(key, delivery)
-        elif isinstance(message, _KLINES):
+        elif type(message) is Kline or type(message) is ContinuousKline:
             if message.bar.closed:
                 return None if self.mailbox.put_now(delivery, after=key) else (delivery, key)
             self._offer(key, delivery)

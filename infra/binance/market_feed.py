@@ -179,20 +179,20 @@ class MarketFeed:
     async def _take(self, batch: Sequence[Delivery]) -> None:
         for delivery in batch:
             message = delivery.message
-            if isinstance(message, Disconnected):
+            if type(message) is Disconnected:
                 self.board.interrupted(message.streams, self._clock.now_ms())
                 self._freshness.interrupted(message.streams)
-            elif isinstance(message, Connected):
+            elif type(message) is Connected:
                 continue  # the next look finds what was missed
             else:
-                if isinstance(message, BookTicker):
+                if type(message) is BookTicker:
                     self._freshness.heard_best(message)
-                elif isinstance(message, MarkPrice):
+                elif type(message) is MarkPrice:
                     self._freshness.heard_mark(message, delivery.received_ms)
                     await self._fund(message)
-                elif isinstance(message, ContractInfo):
+                elif type(message) is ContractInfo:
                     self._listing_changed.set()
-                elif isinstance(message, Kline) and message.bar.interval == "1h":
+                elif type(message) is Kline and message.bar.interval == "1h":
                     await self._refer(message)
                 candle = self.board.see(message, delivery.stream)
                 if candle is not None and candle.candle.open_time_ms < self._clock.now_ms() + AHEAD_MS:

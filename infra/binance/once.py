@@ -92,6 +92,7 @@ class Once:
         self._rising: dict[Hashable, Rising] = {}
         self._trades: dict[Hashable, TradeIds] = {}
         self._closes: dict[Hashable, tuple[int, ...]] = {}
+        self._rises = self._rising_by(cast("Callable[[Message], int]", attrgetter("last_id")))
         self.judges: Final[dict[type[Message], Judge]] = {
             **{kind: self._rising_by(number_of) for kind, number_of in _RISING.items()},
             **dict.fromkeys(_KLINES, cast("Judge", self._is_new_candle)),
@@ -117,35 +118,40 @@ class Once:
         def stays(key: Hashable) -> bool:
             return (key[0] if isinstance(key, tuple) else key) not in streams
 
-        self._rising = {key: seen for key, seen in self._rising.items() if stays(key)}
-        self._trades = {key: seen for key, seen in self._trades.items() if stays(key)}
+        for known in (self._rising, self._trades):
+            for key in [key for key in known if not stays(key)]:
+                del known[key]
 
     def newest_trade(self, stream: str) -> int | None:
         """Give the highest number of the trades that a stream brought; None before the first."""
         seen = self._trades.get(stream)
         return None if seen is None else seen.newest
 
-    def _rises(self, key: Hashable, number: int, source: int) -> bool:
-        seen = self._rising.get(key)
-        if seen is None:
-            self._rising[key] = Rising(number, source)
-            return True
-        if number > seen.newest:
-            seen.newest, seen.source = number, source
-            return True
-        if seen.refuted(number, source):
-            self._statistics.refuted += 1
-            return True
-        return False
-
     def _rising_by(self, number_of: Callable[[Message], int]) -> Judge:
+        known, stands_back = self._rising, self._stands_back
+
         def is_new(key: Hashable, message: Message, source: int) -> bool:
-            return self._rises(key, number_of(message), source)
+            number, seen = number_of(message), known.get(key)
+            if seen is not None and number > seen.newest:
+                seen.newest, seen.source = number, source
+                return True
+            return not stands_back(key, number, seen, source)
 
         return is_new
 
+    def _stands_back(self, key: Hashable, number: int, seen: Rising | None, source: int) -> bool:
+        """Tell whether a number that does not rise is none to go on with."""
+        if seen is None:
+            self._rising[key] = Rising(number, source)
+            return False
+        if seen.refuted(number, source):
+            self._statistics.refuted += 1
+            return False
+        return True
+
     def _is_new_top(self, key: Hashable, depth: DepthUpdate, source: int) -> bool:
-        return not isinstance(key, str) or not is_partial_depth(key) or self._rises(key, depth.last_id, source)
+        whole = isinstance(key, str) and is_partial_depth(key)
+        return not whole or self._rises(key, depth, source)
 
     def _is_new_trade(self, key: Hashable, trade: AggTrade | Trade, _source: int) -> bool:
         number, seen = trade_number(trade), self._trades.get(key)
