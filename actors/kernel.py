@@ -169,7 +169,8 @@ class Kernel:
                 self._deliver(reaction.stream, reaction.message)
             elif type(reaction) is Timer:
                 self._timers.arm(actor.stream, reaction)
-            elif isinstance(reaction, Effect):
+            else:
+                assert isinstance(reaction, Effect), "there are three kinds of reactions"
                 self._issued.append(Issued(id_of(actor.stream, version), reaction))
 
     def crashed(self, actor: EventSourcedActor, message: Message, error: Exception) -> None:

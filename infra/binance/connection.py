@@ -116,9 +116,7 @@ class Connection:
             now_ms = statistics.last_message_ms = now()
             if isinstance(message, tuple):
                 await self._take_all(stream, message, now_ms)
-            elif (
-                type(message) is Answer or type(message) is Refusal
-            ):  # isinstance costs a struct's class seven times that
+            elif type(message) is Answer or type(message) is Refusal:  # see DECISIONS 42
                 self._answered(message)
             elif (left := accept(stream, message, now_ms, source)) is not None:
                 await self._wait_for_room(*left)
