@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
 WINDOW_MINUTES: Final = 15
 LARGE_SHARE: Final = 0.95
 """A trade is large from this percentile of the window's notionals on (product.md §3, factor Q)."""

@@ -18,12 +18,12 @@ from msgspec.structs import replace
 from domain.analysis.market_trend import trend_of
 from domain.base import Command, Decider, Event, Input, Issued, Reaction, Tell, Timer, plain_decider
 from domain.factors.bars import Bars
-from domain.market import INTERVALS_MS, Candle
+from domain.flow import HOUR_MS
+from domain.market import Candle
 
 STREAM: Final = "market:main"
 REFERENCES: Final = ("BTCUSDT", "ETHUSDT")
 """The contracts that stand for the market."""
-HOUR_MS: Final = INTERVALS_MS["1h"]
 HOURS_KEPT: Final = 100
 """What the market trend looks at (cryptosignal.md §2.13)."""
 

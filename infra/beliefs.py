@@ -19,14 +19,13 @@ from domain.account import Active
 from domain.base import Recorded
 from domain.catalog import name_of
 from domain.deal import Deal
-from domain.market import MINUTE_MS
+from domain.flow import HOUR_MS
 from domain.orders import LiveOrder, Stage
 from domain.position import Closed, Entering, Exiting, Open
 from domain.position_events import PositionClosed
 from domain.values import Side
 from infra.moments import last_seq
 
-HOUR_MS: Final = 60 * MINUTE_MS
 OVER_MAX: Final = 256
 """So many positions that are over are remembered."""
 RECALLED_MS: Final = 24 * HOUR_MS

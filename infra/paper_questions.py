@@ -8,13 +8,13 @@ from typing import Final
 
 from domain.desk import key_of
 from domain.errors import InvalidInput
+from domain.flow import HOUR_MS
 from domain.instrument import Instrument
 from domain.values import ZERO
 from domain.venue import VenueCanceled, VenueFilled
 from infra.account_questions import Booking, Funds, HeldPosition, MarginTier, OrderState
 from infra.paper import PaperVenue
 
-HOUR_MS: Final = 3_600_000
 UNLIMITED: Final = Decimal("Infinity")
 
 

@@ -19,14 +19,13 @@ from msgspec.structs import replace
 from domain.account import AccountOpened, BalanceCorrected, FillBooked, FundingBooked
 from domain.base import Recorded
 from domain.deal import VIRTUAL, Plan
+from domain.flow import HOUR_MS
 from domain.orders import OrderFilled
 from domain.position_events import PositionAbandoned, PositionClosed, PositionRequested
 from domain.symbol.events import CandleClosed
 from domain.values import ZERO
 from projections.base import NOTHING, Changes, Projection, Rows
 from projections.holdings import Holdings, ended, filled, holds, priced, requested, unrealised_of
-
-HOUR_MS = 3_600_000
 
 
 class EquityPoint(msgspec.Struct, frozen=True):

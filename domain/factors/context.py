@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import msgspec
 
 from domain.book import BPS, DepthSummary, depth_summary
-from domain.flow import TradeFlow, trade_flow
+from domain.flow import HOUR_MS, TradeFlow, trade_flow
 
-HOUR_MS = 3_600_000
 FUNDING_INTERVAL_MS = 8 * HOUR_MS
 
 

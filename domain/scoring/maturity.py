@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-HOUR_MS = 3_600_000
+from domain.flow import HOUR_MS
 
 
 class Maturity(msgspec.Struct, frozen=True, gc=False):

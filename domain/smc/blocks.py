@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
+from domain.flow import HOUR_MS
 from domain.smc.bars import Bar, Tail
 
-HOUR_MS = 3_600_000
 FRESH_MS = 48 * HOUR_MS
 WORN_MS = 72 * HOUR_MS
 TESTS_MAX = 3

@@ -20,6 +20,7 @@ import msgspec
 
 from domain.base import Input
 from domain.errors import HindsightError, Unavailable
+from domain.flow import HOUR_MS
 from domain.market import (
     INTERVALS_MS,
     MINUTE_MS,
@@ -35,7 +36,6 @@ CANDLES: Final[Mapping[str, int]] = {"1d": 100, "4h": 200, "1h": 300, "15m": 300
 """How many closed candles a symbol starts with (product.md §2), the longest interval first."""
 OPEN_INTEREST_HOURS: Final = 200
 INTEREST: Final = "open interest"
-HOUR_MS: Final = INTERVALS_MS["1h"]
 CALL_MAX: Final = 1_500
 GAP_MINUTES_MAX: Final = 2 * 24 * 60
 """A longer absence is not filled minute by minute: reading it would take longer than to begin anew, which is done."""

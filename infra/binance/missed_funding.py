@@ -16,12 +16,12 @@ import msgspec
 from domain.base import kind_of
 from domain.deal import Deal
 from domain.errors import HindsightError, Unavailable
+from domain.flow import HOUR_MS
 from domain.market import MINUTE_MS, FundingArrived
 from domain.position import Entering, Exiting, Open
 from infra.binance.market_data import MarketData
 from infra.binance.wire.market_bodies import FundingRate
 
-HOUR_MS: Final = 60 * MINUTE_MS
 RATES_MAX: Final = 1_000
 """What one request brings: 41 days of hourly funding, 333 of the usual."""
 

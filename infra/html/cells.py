@@ -7,12 +7,12 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.flow import HOUR_MS
 from infra import moments
 
 Tone: TypeAlias = Literal["", "gain", "loss", "muted"]
 SECOND_MS: Final = 1_000
 MINUTE_MS: Final = 60 * SECOND_MS
-HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 
 

@@ -13,13 +13,13 @@ import msgspec
 from psycopg.rows import class_row
 from psycopg.sql import SQL
 
+from domain.flow import HOUR_MS
 from infra.postgres.migrate import require_current
 from infra.postgres.reader import PostgresReader
 from infra.postgres.session import connect, reaching
 from infra.postgres.tables import Tables
 
 NEWEST: Final = 3
-HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 _LISTED: Final = (
     "SELECT input_seq, schema_name, length(body)::bigint AS size, coalesce("
