@@ -30,7 +30,7 @@ from domain.strategies import Pass, Proposal, Strategy, View
 
 MESSAGES_MAX = 1_000_000
 """More messages than this from one input is a loop between actors, not work."""
-CHECKPOINT_SCHEMA = "5"
+CHECKPOINT_SCHEMA = "6"
 """Changes whenever the shape of any actor's state changes; older checkpoints are then ignored."""
 KINDS: dict[str, type[EventSourcedActor]] = {
     "operations": operations.OperationsActor,

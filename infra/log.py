@@ -94,3 +94,4 @@ def configure(level: str = "info") -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("hindsight").setLevel(level.upper())
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings tell again what it raises

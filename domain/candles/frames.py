@@ -97,7 +97,7 @@ class Frames:
     `newest` are the candles of the intervals that the last push closed, in the same order.
     """
 
-    __slots__ = ("_base_ms", "_builders", "_frames", "_names", "last", "newest")
+    __slots__ = ("_base_ms", "_builders", "_closed", "_frames", "_names", "last", "newest")
 
     def __init__(self, base_interval: str = "1m", indicator_intervals: Collection[str] | None = None) -> None:
         """Make empty frames. Those of `indicator_intervals` carry indicators: all but 1m if not told."""
@@ -111,6 +111,7 @@ class Frames:
         self._frames = tuple(
             Frame(name, Window(CAPACITIES[name]), IndicatorSet() if name in chosen else None) for name in self._names
         )
+        self._closed = tuple(self._names[:count] for count in range(len(self._names) + 1))
         self._builders = tuple(
             FrameBuilder(INTERVALS_MS[larger], INTERVALS_MS[smaller]) for smaller, larger in pairwise(self._names)
         )
@@ -159,14 +160,14 @@ class Frames:
             self.newest = ()
             return ()
         self.last = larger = candle
-        newest = [candle]
+        newest = (candle,)
         for builder in self._builders:
             larger = builder.add(larger)
             if larger is None or not frames[len(newest)].close(larger):
                 break
-            newest.append(larger)
-        self.newest = tuple(newest)
-        return self._names[: len(newest)]
+            newest = (*newest, larger)
+        self.newest = newest
+        return self._closed[len(newest)]
 
     def objection(self, interval: str, candles: Sequence[Candle]) -> str | None:
         """Name what keeps these candles from being loaded as history of `interval`, None if nothing does.

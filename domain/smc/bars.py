@@ -50,39 +50,41 @@ def bar_of(candle: Candle) -> Bar:
 
 
 class Tail(msgspec.Struct, array_like=True):
-    """The newest `KEPT` bars, oldest first, and the columns that are read at every close. `seen` counts all bars."""
+    """The newest `KEPT` bars, oldest first, and the two columns of them that are read at every close.
+
+    `seen` counts all bars, `unbroken` the newest ones between which none is missing.
+    """
 
     seen: int = 0
+    unbroken: int = 0
     bars: list[Bar] = msgspec.field(default_factory=list[Bar])
     highs: list[float] = msgspec.field(default_factory=list[float])
     lows: list[float] = msgspec.field(default_factory=list[float])
-    closes: list[float] = msgspec.field(default_factory=list[float])
-    amounts: list[float] = msgspec.field(default_factory=list[float])
 
-    def append(self, bar: Bar) -> None:
+    def append(self, bar: Bar, interval_ms: int) -> None:
         """Take the next bar and let go of the oldest."""
+        bars, highs, lows = self.bars, self.highs, self.lows
+        follows = bars and bar.open_ms - bars[-1].open_ms == interval_ms
+        self.unbroken = self.unbroken + 1 if follows else 1
         self.seen += 1
-        self.bars.append(bar)
-        self.highs.append(bar.high)
-        self.lows.append(bar.low)
-        self.closes.append(bar.close)
-        self.amounts.append(bar.amount)
-        if len(self.bars) > KEPT:
-            for column in (self.bars, self.highs, self.lows, self.closes, self.amounts):
-                del column[0]
+        if len(bars) == KEPT:
+            del bars[0], highs[0], lows[0]
+        bars.append(bar)
+        highs.append(bar.high)
+        lows.append(bar.low)
 
-    def unbroken(self, count: int, interval_ms: int) -> bool:
-        """Say whether the newest `count` bars are there and none is missing between them."""
-        bars = self.bars
-        return len(bars) >= count and bars[-1].open_ms - bars[-count].open_ms == (count - 1) * interval_ms
+    def closes(self, count: int, ago: int = 0) -> list[float]:
+        """Give the closes of `count` bars, or of those that there are, up to the one `ago` bars back."""
+        end = len(self.bars) - ago
+        return [bar.close for bar in self.bars[max(0, end - count) : max(0, end)]]
 
     def share_of_mean(self, ago: int) -> float:
         """Give the amount of the bar `ago` bars back as a multiple of the mean of its 20 bars, itself included.
 
         0 where there are no 20 bars, or nothing was traded.
         """
-        end = len(self.amounts) - ago
+        end = len(self.bars) - ago
         if end < 20:
             return 0.0
-        total = sum(self.amounts[end - 20 : end])
-        return 20.0 * (self.amounts[end - 1] / total) if 0.0 < total < math.inf else 0.0
+        total = sum([bar.amount for bar in self.bars[end - 20 : end]])
+        return 20.0 * (self.bars[end - 1].amount / total) if 0.0 < total < math.inf else 0.0

@@ -48,9 +48,9 @@ class OrderBlock(msgspec.Struct, gc=False, array_like=True):
         """What is left of the block at `now_ms`, 0 … 1: by time and by tests."""
         return time_decay(now_ms - self.created_ms) * wear(self.tests)
 
-    def lost(self, bar: Bar, now_ms: int) -> bool:
-        """Say whether the block holds nothing any more: the bar closed beyond its far end, or it is worn out."""
-        broken = bar.close < self.low if self.side > 0 else bar.close > self.high
+    def lost(self, close: float, now_ms: int) -> bool:
+        """Say whether the block holds nothing any more: a bar closed beyond its far end, or it is worn out."""
+        broken = close < self.low if self.side > 0 else close > self.high
         return broken or self.tests >= TESTS_MAX or now_ms - self.created_ms >= WORN_MS
 
 
@@ -59,27 +59,32 @@ class Blocks(msgspec.Struct, array_like=True):
 
     held: list[OrderBlock] = msgspec.field(default_factory=list[OrderBlock])
 
-    def update(self, tail: Tail, interval_ms: int) -> None:
-        """Take the newest bar: test, break and forget blocks, then add the one that it confirms."""
+    def update(self, tail: Tail, now_ms: int) -> None:
+        """Take the newest bar, which closed at `now_ms`: test, break and forget blocks, then add what it confirms."""
         if self.held:
-            self._come_back(tail.bars[-1], interval_ms)
-        if tail.unbroken(_CONFIRMING + 1, interval_ms):
-            block = _confirmed(tail, interval_ms)
-            if block is not None:
+            self._come_back(tail.bars[-1], now_ms)
+        if tail.unbroken > _CONFIRMING:
+            strong = tail.bars[-1 - _CONFIRMING]
+            if strong.body >= _BODY_MIN and (block := _confirmed(tail, strong, now_ms)) is not None:
                 self.held.append(block)
                 del self.held[:-KEPT_BLOCKS]
 
-    def _come_back(self, bar: Bar, interval_ms: int) -> None:
-        """See which blocks the newest bar tested, and forget those that are worn out or broken."""
-        low, high, now_ms, lost = bar.low, bar.high, bar.open_ms + interval_ms, False
+    def _come_back(self, bar: Bar, now_ms: int) -> None:
+        """See which blocks the newest bar tested, and forget those that are worn out or broken.
+
+        What `OrderBlock.lost` asks is asked in the loop too: most bars lose none of up to 20 blocks.
+        """
+        low, high, close, lost = bar.low, bar.high, bar.close, self.held[0].created_ms <= now_ms - WORN_MS
         for block in self.held:
-            inside = low <= block.high and high >= block.low
+            bottom, top = block.low, block.high
+            inside = low <= top and high >= bottom
             if inside is not block.inside:
                 block.inside = inside
                 block.tests += inside
-            lost |= block.lost(bar, now_ms)
+                lost |= block.tests >= TESTS_MAX
+            lost |= close < bottom if block.side > 0 else close > top
         if lost:
-            self.held = [block for block in self.held if not block.lost(bar, now_ms)]
+            self.held = [block for block in self.held if not block.lost(close, now_ms)]
 
     def nearest(self, side: int, level: float) -> OrderBlock | None:
         """Give the block of one side whose middle is nearest to ln(price) `level`; the newer of two equals."""
@@ -110,13 +115,13 @@ class Retested(msgspec.Struct, array_like=True):
         """How many were retested."""
         return sum(one.verified for one in self.candidates)
 
-    def update(self, tail: Tail, interval_ms: int) -> None:
+    def update(self, tail: Tail) -> None:
         """Take the newest bar: verify, forget, and find a candidate in the bar before it."""
+        bars = tail.bars
         if self.candidates:
-            self._come_back(tail.bars[-1], tail.seen)
-        if len(tail.bars) >= 7 and tail.unbroken(2, interval_ms) and _is_plain_block(tail):
-            block = tail.bars[-2]
-            self.candidates.append(Candidate(tail.seen - 1, block.low, block.high))
+            self._come_back(bars[-1], tail.seen)
+        if len(bars) >= 7 and tail.unbroken >= 2 and _is_plain_block(tail, bars[-2], bars[-1]):
+            self.candidates.append(Candidate(tail.seen - 1, bars[-2].low, bars[-2].high))
 
     def _come_back(self, bar: Bar, seen: int) -> None:
         """See which zones the newest bar came back to, and forget those that count no more, or can't any more."""
@@ -148,32 +153,28 @@ def quality_of(amount_ratio: float, body: float, rejection: float) -> float:
     return 0.3 * min(amount_ratio / 3.0, 1.0) + 0.3 * body + 0.4 * min(rejection / _FULL_REJECTION, 1.0)
 
 
-def _confirmed(tail: Tail, interval_ms: int) -> OrderBlock | None:
-    """Give the block behind the strong bar three bars ago, if two of the three closes since went beyond its close."""
-    bar = tail.bars[-1 - _CONFIRMING]
-    side, body = bar.side, bar.body
-    if side == 0 or body < _BODY_MIN:
-        return None
-    ratio = tail.share_of_mean(_CONFIRMING)
+def _confirmed(tail: Tail, bar: Bar, now_ms: int) -> OrderBlock | None:
+    """Give the block behind a strong bar of three bars ago, if two of the three closes since went beyond its close."""
+    side, ratio = bar.side, tail.share_of_mean(_CONFIRMING)
     if ratio < _AMOUNT_MIN:
         return None
     low, high = (bar.low, bar.open) if side > 0 else (bar.open, bar.high)
     if high - low < _HEIGHT_MIN * (bar.high - bar.low):
         return None
-    beyond = [side * (close - bar.close) for close in tail.closes[-_CONFIRMING:]]
+    beyond = [side * (close - bar.close) for close in tail.closes(_CONFIRMING)]
     if sum(distance > 0.0 for distance in beyond) < 2:
         return None
     newest = tail.bars[-1]
     inside = newest.low <= high and newest.high >= low
-    block = OrderBlock(side, bar.open_ms + interval_ms, low, high, quality_of(ratio, body, max(beyond)), inside)
-    return None if block.lost(newest, newest.open_ms + interval_ms) else block
+    created_ms = bar.open_ms + (now_ms - newest.open_ms)
+    block = OrderBlock(side, created_ms, low, high, quality_of(ratio, bar.body, max(beyond)), inside)
+    return None if block.lost(newest.close, now_ms) else block
 
 
-def _is_plain_block(tail: Tail) -> bool:
-    block, after = tail.bars[-2], tail.bars[-1]
-    if block.side < 0:
+def _is_plain_block(tail: Tail, block: Bar, after: Bar) -> bool:
+    if block.close < block.open:
         return after.high > block.high and block.low < min(tail.lows[-7:-2])
-    if block.side > 0:
+    if block.close > block.open:
         return after.low < block.low and block.high > max(tail.highs[-7:-2])
     return False
 

@@ -43,11 +43,11 @@ class Gaps(msgspec.Struct, array_like=True):
         """How many gaps no later bar has reached (the feature `fvg_count`)."""
         return sum(not gap.touched for gap in self.held)
 
-    def update(self, tail: Tail, interval_ms: int) -> None:
+    def update(self, tail: Tail) -> None:
         """Take the newest bar: fill and forget, then add the gap that it completes."""
         if self.held:
             self._come_back(tail.bars[-1], tail.seen)
-        if tail.unbroken(3, interval_ms):  # missing bars are a hole in the data, not in the market
+        if tail.unbroken >= 3:  # missing bars are a hole in the data, not in the market
             first, third = tail.bars[-3], tail.bars[-1]
             if third.low - first.high >= MIN_SIZE:
                 self.held.append(Gap(1, tail.seen, first.high, third.low))

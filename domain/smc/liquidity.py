@@ -62,7 +62,7 @@ def is_institutional(tail: Tail) -> bool:
     """Say whether the newest bar is mostly body (> 0.7 of its range) on an amount of z-score > 2 within 20 bars."""
     if len(tail.bars) <= 20 or tail.bars[-1].body <= 0.7:
         return False
-    amounts = tail.amounts[-20:]
+    amounts = [bar.amount for bar in tail.bars[-20:]]
     mean = sum(amounts) / 20.0
     if not 0.0 < mean < math.inf:
         return False
@@ -100,7 +100,7 @@ class Reversal(msgspec.Struct, array_like=True):
         strength, convergence = self.strength, self.convergence
         strength.update_close(close)
         convergence.update_close(close)
-        if strength.ready:
+        if strength.seen > strength.n:  # its `ready`, at every close
             gain, loss = strength.gain, strength.loss
             moved = gain + loss
             # RSI as -1 … 1: unlike 0 … 100 it turns its sign, and nothing else, when prices are mirrored
@@ -110,14 +110,14 @@ class Reversal(msgspec.Struct, array_like=True):
 
     def signs(self, tail: Tail) -> Signs:
         """Give the signs as of the newest bar."""
-        return Signs(trap_of(tail), self._diverging(tail.closes), self._shrinking())
+        return Signs(trap_of(tail), self._diverging(tail.closes(15)), self._shrinking())
 
     def _diverging(self, closes: list[float]) -> int:
         if len(self.strengths) < 15 or -0.5 <= self.strengths[-1] <= 0.5:
             return 0
         now = self.strengths[-1]
         before, after = self.strengths[:10], self.strengths[10:]
-        old, new = closes[-15:-5], closes[-5:]
+        old, new = closes[:10], closes[10:]
         if now > 0.5 and max(new) > max(old) and max(after) < max(before):
             return -1
         if now < -0.5 and min(new) < min(old) and min(after) > min(before):
@@ -139,7 +139,7 @@ def trap_of(tail: Tail) -> int:
     """
     if len(tail.bars) < TRAP_BARS + 20:
         return 0
-    first, close = len(tail.bars) - TRAP_BARS - 20, tail.closes[-1]
+    first, close = len(tail.bars) - TRAP_BARS - 20, tail.bars[-1].close
     top, bottom = max(tail.highs[first:-TRAP_BARS]), min(tail.lows[first:-TRAP_BARS])
     above = max(tail.highs[-TRAP_BARS:]) > top + TRAP_BEYOND and close < top - TRAP_BACK
     below = min(tail.lows[-TRAP_BARS:]) < bottom - TRAP_BEYOND and close > bottom + TRAP_BACK

@@ -13,7 +13,7 @@ from domain.smc.bars import LOG_NOISE, Bar, Tail, bar_of
 from domain.smc.blocks import Blocks, Retested
 from domain.smc.gaps import Gaps
 from domain.smc.liquidity import Reversal, Zone, grab_of, is_institutional, zones_of
-from domain.smc.swings import Break, Swing, Swings, closes_trend
+from domain.smc.swings import LOOK_BACK, Break, Swing, Swings, closes_trend
 
 MIN_BARS = 10
 """Fewer bars than this say nothing about structure."""
@@ -68,12 +68,12 @@ class Structure(msgspec.Struct, array_like=True):
     def update_bar(self, bar: Bar) -> None:
         """Take the next closed candle as ln(price)."""
         tail, interval_ms = self.tail, self.interval_ms
-        tail.append(bar)
+        tail.append(bar, interval_ms)
         self.averages.update(bar)
         self.broke = self.swings.update(tail)
-        self.blocks.update(tail, interval_ms)
-        self.retested.update(tail, interval_ms)
-        self.gaps.update(tail, interval_ms)
+        self.blocks.update(tail, bar.open_ms + interval_ms)
+        self.retested.update(tail)
+        self.gaps.update(tail)
         self.reversal.update(bar.close)
 
     def describe(self) -> dict[str, object]:
@@ -115,12 +115,12 @@ class Structure(msgspec.Struct, array_like=True):
     @property
     def trend(self) -> int | None:
         """+1 where close > EMA 20 > EMA 50, -1 mirrored, 0 neither, None while warming up."""
-        return _trend(self.tail.closes[-1], self.averages) if self.tail.closes else None
+        return _trend(self.tail.bars[-1].close, self.averages) if self.tail.bars else None
 
     @property
     def closes_trend(self) -> int:
         """+1 where the extremes of the last ten closes are above those of the ten before, -1 below, else 0."""
-        return closes_trend(self.tail.closes)
+        return closes_trend(self.tail.closes(2 * LOOK_BACK))
 
     @property
     def grab(self) -> tuple[bool, int]:
@@ -140,7 +140,7 @@ class Structure(msgspec.Struct, array_like=True):
     @property
     def close(self) -> float | None:
         """The newest close, ln(price), None before the first."""
-        return self.tail.closes[-1] if self.tail.closes else None
+        return self.tail.bars[-1].close if self.tail.bars else None
 
     @property
     def closed_ms(self) -> int:

@@ -12,8 +12,10 @@ from domain.smc.bars import Tail
 REACH = 5
 """A swing stands out from this many bars on either side, so it is known as many bars later."""
 
+LOOK_BACK = 10
+"""The trend of closes compares two spans of so many."""
+
 _KEPT_SWINGS = 3
-_LOOK_BACK = 10
 
 BreakKind: TypeAlias = Literal["BOS", "CHOCH"]
 
@@ -74,35 +76,36 @@ class Swings(msgspec.Struct, array_like=True):
         return _known(self.lows, seen - bars_ago)
 
     def _learn(self, tail: Tail) -> None:
-        highs, lows, pivot = tail.highs, tail.lows, tail.bars[-1 - REACH]
-        high, low, changed = pivot.high, pivot.low, False
+        highs, lows, changed = tail.highs, tail.lows, False
+        high, low = highs[-1 - REACH], lows[-1 - REACH]
         if high > highs[-REACH] and high > max(highs[-REACH:]) and high > max(highs[-1 - 2 * REACH : -1 - REACH]):
-            _remember(self.highs, Swing(tail.seen - REACH, pivot.open_ms, high))
+            _remember(self.highs, Swing(tail.seen - REACH, tail.bars[-1 - REACH].open_ms, high))
             changed = True
         if low < lows[-REACH] and low < min(lows[-REACH:]) and low < min(lows[-1 - 2 * REACH : -1 - REACH]):
-            _remember(self.lows, Swing(tail.seen - REACH, pivot.open_ms, low))
+            _remember(self.lows, Swing(tail.seen - REACH, tail.bars[-1 - REACH].open_ms, low))
             changed = True
         if changed:
             self.code = structure_code([swing.level for swing in self.highs], [swing.level for swing in self.lows])
 
     def _break(self, tail: Tail) -> Break | None:
-        bar = tail.bars[-1]
-        high = self.highs[-1] if self.highs and self.highs[-1].at != self.high_taken else None
-        low = self.lows[-1] if self.lows and self.lows[-1].at != self.low_taken else None
-        over = bar.high - high.level if high is not None and bar.high > high.level else 0.0
-        under = low.level - bar.low if low is not None and bar.low < low.level else 0.0
-        if over <= 0.0 and under <= 0.0:
+        high = self.highs[-1] if self.highs and tail.highs[-1] > self.highs[-1].level else None
+        low = self.lows[-1] if self.lows and tail.lows[-1] < self.lows[-1].level else None
+        if high is None and low is None:
             return None
+        over = tail.highs[-1] - high.level if high is not None and high.at != self.high_taken else 0.0
+        under = low.level - tail.lows[-1] if low is not None and low.at != self.low_taken else 0.0
         if high is not None and over > 0.0:
             self.high_taken = high.at
         if low is not None and under > 0.0:
             self.low_taken = low.at
-        kind, side = break_of(closes_trend(tail.closes[:-1]), over, under)
+        if not over and not under:  # known already
+            return None
+        kind, side = break_of(closes_trend(tail.closes(2 * LOOK_BACK, ago=1)), over, under)
         if kind is None:
             return None
         taken = high if side > 0 else low
         assert taken is not None
-        self.last_break = Break(kind, side, taken.level, over if side > 0 else under, bar.open_ms)
+        self.last_break = Break(kind, side, taken.level, over if side > 0 else under, tail.bars[-1].open_ms)
         return self.last_break
 
 
@@ -111,9 +114,9 @@ def closes_trend(closes: list[float]) -> int:
 
     +1 if highest and lowest of the last ten closes are both above those of the ten before, -1 if below, 0 otherwise.
     """
-    if len(closes) < 2 * _LOOK_BACK:
+    if len(closes) < 2 * LOOK_BACK:
         return 0
-    before, after = closes[-2 * _LOOK_BACK : -_LOOK_BACK], closes[-_LOOK_BACK:]
+    before, after = closes[-2 * LOOK_BACK : -LOOK_BACK], closes[-LOOK_BACK:]
     higher, lower = max(after) - max(before), min(after) - min(before)
     if higher > 0.0 and lower > 0.0:
         return 1

@@ -149,16 +149,28 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
     """Give the state after an event: the same object, changed."""
     facts = state.facts
     facts.version += 1
+    if type(event) is CandleClosed:  # nearly all events are of these two kinds, and a pattern asks five times longer
+        facts.candles += 1
+        state.close(event.candle)
+    elif type(event) is SymbolAnalyzed:
+        _judged(facts, event)
+    else:
+        _changed(state, facts, event)
+    return state
+
+
+def _judged(facts: Facts, event: SymbolAnalyzed) -> None:
+    """Note what an analysis leaves behind for the next one."""
+    assessment = event.assessment
+    if assessment is not None:
+        facts.gate_state, facts.publication = assessment.gate_state, assessment.publication
+        facts.published = _SIDES[assessment.publication.published]
+    elif facts.published is not None and event.verdict != facts.published.value:
+        facts.published = None
+
+
+def _changed(state: SymbolState, facts: Facts, event: SymbolEvent) -> None:
     match event:
-        case CandleClosed():  # no pattern for its fields: matching them costs as much as closing a minute
-            facts.candles += 1
-            state.close(event.candle)
-        case SymbolAnalyzed(verdict=verdict, assessment=assessment):
-            if assessment is not None:
-                facts.gate_state, facts.publication = assessment.gate_state, assessment.publication
-                facts.published = _SIDES[assessment.publication.published]
-            elif facts.published is not None and verdict != facts.published.value:
-                facts.published = None
         case SignalRaised(number, time_ms, _, proposal):
             facts.signals, facts.last_signal_ms, facts.published = number, time_ms, proposal.side
         case PositionAttached() | PositionDetached():
@@ -171,9 +183,8 @@ def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
             _found(state, event)
         case VirtualPositionPlanned(position):
             facts.signals = max(facts.signals, int(position.rpartition("-")[2]))
-        case HistoryRefused() | SignalDeclined():
+        case HistoryRefused() | SignalDeclined() | CandleClosed() | SymbolAnalyzed():
             pass
-    return state
 
 
 def _traded(facts: Facts, event: SymbolListed | SymbolDelisted) -> None:

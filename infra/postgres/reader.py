@@ -1,7 +1,8 @@
 """Reading a recorded history: events, streams, the tape and checkpoints, in bounded memory.
 
-Reads go in chunks by key, each a short statement of its own: history is append-only, so what was read stays true, a
-slow consumer holds no snapshot in the server, and several iterators may take turns on one connection.
+Reads go in chunks by key, each a short statement of its own: history is append-only, so what was read stays true, and
+several iterators may take turns on one connection. While a chunk is used, the server works on the next one already
+(libpq's pipeline mode); until such an iterator ends, or is let go, its connection is in a transaction that only reads.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from infra.postgres.migrate import require_current
 from infra.postgres.session import LOST, connect, unavailable
 from infra.postgres.tables import Tables
 
-EVENTS_A_READ: Final = 2_000
+EVENTS_A_READ: Final = 500
+"""So many fit into the buffers between server and reader: the next ones wait there while these are used."""
 TAPES_A_READ: Final = 16
+_SEQ, _VERSION = 0, 2
 
 _decode_checkpoint = msgspec.msgpack.Decoder(Checkpoint).decode
 
@@ -77,14 +80,9 @@ class PostgresReader:
             " ORDER BY notification_id LIMIT %(limit)s"
         )
         until = self.head().seq if until_seq is None else until_seq
-        while True:
-            rows = self._rows(
-                statement, {"after": after_seq, "until": until, "topics": list(topics), "limit": EVENTS_A_READ}
-            )
+        bounds: dict[str, object] = {"until": until, "topics": list(topics)}
+        for rows in self._chunks(statement, bounds, after_seq, _SEQ):
             yield from _recorded(rows)
-            if len(rows) < EVENTS_A_READ:
-                return
-            after_seq = rows[-1][0]
 
     def of_stream(self, stream: str, after_version: int = 0, before_version: int | None = None) -> Iterator[Recorded]:
         """Give the stream's durable events in order, after one version and before another, both excluded."""
@@ -93,13 +91,12 @@ class PostgresReader:
             " WHERE originator_id = %(stream)s AND originator_version > %(after)s AND originator_version < %(before)s"
             " ORDER BY originator_version LIMIT %(limit)s"
         )
-        after, before = after_version, 2**63 - 1 if before_version is None else before_version
-        while True:
-            rows = self._rows(statement, {"stream": stream, "after": after, "before": before, "limit": EVENTS_A_READ})
+        bounds: dict[str, object] = {
+            "stream": stream,
+            "before": 2**63 - 1 if before_version is None else before_version,
+        }
+        for rows in self._chunks(statement, bounds, after_version, _VERSION):
             yield from _recorded(rows)
-            if len(rows) < EVENTS_A_READ:
-                return
-            after = rows[-1][2]
 
     def frames(self, after_input: int, until_input: int | None = None) -> Iterator[Frame]:
         """Give the tape in order, `after_input` excluded, `until_input` (or what is durable by then) included.
@@ -141,14 +138,35 @@ class PostgresReader:
                 return _decode_checkpoint(zstandard.ZstdDecompressor().decompress(rows[0][1]))
             until_input = rows[0][0] - 1
 
+    def _chunks(
+        self, statement: LiteralString, bounds: dict[str, object], after: int, key: int
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Give the rows of a statement that has `after` and `limit`, chunk by chunk; `key` is the column of `after`."""
+        rows = self._rows(statement, {**bounds, "after": after, "limit": EVENTS_A_READ})
+        if len(rows) == EVENTS_A_READ:
+            try:
+                with self._connected().pipeline():
+                    while len(rows) == EVENTS_A_READ:
+                        ahead = self._sent(statement, {**bounds, "after": rows[-1][key], "limit": EVENTS_A_READ})
+                        yield rows
+                        rows = ahead.fetchall()
+            except LOST as error:
+                raise self._lost(error) from error
+        yield rows
+
     def _rows(self, statement: LiteralString, parameters: dict[str, object]) -> list[tuple[Any, ...]]:
-        query = SQL(statement).format(**self._tables.identifiers())
         try:
-            return self._cursor().execute(query, parameters, prepare=True).fetchall()
+            return self._sent(statement, parameters).fetchall()
         except LOST as error:
             raise self._lost(error) from error
 
+    def _sent(self, statement: LiteralString, parameters: dict[str, object]) -> Cursor[tuple[Any, ...]]:
+        return self._cursor().execute(SQL(statement).format(**self._tables.identifiers()), parameters, prepare=True)
+
     def _cursor(self) -> Cursor[tuple[Any, ...]]:
+        return self._connected().cursor(binary=True)
+
+    def _connected(self) -> Connection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._url, "reader")
             try:
@@ -156,7 +174,7 @@ class PostgresReader:
             except BaseException:
                 self.close()
                 raise
-        return self._connection.cursor(binary=True)
+        return self._connection
 
     def _lost(self, error: Exception) -> Unavailable:
         self.close()

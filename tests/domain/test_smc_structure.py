@@ -256,7 +256,7 @@ def test_a_structure_describes_itself_in_json_and_in_prices():
 
 def test_state_stays_small_however_long_the_market_lasts():
     structure = read(walk_bars(5, 3000))
-    assert len(structure.tail.bars) == len(structure.tail.highs) == len(structure.tail.amounts) == 24
+    assert len(structure.tail.bars) == len(structure.tail.highs) == len(structure.tail.lows) == 24
     assert len(structure.blocks.held) <= 20
     assert len(structure.gaps.held) <= 30
     assert len(structure.retested.candidates) <= 50

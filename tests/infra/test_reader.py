@@ -73,11 +73,43 @@ def test_a_history_longer_than_one_read_is_given_whole(
     assert [event.seq for event in reader.events(0, topics=("ActorStayedDown",))] == list(range(1, 13))
 
 
-def test_two_readings_may_take_turns(database_url: str, tables: Tables, reader: PostgresReader) -> None:
+def test_readings_may_take_turns_while_the_server_reads_ahead(
+    database_url: str, tables: Tables, reader: PostgresReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "EVENTS_A_READ", 2)
     author = Author()
-    store(database_url, tables, author.ticks(5))
+    store(database_url, tables, author.ticks(9))
     one, other = reader.events(0), reader.events(0)
-    assert [(next(one).seq, next(other).seq) for _ in range(5)] == [(n, n) for n in range(1, 6)]
+    assert [(next(one).seq, next(other).seq) for _ in range(7)] == [(n, n) for n in range(1, 8)]
+    assert [frame.input_seq for frame in reader.frames(0, 3)] == [1, 2, 3]
+    assert [event.version for event in reader.of_stream("symbol:A")] == [1, 2, 3]
+    one.close()
+    assert [event.seq for event in other] == [8, 9]
+
+
+def test_a_reading_that_is_let_go_leaves_no_transaction_behind(
+    database_url: str, tables: Tables, reader: PostgresReader, admin: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "EVENTS_A_READ", 2)
+    store(database_url, tables, Author().ticks(9))
+    assert next(reader.events(0)).seq == 1
+    admin.execute("SET lock_timeout = '5s'")
+    admin.execute(SQL("ALTER TABLE {events} ADD COLUMN more int").format(**tables.identifiers()))
+    assert len(list(reader.events(0))) == 9
+
+
+def test_a_connection_that_is_cut_while_the_server_reads_ahead_is_an_outage(
+    database_url: str, tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "EVENTS_A_READ", 2)
+    store(database_url, tables, Author().ticks(9))
+    with Proxy(database_url, tmp_path) as proxy, PostgresReader(proxy.url, tables) as reader:
+        events = reader.events(0)
+        assert next(events).seq == 1
+        proxy.cut(then=Way.OPEN)
+        with pytest.raises(Unavailable, match="PostgreSQL"):
+            list(events)
+        assert [event.seq for event in reader.events(0)] == list(range(1, 10))
 
 
 def test_a_tape_that_was_dropped_is_named_and_the_rest_can_be_read(
