@@ -7,6 +7,7 @@ share the wallet only. A later venue that keys positions otherwise (by symbol an
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 
@@ -18,6 +19,8 @@ from domain.venue import OrderAnswer, OrderType, PlaceOrder, VenueCanceled
 
 REMEMBERED = 1_000
 """So many finished orders are known by their last answer, so that a repeated request is not carried out twice."""
+_RECENT = 50
+"""So many of them are copied at an answer, instead of all."""
 
 
 class Working(msgspec.Struct, frozen=True):
@@ -62,13 +65,15 @@ class Slot(msgspec.Struct, frozen=True):
 class Desk(msgspec.Struct, frozen=True):
     """One account at the venue. `wallet` in USDT; None is a desk without money, whose margin is never checked.
 
-    `slots` are keyed by position stream, `done` holds the last answer to orders that are no longer open, by order id.
+    `slots` are keyed by position stream. `recent` and `older` hold the last answers to orders that are no longer open,
+    by order id: ask `answer_to`.
     """
 
     account: str
     wallet: Decimal | None
     slots: dict[str, Slot] = {}
-    done: dict[str, OrderAnswer] = {}
+    recent: dict[str, OrderAnswer] = {}
+    older: dict[str, OrderAnswer] = {}
 
     @property
     def available(self) -> Decimal | None:
@@ -92,11 +97,17 @@ class Desk(msgspec.Struct, frozen=True):
         return self if self.wallet is None else msgspec.structs.replace(self, wallet=self.wallet + amount)
 
     def remembering(self, answer: OrderAnswer) -> Desk:
-        """Keep the last answer to an order; the oldest of too many is forgotten."""
-        done = {**self.done, answer.order_id: answer}
-        if len(done) > REMEMBERED:
-            del done[next(iter(done))]
-        return msgspec.structs.replace(self, done=done)
+        """Keep the last answer to an order; the oldest of too many are forgotten."""
+        recent = {**self.recent, answer.order_id: answer}
+        if len(recent) < _RECENT:
+            return msgspec.structs.replace(self, recent=recent)
+        known = {**self.older, **recent}
+        older = dict(islice(known.items(), max(0, len(known) - REMEMBERED), None))
+        return msgspec.structs.replace(self, recent={}, older=older)
+
+    def answer_to(self, order_id: str) -> OrderAnswer | None:
+        """Give the last answer to an order that is no longer open; None if it never was, or is forgotten."""
+        return self.recent.get(order_id) or self.older.get(order_id)
 
     def without_orders(
         self, key: str, order_ids: tuple[str, ...], reason: str, at_ms: int

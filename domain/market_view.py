@@ -10,6 +10,7 @@ next analysis; hours are joined by time, never by place.
 
 from __future__ import annotations
 
+from math import log
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -17,9 +18,7 @@ from msgspec.structs import replace
 
 from domain.analysis.market_trend import trend_of
 from domain.base import Command, Decider, Event, Input, Issued, Reaction, Tell, Timer, plain_decider
-from domain.factors.bars import Bars
 from domain.flow import HOUR_MS
-from domain.market import Candle
 
 STREAM: Final = "market:main"
 REFERENCES: Final = ("BTCUSDT", "ETHUSDT")
@@ -162,12 +161,9 @@ def _closes(hours: Hours) -> Closes:
 
 def _trend(hours: Hours) -> float | None:
     """Give the trend of one leg. The hours must be contiguous as far back as it looks: a hole begins it anew."""
-    bars = Bars(HOURS_KEPT)
-    for at, (close_ms, high, low, close) in enumerate(hours):
-        if at and close_ms - hours[at - 1][0] != HOUR_MS:
-            bars = Bars(HOURS_KEPT)
-        bars.add(Candle(close_ms - HOUR_MS, close, high, low, close, 0.0))
-    return trend_of(bars)
+    first = next((at for at in range(len(hours) - 1, 0, -1) if hours[at][0] - hours[at - 1][0] != HOUR_MS), 0)
+    _, high, low, close = zip(*hours[first:], strict=True)
+    return trend_of([*map(log, high)], [*map(log, low)], [*map(log, close)])
 
 
 def _resume(_: MarketView) -> tuple[Issued | Timer, ...]:

@@ -61,8 +61,8 @@ def place(desk: Desk, order: PlaceOrder, terms: Terms | None, price: Decimal | N
     """
     key = key_of(order.order_id)
     slot = desk.slots.get(key)
-    if order.order_id in desk.done:
-        return desk, (desk.done[order.order_id],)
+    if (answer := desk.answer_to(order.order_id)) is not None:
+        return desk, (answer,)
     if slot and slot.find(order.order_id):
         return desk, (VenueAccepted(order.order_id, at_ms),)
     if terms is None:

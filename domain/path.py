@@ -91,6 +91,11 @@ def price_on(path: tuple[Leg, ...], at_ms: int) -> Decimal:
     return leg.price_at(at_ms)
 
 
+def out_of_reach(levels: tuple[Level, ...], low: Decimal, high: Decimal) -> bool:
+    """Say that a price between `low` and `high` reaches none of the levels: most candles touch nothing."""
+    return all(not level.reached_by(low if level.falling else high) for level in levels)
+
+
 def first_touch(levels: tuple[Level, ...], path: tuple[Leg, ...]) -> tuple[Touch, tuple[Leg, ...]] | None:
     """Find the level that a path reaches first, and what is left of the path from there on; None if it reaches none.
 

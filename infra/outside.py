@@ -243,4 +243,4 @@ def _held(population: Population, symbol: str) -> Held:
     state = actor.state
     frames = state.frames
     filled = tuple(name for name in CANDLES if name not in frames.intervals or len(frames.frame(name).window))
-    return Held(symbol, frames.last_open_ms, filled, state.reading.factors.interest.last_ms)
+    return Held(symbol, frames.last_open_ms, filled, state.interest_ms)

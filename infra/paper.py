@@ -28,7 +28,7 @@ from domain.errors import InvalidInput
 from domain.holding import Holding
 from domain.instrument import Instrument
 from domain.market import Candle, FundingArrived, MarketTick
-from domain.path import Leg, Touch, candle_path, first_touch, price_on
+from domain.path import Leg, Touch, candle_path, first_touch, out_of_reach, price_on
 from domain.terms import Terms
 from domain.values import Side, decimal_of
 from domain.venue import CancelOrder, PlaceOrder, VenueFilled, VenueFunded, VenueRejected
@@ -312,6 +312,7 @@ class _Walk:
         self.end_ms = candle.open_time_ms + interval_ms - 1
         self.close = candle.close
         self._candle = candle
+        self._low, self._high = decimal_of(candle.low), decimal_of(candle.high)
         self._interval_ms = interval_ms
         self._paths: dict[Side, tuple[Leg, ...]] = {}
         self._steps: dict[_Place, _Step] = {}
@@ -326,6 +327,8 @@ class _Walk:
         """Find what a slot meets next. Found again only where the slot has changed."""
         step = self._steps.get(place)
         if step is None or step.slot is not slot:
+            if out_of_reach(slot.levels, self._low, self._high):
+                return None
             path = step.path if step else self.path(slot.side)
             touch, rest = first_touch(slot.levels, path) or (None, path)
             step = self._steps[place] = _Step(slot, path, touch, rest)

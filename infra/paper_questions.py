@@ -33,7 +33,7 @@ class PaperQuestions:
         slot = desk.slots.get(key_of(order_id))
         if slot is not None and slot.find(order_id) is not None:
             return OrderState.OPEN
-        match desk.done.get(order_id):
+        match desk.answer_to(order_id):
             case VenueFilled():
                 return OrderState.FILLED
             case VenueCanceled():

@@ -48,18 +48,18 @@ Holdings: TypeAlias = tuple[Holding, ...]
 
 def unrealised_of(holdings: Holdings) -> Decimal:
     """Give what closing all of it at the last prices would bring, before fees."""
-    return sum((held.unrealised for held in holdings), ZERO)
+    return sum([held.unrealised for held in holdings], ZERO)
 
 
 def holds(holdings: Holdings, symbol: str) -> bool:
     """Whether a price of this symbol matters."""
-    return any(held.symbol == symbol for held in holdings)
+    return symbol in [held.symbol for held in holdings]
 
 
 def priced(holdings: Holdings, symbol: str, close: float) -> Holdings:
     """Value a symbol at a candle's close."""
     price = decimal_of(close)
-    return tuple(held.at(price) if held.symbol == symbol else held for held in holdings)
+    return tuple([held.at(price) if held.symbol == symbol else held for held in holdings])
 
 
 def requested(holdings: Holdings, position: str, plan: Plan) -> Holdings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from domain.account import AccountOpened, BalanceCorrected, FillBooked, FundingBooked
@@ -31,7 +32,7 @@ class Totals:
         self.opened = self.closed = self.wins = self.virtual_planned = self.virtual_closed = 0
         self.realized_pnl = self.fees = self.funding = self.balance = ZERO
         self.max_drawdown = 0.0
-        self._peak = ZERO
+        self._peak = self._low = ZERO
         self._holdings: Holdings = ()
         self._returns: dict[str, float] = {}
         self._takes: dict[type[Event], Callable[[Any, str], None]] = {
@@ -142,6 +143,7 @@ class Totals:
     def _corrected(self, event: BalanceCorrected, _stream: str) -> None:
         self.balance = event.balance
         self._peak += event.balance - event.was  # a transfer is no loss
+        self._low = self._peak - self._peak * Decimal(self.max_drawdown)
 
     def _balance(self, event: AccountOpened | FillBooked | FundingBooked, _stream: str) -> None:
         self.balance = event.balance
@@ -149,9 +151,12 @@ class Totals:
 
     def _value(self) -> None:
         equity = self.balance + unrealised_of(self._holdings)
+        if self._low < equity <= self._peak:  # so it is nearly always: neither a peak, nor deeper than ever
+            return
         self._peak = max(self._peak, equity)
         if self._peak > 0:
             self.max_drawdown = max(self.max_drawdown, float((self._peak - equity) / self._peak))
+        self._low = self._peak - self._peak * Decimal(self.max_drawdown)
 
 
 def _is_virtual(stream: str) -> bool:

@@ -6,14 +6,16 @@ All three are CS §2.13, on ln(price) and scale-free: V41 measured trend and mom
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
-from domain.factors.bars import Bars, sign
+from domain.factors.bars import Average, Bars, sign
 from domain.factors.base import clip
 from domain.factors.series import line
 from domain.factors.state import FactorState
 from domain.factors.trend import order_of
+from domain.indicators import ATR
 
 LEG_BARS_MIN = 30
 FRAME_BARS_MIN = 30
@@ -21,17 +23,23 @@ DEAD_BAND = 10.0
 NEUTRAL_COHERENCE = 50.0
 
 
-def trend_of(bars: Bars) -> float | None:
-    """Give one leg (BTC or ETH) -100 … 100 from its closed 1h bars; None below 30 of them.
+def trend_of(high: Sequence[float], low: Sequence[float], close: Sequence[float]) -> float | None:
+    """Give one leg (BTC or ETH) -100 … 100 from ln(price) of its closed hours, oldest first; None below 30 of them.
 
     ±40 for the order of EMA 5 and 20 over 6 bars, and 60 · tanh(slope of 12 closes / ATR / 0.25). V41's scale of 0.05
     was saturated by any slope at all, so that every second hour counted as a strong trend.
     """
-    if bars.seen < LEG_BARS_MIN:
+    if len(close) < LEG_BARS_MIN:
         return None
-    slope, _ = line(bars.close[-12:])
-    pace = slope / bars.atr if bars.atr > 0.0 else 0.0
-    return 40.0 * order_of(bars) + 60.0 * math.tanh(pace / 0.25)
+    true_range, ema5, ema20 = ATR(14), Average(5), Average(20)
+    order: list[float] = []
+    for at, ln_close in enumerate(close):
+        true_range.update_hlc(high[at], low[at], ln_close)
+        order.append(sign(ema5.add(ln_close) - ema20.add(ln_close)))
+    slope, _ = line(close[-12:])
+    atr = true_range.value or 0.0
+    pace = slope / atr if atr > 0.0 else 0.0
+    return 40.0 * order_of(order) + 60.0 * math.tanh(pace / 0.25)
 
 
 def market_trend(btc: float | None, eth: float | None) -> float | None:

@@ -8,6 +8,7 @@ without a jump, and the order of EMA 5 and EMA 20 adds inside the tanh instead o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from domain.factors.bars import Bars
 from domain.factors.base import FactorScore, missing, signed
@@ -27,7 +28,7 @@ def score(view: FactorView) -> FactorScore:
     if bars.seen < BARS_MIN:
         return missing("HISTORY_TOO_SHORT", f"{bars.seen} closed 1h bars, {BARS_MIN} are needed")
     slope, r2 = line(bars.close[-FIT_BARS:])
-    return mapped(slope, r2, order_of(bars), unit_of(bars), min(1.0, bars.seen / (UNIT_BARS + 1)))
+    return mapped(slope, r2, order_of(bars.order), unit_of(bars), min(1.0, bars.seen / (UNIT_BARS + 1)))
 
 
 def mapped(slope: float, r2: float, order: float, unit: float, quality: float = 1.0) -> FactorScore:
@@ -40,9 +41,9 @@ def mapped(slope: float, r2: float, order: float, unit: float, quality: float = 
     )
 
 
-def order_of(bars: Bars) -> float:
-    """+1 / -1 if EMA 5 was above / below EMA 20 on each of the last 6 bars, else 0."""
-    total = sum(bars.order)
+def order_of(signs: Sequence[float]) -> float:
+    """+1 / -1 if EMA 5 was above / below EMA 20 on each of the last 6 bars, else 0; `signs` are of EMA 5 - EMA 20."""
+    total = sum(signs[-6:])
     return math.copysign(1.0, total) if abs(total) == 6.0 else 0.0
 
 

@@ -39,13 +39,7 @@ def roll(previous: bytes, input_seq: int, at_ms: int, input_: bytes, rows: Itera
     The integers are 8 bytes, big-endian; input and effects are msgpack, events as `row_bytes`: each part says itself
     where it ends, so no two histories have the same bytes.
     """
-    digest = hashlib.sha256(previous)
-    digest.update(_INPUT(input_seq, at_ms))
-    digest.update(input_)
-    for row in rows:
-        digest.update(row)
-    digest.update(effects)
-    return digest.digest()
+    return hashlib.sha256(b"".join((previous, _INPUT(input_seq, at_ms), input_, *rows, effects))).digest()
 
 
 def leaf_hash(row: bytes) -> bytes:

@@ -7,7 +7,7 @@ and why. It keeps nothing between two calls: the same view gives the same answer
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -48,7 +48,7 @@ class View(msgspec.Struct, frozen=True):
 
     `time_ms` is the close time (UTC) of the newest candle of `interval`, the analysis interval. `reading` is what the
     closed candles say (the factors' memory, the structure of the frames), `context` what stood around the symbol; both
-    are None where a view is made by hand.
+    are None where a view is made by hand, and `reading` for a strategy of `CANDLES_ONLY`.
     """
 
     symbol: str
@@ -70,4 +70,7 @@ class View(msgspec.Struct, frozen=True):
 
 Strategy: TypeAlias = Callable[[View], Proposal | Pass]
 
-__all__ = ["Facts", "Pass", "Proposal", "Strategy", "View"]
+CANDLES_ONLY: Final = frozenset({"trend"})
+"""Shipped strategies that never look at `view.reading`: to keep it for them would be a fifth of a symbol's work."""
+
+__all__ = ["CANDLES_ONLY", "Facts", "Pass", "Proposal", "Strategy", "View"]

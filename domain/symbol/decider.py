@@ -46,7 +46,7 @@ from domain.market_view import STREAM as MARKET
 from domain.scan.decider import STREAM as SCAN
 from domain.scan.decider import EnlistSymbol, ReportAnalysis
 from domain.scan.summary import row_of
-from domain.strategies import Strategy
+from domain.strategies import CANDLES_ONLY, Strategy
 from domain.symbol.events import (
     CandleClosed,
     CandleGapFound,
@@ -107,9 +107,7 @@ class Rules(msgspec.Struct, frozen=True):
             case FundingArrived():
                 return ()
             case OpenInterestArrived(_, points):
-                last_ms = state.reading.factors.interest.last_ms
-                newer = tuple((at, value) for at, value in points if at > last_ms and 0.0 < value < math.inf)
-                return (OpenInterestLoaded(newer),) if newer else ()
+                return () if self.config.strategy.name in CANDLES_ONLY else _interest(state.interest_ms, points)
             case SeeHours(reference, closes, trend):
                 unseen = state.context.unseen(reference, closes)
                 return (MarketSeen(reference, unseen, trend),) if unseen else ()
@@ -140,13 +138,30 @@ def _history(state: SymbolState, offered: HistoryArrived) -> tuple[SymbolEvent, 
     return (HistoryRefused(interval, len(candles), reason),)
 
 
+def _interest(last_ms: int, points: tuple[tuple[int, float], ...]) -> tuple[SymbolEvent, ...]:
+    newer = tuple((at, value) for at, value in points if at > last_ms and 0.0 < value < math.inf)
+    return (OpenInterestLoaded(newer),) if newer else ()
+
+
 _SIDES = {1: Side.LONG, -1: Side.SHORT, 0: None}
 
 # ── evolve ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
-    """Give the state after an event: the same object, changed."""
+    """Give the state after an event: the same object, changed. Its candles are read, for strategies that look there."""
+    if state.reading is None:
+        state.read()
+    return _evolved(state, event)
+
+
+def evolve_candles(state: SymbolState, event: SymbolEvent) -> SymbolState:
+    """The same for a strategy that looks at candles and indicators only."""
+    state.reading = None
+    return _evolved(state, event)
+
+
+def _evolved(state: SymbolState, event: SymbolEvent) -> SymbolState:
     facts = state.facts
     facts.version += 1
     if type(event) is CandleClosed:  # nearly all events are of these two kinds, and a pattern asks five times longer
@@ -230,8 +245,7 @@ def _learn(state: SymbolState, event: HistoryLoaded | OpenInterestLoaded | Marke
                 state.empty()
             state.load(interval, candles)
         case OpenInterestLoaded(points):
-            for hour_ms, notional in points:
-                state.reading.factors.add_open_interest(hour_ms, notional)
+            state.learn_interest(points)
         case MarketSeen(reference, closes, trend):
             state.context.seen(reference, closes, trend)
 
@@ -308,7 +322,7 @@ def decider(config: Config, strategy: Strategy) -> Decider[SymbolState]:
             stream.partition(":")[2], config.base_interval, _with_indicators(config)
         ),
         decide=Rules(config, Signals.of(config, strategy)).decide,
-        evolve=evolve,
+        evolve=evolve_candles if config.strategy.name in CANDLES_ONLY else evolve,
         react=lambda state, event: react(state, event, config),
         resume=_resume,
         finished=None,

@@ -89,6 +89,7 @@ class Signals(msgspec.Struct, frozen=True):
         """A built-in strategy answers: a confirmed Prime is raised, what is less may be followed virtually."""
         facts, config = state.facts, self.config.strategy
         assert state.frames.last is not None, "an analysis follows a candle"
+        assert state.reading is not None, "built-in strategies that assess look at it"
         moment = Moment(facts.symbol, time_ms, state.frames.last, state.reading, context, _order_flow(state))
         said = analyse(moment, ways, facts.gate_state, facts.publication)
         against = self._objections(facts, time_ms, unfit) if said.publication.publish else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import repeat
 
 import msgspec
@@ -85,12 +86,13 @@ class Facts(msgspec.Struct):
 class SymbolState:
     """A symbol's facts and windows, and what its candles and the market say.
 
-    `closed` are the intervals that the newest candle closed; `quote` is ephemeral.
+    `reading` is None for a strategy that looks at candles only. `closed` are the intervals that the newest candle
+    closed; `quote` is ephemeral.
     """
 
     __slots__ = ("closed", "context", "facts", "frames", "quote", "reading")
 
-    def __init__(self, facts: Facts, frames: Frames, context: Context, reading: Reading) -> None:
+    def __init__(self, facts: Facts, frames: Frames, context: Context, reading: Reading | None) -> None:
         self.facts = facts
         self.frames = frames
         self.context = context
@@ -101,46 +103,65 @@ class SymbolState:
     @classmethod
     def initial(cls, symbol: str, base_interval: str, indicator_intervals: tuple[str, ...]) -> SymbolState:
         """Give the state before the first event."""
-        return cls(Facts(symbol), Frames(base_interval, indicator_intervals), Context(), Reading.empty())
+        return cls(Facts(symbol), Frames(base_interval, indicator_intervals), Context(), None)
+
+    @property
+    def interest_ms(self) -> int:
+        """The newest hour of open interest that is known, -1 if none is."""
+        return -1 if self.reading is None else self.reading.factors.interest.last_ms
+
+    def read(self) -> None:
+        """Begin to read the candles, those that are held first; nothing to do where that is done."""
+        if self.reading is None:
+            self.reading = Reading.empty().again(self.frames)
 
     def close(self, candle: Candle) -> None:
         """Let all frames close that end with this candle, before anything is decided on them."""
         frames = self.frames
         self.closed = closed = frames.push(candle)
-        if len(closed) > 1 or frames.base_ms > MINUTE_MS:
+        if self.reading is not None and (len(closed) > 1 or frames.base_ms > MINUTE_MS):
             self.reading.close(closed, frames.newest)
 
     def empty(self) -> None:
         """Forget all candles, and what was read of them; open interest stays."""
         self.frames = self.frames.emptied()
-        self.reading = self.reading.again(self.frames)
+        if self.reading is not None:
+            self.reading = self.reading.again(self.frames)
         self.closed = ()
 
     def load(self, interval: str, candles: tuple[Candle, ...]) -> None:
         """Take in candles from before what is held."""
         fresh = not len(self.frames.frame(interval).window)
         self.frames.load(interval, candles)
+        if self.reading is None:
+            return
         if fresh:
             self.reading.close(repeat(interval, len(candles)), candles)
         else:
             self.reading = self.reading.again(self.frames)
 
+    def learn_interest(self, points: Iterable[tuple[int, float]]) -> None:
+        """Take the open interest (USDT) of full hours, oldest first."""
+        if self.reading is not None:
+            for hour_ms, notional in points:
+                self.reading.factors.add_open_interest(hour_ms, notional)
+
     def freeze(self) -> bytes:
         """Give the state without its ephemeral part as canonical bytes."""
-        return _encode(_Frozen(self.facts, self.context, self.frames.freeze(), self.reading.freeze()))
+        return _encode(_Frozen(self.facts, self.context, self.frames.freeze(), self.reading and self.reading.freeze()))
 
     @classmethod
     def thaw(cls, data: bytes) -> SymbolState:
         """Give back the state that `freeze` wrote."""
         frozen = _decode(data)
-        return cls(frozen.facts, Frames.thaw(frozen.frames), frozen.context, frozen.reading.thaw())
+        return cls(frozen.facts, Frames.thaw(frozen.frames), frozen.context, frozen.reading and frozen.reading.thaw())
 
 
 class _Frozen(msgspec.Struct, array_like=True):
     facts: Facts
     context: Context
     frames: bytes
-    reading: FrozenReading
+    reading: FrozenReading | None
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -7,7 +7,7 @@ Baselines are 140 `pykka.ThreadingActor`s that get the same messages. In one the
 all; in the other they hand their events to one more actor, which numbers, encodes and chains them as the kernel does.
 The order of their events is another one in every run.
 
-Threads are switched as often as in the product (`SWITCH_INTERVAL_S` of the command line). At Python's default of 5 ms
+Threads are switched as often as in the product (`infra/interpreter.py`). At Python's default of 5 ms
 the first baseline is four times as fast, because whoever has the interpreter keeps it for so long that hardly
 anything is ever switched; but then nobody else is heard for 5 ms either.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,7 +12,7 @@ import typer
 from domain.errors import InvalidInput
 from infra.cli import options
 from infra.cli.output import err, print_rows, sentences
-from infra.cli.trade import SWITCH_INTERVAL_S
+from infra.interpreter import attune
 
 DATA: Final = Path(__file__).parents[3] / "shared" / "data" / "market"
 
@@ -47,7 +46,7 @@ def bench_command(
     url = options.resolve(config, None, store, None).settings.database.url
     if url == options.MEMORY:
         raise InvalidInput("--store", "a PostgreSQL URL", "memory", "Leave --store out.")
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    attune()
     found: list[Measure] = []
     with BenchContext(store=url, data=data or _recorded(), quick=quick, say=lambda line: sentences([line])) as context:
         for name in chosen:

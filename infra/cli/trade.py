@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import time
 from collections.abc import Generator
@@ -24,6 +23,7 @@ from infra.cli.output import err, out, print_facts, progress
 from infra.cli.running import System
 from infra.cli.system import opened
 from infra.code_version import code_version, strategy_named, strategy_sha256
+from infra.interpreter import attune
 from infra.market.catalogue import Catalogue
 from infra.market.recorded import RecordedMarket
 from infra.memory import MemoryJournal
@@ -31,8 +31,6 @@ from infra.places import place_of, require_durable
 from infra.settings import Resolved, Settings
 from infra.stopping import Stopped
 
-SWITCH_INTERVAL_S = 0.0005
-"""The writer's thread must not wait 5 ms for the interpreter lock: architecture.md, "Mind the interpreter lock"."""
 FRAME_S = 0.25
 WARM_UP_FRAME_S = 0.05
 
@@ -95,7 +93,7 @@ def run_command(
     )
     place = place_of(resolved.settings, resolved.origins, live=live)
     strategy_named(resolved.settings.strategy.name)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    attune()
     draw = resolved.settings.screen.dashboard and not no_dashboard and not as_json and out.is_terminal
     try:
         with _stop_signal() as stop, _stored(resolved, stop) as url:
@@ -202,7 +200,7 @@ def backtest_command(
     resolved = options.resolve(config, [*([coarser] if coarser else []), *(given or [])], store, home, name, base)
     settings = resolved.settings
     strategy_named(settings.strategy.name)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    attune()
     market = recorded_market(data, symbols, since, until, settings)
     started = SessionStarted(
         config=settings.config,

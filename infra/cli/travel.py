@@ -15,6 +15,7 @@ from infra import store as stores
 from infra.cli import options, rehearse
 from infra.cli.output import err, out, print_changes, print_facts, print_json, print_tree, progress
 from infra.code_version import strategy_named
+from infra.interpreter import attune
 
 FINDINGS = 1
 
@@ -91,6 +92,7 @@ def replay_command(
         if parity:
             return rehearse.show_parity(reader, as_json=as_json)
         stop = None if break_at is None else moments.input_at(reader, break_at, "--break-at")
+        attune()
         return _verify(reader, since or break_at, until, stop, keep_going=keep_going, as_json=as_json)
 
 

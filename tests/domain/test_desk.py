@@ -86,8 +86,8 @@ def test_an_order_closes_at_most_what_is_held_and_only_on_the_other_side() -> No
 
 def test_the_memory_of_finished_orders_is_bounded() -> None:
     desk = Desk("main", Decimal(0))
-    for number in range(REMEMBERED + 3):
+    for number in range(3 * REMEMBERED):
         desk = desk.remembering(VenueAccepted(f"{KEY}@{number}", 0))
-    assert len(desk.done) == REMEMBERED
-    assert f"{KEY}@2" not in desk.done
-    assert f"{KEY}@3" in desk.done
+    assert REMEMBERED <= len(desk.older) + len(desk.recent) < 2 * REMEMBERED
+    assert desk.answer_to(f"{KEY}@1") is None
+    assert all(desk.answer_to(f"{KEY}@{number}") for number in range(2 * REMEMBERED, 3 * REMEMBERED))

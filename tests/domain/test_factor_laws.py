@@ -11,9 +11,15 @@ from walks import HOUR, fed, hours_fed, mirrored, reference, scaled, some_contex
 
 from domain.analysis.market_trend import coherence, confirm, market_trend, trend_of
 from domain.factors import DIRECTIONAL, NAMES, QUALITY, FactorState, FactorView, MarketContext, Scores, score_all
+from domain.factors.bars import Bars
 from domain.market import Candle
 
 SIGNED = (*DIRECTIONAL, "F")
+
+
+def leg_of(bars: Bars) -> float | None:
+    """Give the trend of one reference contract from its bars."""
+    return trend_of(bars.high, bars.low, bars.close)
 
 
 def with_interest(state: FactorState, candles: list[Candle], seed: int) -> FactorState:
@@ -46,7 +52,7 @@ def test_a_mirrored_market_gives_mirrored_scores(seed: int) -> None:
         assert other == pytest.approx(-one if name in SIGNED else one, abs=1e-2 if name == "L" else 1e-6), name
         assert ours[name].quality == theirs[name].quality
     assert coherence(mirror) == pytest.approx(coherence(state))
-    one, other = trend_of(state.hour), trend_of(mirror.hour)
+    one, other = leg_of(state.hour), leg_of(mirror.hour)
     assert one is not None
     assert other == pytest.approx(-one, abs=1e-6)
     ours_15m, theirs_15m = confirm(state.quarter, state.hour, 1), confirm(mirror.quarter, mirror.hour, -1)
@@ -200,8 +206,8 @@ def test_the_market_trend_joins_both_legs() -> None:
     assert market_trend(50.0, -50.0) == pytest.approx(20.0)
     assert market_trend(None, 30.0) == market_trend(30.0, None) == 30.0
     assert market_trend(None, None) is None
-    assert trend_of(hours_fed(walk(1, 20)).hour) is None
+    assert leg_of(hours_fed(walk(1, 20)).hour) is None
     rising = [scaled([candle], 1.01**at)[0] for at, candle in enumerate(walk(2, 60))]
-    trend = trend_of(hours_fed(rising).hour)
+    trend = leg_of(hours_fed(rising).hour)
     assert trend is not None
     assert 60.0 < trend <= 100.0
