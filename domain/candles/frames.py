@@ -47,6 +47,15 @@ class Frame:
             self._indicators.update(candle)
         return True
 
+    def carry(self, *, indicators: bool) -> None:
+        """Begin to keep indicators, those of the held candles first, or let them go."""
+        if not indicators:
+            self._indicators = None
+        elif self._indicators is None:
+            self._indicators = IndicatorSet()
+            for candle in self.window:
+                self._indicators.update(candle)
+
     def describe(self) -> dict[str, object]:
         """Say what is held, in JSON types: how many candles, the last one's open time and close, the indicators."""
         held = self.window
@@ -209,6 +218,11 @@ class Frames:
         if level == 0 and self.last is None:
             self.last = older[-1]
         return None
+
+    def carry(self, intervals: Collection[str]) -> None:
+        """Keep the indicators of these intervals, and of no others, from now on."""
+        for frame in self._frames:
+            frame.carry(indicators=frame.interval in intervals)
 
     def emptied(self) -> Frames:
         """Give the same frames as they were before their first candle."""

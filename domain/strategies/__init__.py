@@ -48,7 +48,7 @@ class View(msgspec.Struct, frozen=True):
 
     `time_ms` is the close time (UTC) of the newest candle of `interval`, the analysis interval. `reading` is what the
     closed candles say (the factors' memory, the structure of the frames), `context` what stood around the symbol; both
-    are None where a view is made by hand, and `reading` for a strategy of `CANDLES_ONLY`.
+    are None where a view is made by hand, and so is a `reading` that the strategy does not need (`NEEDS`).
     """
 
     symbol: str
@@ -70,7 +70,26 @@ class View(msgspec.Struct, frozen=True):
 
 Strategy: TypeAlias = Callable[[View], Proposal | Pass]
 
-CANDLES_ONLY: Final = frozenset({"trend"})
-"""Shipped strategies that never look at `view.reading`: to keep it for them would be a fifth of a symbol's work."""
 
-__all__ = ["CANDLES_ONLY", "Facts", "Pass", "Proposal", "Strategy", "View"]
+class Needs(msgspec.Struct, frozen=True):
+    """What a strategy looks at beside candles: the indicators of frames, and `View.reading`."""
+
+    indicators: bool = True
+    reading: bool = True
+
+
+NEEDS: Final = {
+    "trend": Needs(reading=False),
+    "factors": Needs(indicators=False),
+    "ict": Needs(indicators=False),
+    "hybrid": Needs(indicators=False),
+}
+"""The shipped strategies; one of a user's own gets everything."""
+
+
+def needs_of(name: str) -> Needs:
+    """Say what the strategy of this name (or path) looks at."""
+    return NEEDS.get(name, Needs())
+
+
+__all__ = ["Facts", "Needs", "Pass", "Proposal", "Strategy", "View", "needs_of"]

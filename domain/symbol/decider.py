@@ -46,7 +46,7 @@ from domain.market_view import STREAM as MARKET
 from domain.scan.decider import STREAM as SCAN
 from domain.scan.decider import EnlistSymbol, ReportAnalysis
 from domain.scan.summary import row_of
-from domain.strategies import CANDLES_ONLY, Strategy
+from domain.strategies import Strategy, needs_of
 from domain.symbol.events import (
     CandleClosed,
     CandleGapFound,
@@ -66,7 +66,7 @@ from domain.symbol.events import (
     VirtualPositionPlanned,
 )
 from domain.symbol.signals import Signals
-from domain.symbol.state import Attached, Facts, SymbolState
+from domain.symbol.state import Attached, Facts, Kept, SymbolState
 from domain.values import Side
 
 SymbolCommand: TypeAlias = (
@@ -107,7 +107,7 @@ class Rules(msgspec.Struct, frozen=True):
             case FundingArrived():
                 return ()
             case OpenInterestArrived(_, points):
-                return () if self.config.strategy.name in CANDLES_ONLY else _interest(state.interest_ms, points)
+                return _interest(state.interest_ms, points) if needs_of(self.config.strategy.name).reading else ()
             case SeeHours(reference, closes, trend):
                 unseen = state.context.unseen(reference, closes)
                 return (MarketSeen(reference, unseen, trend),) if unseen else ()
@@ -148,20 +148,9 @@ _SIDES = {1: Side.LONG, -1: Side.SHORT, 0: None}
 # ── evolve ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def evolve(state: SymbolState, event: SymbolEvent) -> SymbolState:
-    """Give the state after an event: the same object, changed. Its candles are read, for strategies that look there."""
-    if state.reading is None:
-        state.read()
-    return _evolved(state, event)
-
-
-def evolve_candles(state: SymbolState, event: SymbolEvent) -> SymbolState:
-    """The same for a strategy that looks at candles and indicators only."""
-    state.reading = None
-    return _evolved(state, event)
-
-
-def _evolved(state: SymbolState, event: SymbolEvent) -> SymbolState:
+def evolve(state: SymbolState, event: SymbolEvent, kept: Kept) -> SymbolState:
+    """Give the state after an event: the same object, changed."""
+    state.keep(kept)
     facts = state.facts
     facts.version += 1
     if type(event) is CandleClosed:  # nearly all events are of these two kinds, and a pattern asks five times longer
@@ -317,18 +306,17 @@ _decode_quote = msgspec.msgpack.Decoder(Quote | None).decode
 
 def decider(config: Config, strategy: Strategy) -> Decider[SymbolState]:
     """Give the symbol's decider under these settings and this strategy."""
+    kept = _kept(config)
     return Decider(
-        initial=lambda stream: SymbolState.initial(
-            stream.partition(":")[2], config.base_interval, _with_indicators(config)
-        ),
+        initial=lambda stream: SymbolState.initial(stream.partition(":")[2], config.base_interval),
         decide=Rules(config, Signals.of(config, strategy)).decide,
-        evolve=evolve_candles if config.strategy.name in CANDLES_ONLY else evolve,
+        evolve=lambda state, event: evolve(state, event, kept),
         react=lambda state, event: react(state, event, config),
         resume=_resume,
         finished=None,
         freeze=SymbolState.freeze,
         thaw=SymbolState.thaw,
-        describe=lambda state: {**msgspec.to_builtins(state.facts), "frames": state.frames.describe()},
+        describe=SymbolState.describe,
         forget=_forget,
         ephemeral=lambda state: _encode(state.quote),
         recall=_recall,
@@ -337,9 +325,11 @@ def decider(config: Config, strategy: Strategy) -> Decider[SymbolState]:
     )
 
 
-def _with_indicators(config: Config) -> tuple[str, ...]:
-    """Every frame above one minute carries indicators, and the analysis interval in any case."""
-    return tuple(name for name in INTERVALS_MS if name != "1m" or config.strategy.analysis_interval == "1m")
+def _kept(config: Config) -> Kept:
+    """Say what the strategy needs. Indicators are of every frame above one minute, and of the analysis interval."""
+    needs, analysed = needs_of(config.strategy.name), config.strategy.analysis_interval
+    frames = tuple(name for name in INTERVALS_MS if name != "1m" or analysed == "1m")
+    return Kept(frames if needs.indicators else (), needs.reading)
 
 
 def _resume(_: SymbolState) -> tuple[Issued | Timer, ...]:

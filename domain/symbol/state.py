@@ -83,14 +83,21 @@ class Facts(msgspec.Struct):
         return data_quality(missing_share, order_share, 0.0, match_share)
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """What is kept for the strategy: the indicators of these intervals, and the reading of the candles."""
+
+    indicators: tuple[str, ...]
+    reading: bool
+
+
 class SymbolState:
     """A symbol's facts and windows, and what its candles and the market say.
 
-    `reading` is None for a strategy that looks at candles only. `closed` are the intervals that the newest candle
-    closed; `quote` is ephemeral.
+    `reading` is None where it is not kept. `closed` are the intervals that the newest candle closed; `quote` is
+    ephemeral.
     """
 
-    __slots__ = ("closed", "context", "facts", "frames", "quote", "reading")
+    __slots__ = ("_kept", "closed", "context", "facts", "frames", "quote", "reading")
 
     def __init__(self, facts: Facts, frames: Frames, context: Context, reading: Reading | None) -> None:
         self.facts = facts
@@ -99,21 +106,27 @@ class SymbolState:
         self.reading = reading
         self.closed: tuple[str, ...] = ()
         self.quote: Quote | None = None
+        self._kept: Kept | None = None
 
     @classmethod
-    def initial(cls, symbol: str, base_interval: str, indicator_intervals: tuple[str, ...]) -> SymbolState:
-        """Give the state before the first event."""
-        return cls(Facts(symbol), Frames(base_interval, indicator_intervals), Context(), None)
+    def initial(cls, symbol: str, base_interval: str) -> SymbolState:
+        """Give the state before the first event: `keep` says what there is to be beside candles."""
+        return cls(Facts(symbol), Frames(base_interval, ()), Context(), None)
 
     @property
     def interest_ms(self) -> int:
         """The newest hour of open interest that is known, -1 if none is."""
         return -1 if self.reading is None else self.reading.factors.interest.last_ms
 
-    def read(self) -> None:
-        """Begin to read the candles, those that are held first; nothing to do where that is done."""
-        if self.reading is None:
-            self.reading = Reading.empty().again(self.frames)
+    def keep(self, kept: Kept) -> None:
+        """Keep these from now on. What was not kept until now begins with the candles that are held."""
+        if self._kept is not kept:
+            self._kept = kept
+            self.frames.carry(kept.indicators)
+            if not kept.reading:
+                self.reading = None
+            elif self.reading is None:
+                self.reading = Reading.empty().again(self.frames)
 
     def close(self, candle: Candle) -> None:
         """Let all frames close that end with this candle, before anything is decided on them."""
@@ -145,6 +158,12 @@ class SymbolState:
         if self.reading is not None:
             for hour_ms, notional in points:
                 self.reading.factors.add_open_interest(hour_ms, notional)
+
+    def describe(self) -> dict[str, object]:
+        """Say what is held, in JSON types: facts, frames, and the structure of those that are read."""
+        structures = {} if self.reading is None else self.reading.structures
+        structure = {interval: one.describe() for interval, one in structures.items() if one.ready}
+        return {**msgspec.to_builtins(self.facts), "frames": self.frames.describe(), "structure": structure}
 
     def freeze(self) -> bytes:
         """Give the state without its ephemeral part as canonical bytes."""
