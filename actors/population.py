@@ -100,16 +100,18 @@ class Population:
 
     def apply(self, recorded: Recorded) -> None:
         """Fold one event of a history that is read in its total order. Finished actors are let go at once."""
-        self._born = None  # from here on there is a past that this population has not seen
-        stream = recorded.stream
-        actor = self._actors.get(stream)
-        if actor is None:
-            actor = self.start(stream)
-            if recorded.version > 1:
-                actor.rebuild(past for past in self._history.of_stream(stream) if past.seq < recorded.seq)
+        actor = self._actors.get(recorded.stream) or self._arrived(recorded)
         actor.fold(recorded)
         if actor.decider.finished is not None and actor.is_over:
             self.dismiss((actor,))
+
+    def _arrived(self, recorded: Recorded) -> EventSourcedActor:
+        """Start the actor of an event from history, as it was before that event."""
+        self._born = None  # from here on there is a past that this population has not seen
+        actor = self.start(recorded.stream)
+        if recorded.version > 1:
+            actor.rebuild(past for past in self._history.of_stream(recorded.stream) if past.seq < recorded.seq)
+        return actor
 
     def dismiss(self, actors: Iterable[EventSourcedActor]) -> None:
         """Stop actors; a late message brings them back."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import fsum
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -77,33 +76,44 @@ def missing(last_ms: int, next_ms: int, interval_ms: int) -> tuple[int, int] | N
 
 
 def _joined(open_time_ms: int, parts: Sequence[Candle]) -> Candle:
-    """Join contiguous candles into one. What one part does not know, the whole does not know."""
-    opens, highs, lows, volumes, quotes, trades, buys, quote_buys, longs, shorts = zip(
-        *map(_joinable, parts), strict=True
-    )
+    """Join contiguous candles into one. What one part does not know, the whole does not know.
+
+    One loop over the parts: a comprehension a column takes twice as long, and every closed candle comes by here.
+    """
+    first, last = parts[0], parts[-1]
+    high, low = first.high, first.low
+    volumes: list[float] = []
+    quotes: list[Any] = []
+    trades: list[Any] = []
+    buys: list[Any] = []
+    quote_buys: list[Any] = []
+    for part in parts:
+        if part.high > high:  # noqa: PLR1730 - `max` takes four times as long
+            high = part.high
+        if part.low < low:  # noqa: PLR1730
+            low = part.low
+        volumes.append(part.volume)
+        quotes.append(part.quote_volume)
+        trades.append(part.trades)
+        buys.append(part.taker_buy_volume)
+        quote_buys.append(part.taker_buy_quote_volume)
     return replace(
-        parts[-1],
+        last,
         open_time_ms=open_time_ms,
-        open=opens[0],
-        high=max(highs),
-        low=min(lows),
+        open=first.open,
+        high=high,
+        low=low,
         volume=fsum(volumes),
         quote_volume=_total(quotes),
         trades=None if None in trades else sum(trades),
         taker_buy_volume=_total(buys),
         taker_buy_quote_volume=_total(quote_buys),
-        liquidated_long=_total(longs),
-        liquidated_short=_total(shorts),
+        liquidated_long=None if last.liquidated_long is None else _total([part.liquidated_long for part in parts]),
+        liquidated_short=None if last.liquidated_short is None else _total([part.liquidated_short for part in parts]),
     )
 
 
-_joinable = attrgetter(
-    "open", "high", "low", "volume", "quote_volume", "trades", "taker_buy_volume", "taker_buy_quote_volume",
-    "liquidated_long", "liquidated_short",
-)  # fmt: skip
-
-
-def _total(amounts: tuple[Any, ...]) -> float | None:
+def _total(amounts: list[Any]) -> float | None:
     """Add up what all parts know; `fsum` itself refuses None, and is quicker than to look for one."""
     if amounts[-1] is None:
         return None

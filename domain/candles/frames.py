@@ -165,6 +165,7 @@ class Frames:
         because higher candles and indicators rest on the first.
         """
         frames = self._frames
+        frames = self._frames
         if candle.open_time_ms % self._base_ms or not frames[0].close(candle):
             self.newest = ()
             return ()

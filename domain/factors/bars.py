@@ -7,6 +7,7 @@ The taker's share is taken from quote volumes where both are known, else from ba
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import msgspec
 
@@ -15,7 +16,8 @@ from domain.indicators import ATR
 from domain.market import Candle
 
 
-class Average(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class Average:
     """Exponential average with weight 2/(n+1) that starts at its first number, as the older system's did."""
 
     n: int

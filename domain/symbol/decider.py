@@ -150,7 +150,8 @@ _SIDES = {1: Side.LONG, -1: Side.SHORT, 0: None}
 
 def evolve(state: SymbolState, event: SymbolEvent, kept: Kept) -> SymbolState:
     """Give the state after an event: the same object, changed."""
-    state.keep(kept)
+    if state.kept is not kept:
+        state.keep(kept)
     facts = state.facts
     facts.version += 1
     if type(event) is CandleClosed:  # nearly all events are of these two kinds, and a pattern asks five times longer

@@ -93,11 +93,11 @@ class Kept(msgspec.Struct, frozen=True):
 class SymbolState:
     """A symbol's facts and windows, and what its candles and the market say.
 
-    `reading` is None where it is not kept. `closed` are the intervals that the newest candle closed; `quote` is
-    ephemeral.
+    `kept` is what its strategy needs, None before the first event; `reading` is None where it is not kept. `closed`
+    are the intervals that the newest candle closed; `quote` is ephemeral.
     """
 
-    __slots__ = ("_kept", "closed", "context", "facts", "frames", "quote", "reading")
+    __slots__ = ("closed", "context", "facts", "frames", "kept", "quote", "reading")
 
     def __init__(self, facts: Facts, frames: Frames, context: Context, reading: Reading | None) -> None:
         self.facts = facts
@@ -106,7 +106,7 @@ class SymbolState:
         self.reading = reading
         self.closed: tuple[str, ...] = ()
         self.quote: Quote | None = None
-        self._kept: Kept | None = None
+        self.kept: Kept | None = None
 
     @classmethod
     def initial(cls, symbol: str, base_interval: str) -> SymbolState:
@@ -120,13 +120,12 @@ class SymbolState:
 
     def keep(self, kept: Kept) -> None:
         """Keep these from now on. What was not kept until now begins with the candles that are held."""
-        if self._kept is not kept:
-            self._kept = kept
-            self.frames.carry(kept.indicators)
-            if not kept.reading:
-                self.reading = None
-            elif self.reading is None:
-                self.reading = Reading.empty().again(self.frames)
+        self.kept = kept
+        self.frames.carry(kept.indicators)
+        if not kept.reading:
+            self.reading = None
+        elif self.reading is None:
+            self.reading = Reading.empty().again(self.frames)
 
     def close(self, candle: Candle) -> None:
         """Let all frames close that end with this candle, before anything is decided on them."""

@@ -79,10 +79,10 @@ def analysed(symbols: int, minutes: int) -> list[Step]:
         return [kernel.process(START_MS, started), *_steps(kernel, candles(symbols, minutes))]
 
 
-def traded(symbols: int, minutes: int) -> list[Step]:
-    """Give the steps of a run under default settings over the synthetic market: analyses, positions, orders, fills."""
+def traded(symbols: int, minutes: int, config: Config) -> list[Step]:
+    """Give the steps of a run over the synthetic market: analyses, positions, orders, fills."""
     market, journal, steps = SyntheticMarket(_SEED, symbols), MemoryJournal(), list[Step]()
-    started = SessionStarted(Config(), "bench", "", "none", "drawn")
+    started = SessionStarted(config, "bench", "", "none", "drawn")
     runner = begin(journal, journal, strategy_named, started, START_MS, on_step=steps.append)
     with closing(runner.kernel):
         for instrument in market.instruments():
