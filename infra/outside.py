@@ -13,6 +13,7 @@ from domain.base import Issued
 from domain.market import MINUTE_MS, InstrumentArrived
 from domain.market_view import REFERENCES, MarketView
 from domain.market_view import STREAM as MARKET
+from domain.strategies import needs_of
 from domain.symbol.events import CandleClosed
 from domain.symbol.state import SymbolState
 from infra.beliefs import Beliefs
@@ -97,7 +98,8 @@ class Outside:
     def connect(self, arrival: Arrival, ingress: Ingress, progress: Callable[[int, int], None]) -> LiveExchange:
         """Make the inflow over what was found."""
         assert self._population is not None
-        held = tuple(_held(self._population, symbol) for symbol in arrival.symbols)
+        name = self._settings.config.strategy.name
+        held = tuple(_held(self._population, symbol, name) for symbol in arrival.symbols)
         terms = {instrument.symbol: instrument for instrument in arrival.instruments}
         wish = Wish(self.place.symbols, arrival.symbols, held, self.place.market, _known_hours(self._population), terms)
         account = (self.beliefs, self._epoch) if self.place.over_the_wire else None
@@ -236,11 +238,13 @@ def _newest_close_ms(step: Step) -> int:
     return max((candle.open_time_ms + MINUTE_MS for candle in closed), default=0)
 
 
-def _held(population: Population, symbol: str) -> Held:
+def _held(population: Population, symbol: str, strategy: str) -> Held:
     actor = population.get(f"symbol:{symbol}")
+    # a strategy that does not look at open interest knows enough of it for ever
+    unasked = 0 if needs_of(strategy).reading else 2**63 - 1
     if actor is None or not isinstance(actor.state, SymbolState):
-        return Held(symbol)
+        return Held(symbol, open_interest_ms=unasked)
     state = actor.state
     frames = state.frames
     filled = tuple(name for name in CANDLES if name not in frames.intervals or len(frames.frame(name).window))
-    return Held(symbol, frames.last_open_ms, filled, state.interest_ms)
+    return Held(symbol, frames.last_open_ms, filled, max(state.interest_ms, unasked))

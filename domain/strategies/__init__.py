@@ -48,7 +48,7 @@ class View(msgspec.Struct, frozen=True):
 
     `time_ms` is the close time (UTC) of the newest candle of `interval`, the analysis interval. `reading` is what the
     closed candles say (the factors' memory, the structure of the frames), `context` what stood around the symbol; both
-    are None where a view is made by hand, and so is a `reading` that the strategy does not need (`NEEDS`).
+    are None where a view is made by hand, and where the strategy does not need them (`NEEDS`).
     """
 
     symbol: str
@@ -72,14 +72,15 @@ Strategy: TypeAlias = Callable[[View], Proposal | Pass]
 
 
 class Needs(msgspec.Struct, frozen=True):
-    """What a strategy looks at beside candles: the indicators of frames, and `View.reading`."""
+    """What a strategy looks at beside candles: the indicators of frames, `View.reading`, `View.context`."""
 
     indicators: bool = True
     reading: bool = True
+    context: bool = True
 
 
 NEEDS: Final = {
-    "trend": Needs(reading=False),
+    "trend": Needs(reading=False, context=False),
     "factors": Needs(indicators=False),
     "ict": Needs(indicators=False),
     "hybrid": Needs(indicators=False),

@@ -26,7 +26,7 @@ from domain.deal import VIRTUAL
 from domain.errors import Refused
 from domain.factors import MarketContext
 from domain.market import INTERVALS_MS
-from domain.strategies import Pass, Proposal, Strategy, View
+from domain.strategies import Pass, Proposal, Strategy, View, needs_of
 from domain.symbol.events import SignalDeclined, SignalRaised, SymbolAnalyzed, SymbolEvent, VirtualPositionPlanned
 from domain.symbol.state import Facts, SymbolState
 
@@ -47,15 +47,18 @@ class Signals(msgspec.Struct, frozen=True):
     def analyze(self, state: SymbolState, asked: Analyze) -> tuple[SymbolEvent, ...]:
         """Give the analysis of a close, and what follows from it. An old price enters nothing."""
         time_ms, unfit = asked.time_ms, _unfit(asked)
-        assert state.frames.last is not None, "an analysis follows a candle"
-        facts, base_ms = state.facts, state.frames.base_ms
-        quality = facts.data_quality(time_ms, base_ms)
-        context = state.context.around(state.frames.last, facts.instrument, self.config, quality)
         if self.ways is not None:
-            return self._assessed(state, time_ms, context, self.ways, unfit)
-        interval = self.config.strategy.analysis_interval
-        view = View(facts.symbol, time_ms, interval, state.frames, state.reading, context)
+            return self._assessed(state, time_ms, self._around(state, time_ms), self.ways, unfit)
+        interval, around = self.config.strategy.analysis_interval, None
+        if needs_of(self.config.strategy.name).context:
+            around = self._around(state, time_ms)
+        view = View(state.facts.symbol, time_ms, interval, state.frames, state.reading, around)
         return self._said(state, view, _storable(self.strategy(view)), unfit)
+
+    def _around(self, state: SymbolState, time_ms: int) -> MarketContext:
+        assert state.frames.last is not None, "an analysis follows a candle"
+        quality = state.facts.data_quality(time_ms, state.frames.base_ms)
+        return state.context.around(state.frames.last, state.facts.instrument, self.config, quality)
 
     def _said(
         self, state: SymbolState, view: View, outcome: Proposal | Pass, unfit: tuple[str, ...]
