@@ -7,13 +7,13 @@ from msgspec.structs import replace
 
 from actors.kernel import CHECKPOINT_SCHEMA, Kernel
 from actors.ports import Checkpoint
-from domain.config import SupervisionConfig
+from domain.config import Config, StrategyConfig, SupervisionConfig
 from domain.deal import ExitReason
 from domain.errors import CorruptHistory, InvalidInput
 from domain.market import HistoryArrived
 from domain.operations import OperatorCommand, OperatorKind, SessionEnded
 from domain.orders import OrderRejected, OrderRequested, Role
-from domain.strategies import Strategy
+from domain.strategies import Strategy, trend
 from domain.values import Side
 from domain.venue import VenueRejected
 from infra import replay
@@ -148,6 +148,26 @@ def test_a_session_that_goes_on_from_a_checkpoint_or_from_zero_does_the_same(liv
         assert world.verified().divergences == 0
         heads.append(world.kernel.head)
     assert heads[0] == heads[1] == heads[2]
+
+
+def test_strategies_that_need_other_things_take_turns_and_the_fold_is_the_same() -> None:
+    journal = MemoryJournal(checkpoint_schema=CHECKPOINT_SCHEMA)
+    for turn, name in enumerate(("trend", "hybrid", "trend", "mine.py", "hybrid")):
+        config = Config(strategy=StrategyConfig(name=name))
+        world = World(trend.propose, config=config, journal=journal, at_ms=open_ms(35 * turn) + 1)
+        for minute in range(35 * turn, 35 * turn + 35):
+            world.close(minute, BTCUSDT=100.0 + minute % 7)
+        checkpoint = world.kernel.checkpoint()
+        assert checkpoint is not None
+        world.journal.commit()
+        events, head = list(journal.events(0)), world.kernel.head
+        for start, since in ((None, 0), (checkpoint, checkpoint.head.seq)):
+            kernel = Kernel(journal, world.found)
+            kernel.restore(start, [event for event in events if event.seq > since], head)
+            assert kernel.population.state_hash() == world.kernel.population.state_hash(), name
+            kernel.close()
+        assert world.verified().divergences == 0
+        world.kernel.close()
 
 
 def test_no_checkpoint_is_taken_while_a_crash_is_remembered(lived: Lived) -> None:
