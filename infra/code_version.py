@@ -14,7 +14,7 @@ from domain.analysis import full
 from domain.errors import InvalidInput
 from domain.strategies import Strategy, trend
 
-VERSION = "0.3.0"
+VERSION = "0.3.1"
 BUILT_IN: dict[str, Strategy] = {**dict.fromkeys(full.NAMES, full.unasked), "trend": trend.propose}
 _ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,7 +9,6 @@ and which condition of the store it has to tell the kernel as an input.
 from __future__ import annotations
 
 import enum
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
@@ -89,8 +88,9 @@ class Tail:
         self._bytes = 0
         self._max_weight = max_weight
         self._max_bytes = max_bytes
-        self._steps: deque[Step] = deque()
-        self._sizes: deque[int] = deque()
+        self._steps: list[Step] = []
+        self._weights: list[int] = []
+        self._sizes: list[int] = []
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -112,30 +112,33 @@ class Tail:
             assert last == self._last_seq + len(events), f"there is a gap between events {first} and {last}"
             self._last_seq = last
         self.last_input, self._last_ms = frame.input_seq, frame.at_ms
-        size = size_of(step)
+        weight, size = len(events) or 1, size_of(step)
         self._steps.append(step)
+        self._weights.append(weight)
         self._sizes.append(size)
-        self.weight += len(events) or 1
+        self.weight += weight
         self._bytes += size
 
     def first(self, max_weight: int, max_bytes: int) -> list[Step]:
         """Give the oldest steps, at least one if there is one, up to a weight and a number of bytes."""
-        taken: list[Step] = []
-        weight = held = 0
-        for step, size in zip(self._steps, self._sizes, strict=True):
-            weight += len(step.events) or 1
+        if self.weight <= max_weight and self._bytes <= max_bytes:
+            return self._steps.copy()
+        taken = weight = held = 0
+        for one, size in zip(self._weights, self._sizes, strict=True):
+            weight += one
             held += size
             if taken and (weight > max_weight or held > max_bytes):
                 break
-            taken.append(step)
-        return taken
+            taken += 1
+        return self._steps[:taken]
 
     def drop(self, until_input: int) -> None:
         """Forget the steps up to an input: they are durable now."""
-        while self._steps and self._steps[0].frame.input_seq <= until_input:
-            step = self._steps.popleft()
-            self.weight -= len(step.events) or 1
-            self._bytes -= self._sizes.popleft()
+        count = max(0, until_input - (self.last_input - len(self._steps)))  # inputs are numbered without a gap
+        self.weight -= sum(self._weights[:count])
+        self._bytes -= sum(self._sizes[:count])
+        for column in (self._steps, self._weights, self._sizes):
+            del column[:count]
 
     def of_stream(self, stream: str) -> tuple[Recorded, ...]:
         """Give the events of one stream that are held here."""
@@ -144,4 +147,7 @@ class Tail:
 
 def size_of(step: Step) -> int:
     """Give the bytes that a step will take in the store, before compression."""
-    return len(step.frame.input) + len(step.frame.effects) + sum(map(len, step.rows))
+    size = len(step.frame.input) + len(step.frame.effects)
+    for row in step.rows:
+        size += len(row)
+    return size

@@ -1,7 +1,8 @@
 """`backtest` and `replay`: recorded 1m candles a second, through everything that is on.
 
-A backtest of five real symbols with the sample strategy: indicators, signals, orders at the in-process exchange, and
-every input, event and effect hashed and made durable in PostgreSQL. Its baseline is the same run kept in memory only.
+A backtest of five real symbols: signals, orders at the in-process exchange, and every input, event and effect hashed
+and made durable in PostgreSQL, with the sample strategy and (`backtest:hybrid`) with the full analysis. Its baseline is
+the same run kept in memory only.
 `replay` runs the tape of a backtest through the same code and compares every event and effect; its baseline is that
 backtest.
 """
@@ -12,7 +13,7 @@ from contextlib import closing
 from typing import Final
 
 from actors.kernel import CHECKPOINT_SCHEMA
-from domain.config import Config
+from domain.config import Config, StrategyConfig
 from domain.errors import CorruptHistory, InvalidInput
 from domain.market import MINUTE_MS
 from domain.operations import SessionStarted
@@ -32,19 +33,21 @@ SYMBOLS: Final = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT")
 UNIT: Final = "1m candles/s"
 _HOUR_MS: Final = 60 * MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
-_STARTED: Final = SessionStarted(Config(), "bench", strategy_sha256("hybrid"), "paper", "recorded")
 
 
 def bench_backtest(context: BenchContext) -> list[Measure]:
     """Measure a backtest that is stored against one that is not. Raises `Skipped` without recorded candles."""
     market = _market(context)
 
-    def stored() -> float:
-        with context.tables() as tables:
-            return _stored(context, tables, market)
+    def measured(name: str, strategy: str) -> Measure:
+        def stored() -> float:
+            with context.tables() as tables:
+                return _stored(context, tables, market, strategy)
 
-    ours, memory = take_turns(context.rounds, stored, lambda: _in_memory(market))
-    return [beside("backtest", ours, UNIT, "the same backtest kept in memory", memory)]
+        ours, memory = take_turns(context.rounds, stored, lambda: _in_memory(market, strategy))
+        return beside(name, ours, UNIT, "the same backtest kept in memory", memory)
+
+    return [measured("backtest", "trend"), measured("backtest:hybrid", "hybrid")]
 
 
 def bench_replay(context: BenchContext) -> list[Measure]:
@@ -53,7 +56,7 @@ def bench_replay(context: BenchContext) -> list[Measure]:
 
     def turn() -> tuple[float, float]:
         with context.tables() as tables, PostgresReader(context.url, tables) as reader:
-            stored = _stored(context, tables, market)
+            stored = _stored(context, tables, market, "trend")
             return rate(market.candles, lambda: _verified(reader)), stored
 
     ours, stored = medians(turn() for _ in range(context.rounds))
@@ -69,17 +72,23 @@ def _market(context: BenchContext) -> RecordedMarket:
         raise Skipped(f"backtest and replay need recorded candles, see --data. {error}") from error
 
 
-def _stored(context: BenchContext, tables: Tables, market: RecordedMarket) -> float:
+def _started(strategy: str) -> SessionStarted:
+    config = Config(strategy=StrategyConfig(name=strategy))
+    return SessionStarted(config, "bench", strategy_sha256(strategy), "paper", "recorded")
+
+
+def _stored(context: BenchContext, tables: Tables, market: RecordedMarket, strategy: str) -> float:
     with (
         PostgresReader(context.url, tables, checkpoint_schema=CHECKPOINT_SCHEMA) as reader,
         closing(PostgresJournal(context.url, tables, lambda _: None, clock_kind="recorded")) as journal,
     ):
-        return rate(market.candles, lambda: backtests.run("bench", market, _STARTED, journal, reader, strategy_named))
+        started = _started(strategy)
+        return rate(market.candles, lambda: backtests.run("bench", market, started, journal, reader, strategy_named))
 
 
-def _in_memory(market: RecordedMarket) -> float:
-    journal = MemoryJournal()
-    return rate(market.candles, lambda: backtests.run("bench", market, _STARTED, journal, journal, strategy_named))
+def _in_memory(market: RecordedMarket, strategy: str) -> float:
+    journal, started = MemoryJournal(), _started(strategy)
+    return rate(market.candles, lambda: backtests.run("bench", market, started, journal, journal, strategy_named))
 
 
 def _verified(reader: PostgresReader) -> None:
