@@ -2,9 +2,9 @@
 
 Each is a few plain numbers that change at every close, in a dataclass: to set an attribute of a msgspec struct takes
 four times as long. `msgspec.msgpack` writes and reads either without losing a bit, so an indicator that comes back from
-a checkpoint goes on as if it had never stopped. `value` is the newest value, None while warming
-up; it is finite for every sound candle. It is computed where it is asked for: most closes are never asked. `seen`
-counts what was taken until the warm-up is over, and then stands still.
+a checkpoint goes on as if it had never stopped. `value` is the newest value, None while warming up; it is finite for
+every sound candle. It is computed where it is asked for: most closes are never asked. `seen` counts what was taken
+until the warm-up is over, and then stands still.
 
 Two ways of smoothing are used. Both start from the plain mean of their first n numbers, as TA-Lib does:
 exponential `e += (x - e) · 2 / (n + 1)`, and Wilder's `w = (w · (n - 1) + x) / n` (Wilder, *New Concepts in Technical

@@ -18,7 +18,8 @@ from infra.postgres.tables import Tables
 COMMITS_A_BATCH: Final = 32
 ROWS_A_BATCH: Final = 50_000
 
-_BEFORE_ALL: Final = -(2**63)
+_FIRST: Final = -(2**63)
+"""The least number that a row can have: an edit may have given it one of these."""
 _READABLE_TIME: Final = SQL(
     "greatest(least(committed_at, '9999-12-31 00:00:00+00'), '0001-01-02 00:00:00+00') AS committed_at"
 )
@@ -40,12 +41,12 @@ def read_commits(connection: Connection[Any], tables: Tables) -> Iterator[Stored
     else until the iterator is exhausted.
     """
     select = _select_commits(tables)
-    after, rows_after = _BEFORE_ALL, _BEFORE_ALL
+    start = rows_start = _FIRST
     with connection.cursor(row_factory=class_row(SealedCommit), binary=True) as cursor:
-        while found := cursor.execute(select, (after, COMMITS_A_BATCH + 1)).fetchall():
+        while found := cursor.execute(select, (start, COMMITS_A_BATCH + 1)).fetchall():
             batch = _batch(found)
-            yield from _with_rows(connection, tables, batch, rows_after)
-            after, rows_after = batch[-1].commit.commit_id, max(rows_after, batch[-1].end)
+            yield from _with_rows(connection, tables, batch, rows_start)
+            start, rows_start = batch[-1].commit.commit_id + 1, max(rows_start, batch[-1].end + 1)
 
 
 def _batch(found: Sequence[SealedCommit]) -> list[_Span]:
@@ -62,12 +63,12 @@ def _batch(found: Sequence[SealedCommit]) -> list[_Span]:
 
 
 def _with_rows(
-    connection: Connection[Any], tables: Tables, batch: Sequence[_Span], rows_after: int
+    connection: Connection[Any], tables: Tables, batch: Sequence[_Span], rows_start: int
 ) -> Iterator[StoredCommit]:
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         bounds = (batch[0].commit.commit_id, batch[-1].commit.commit_id)
         blobs: dict[int, bytes] = dict(cursor.execute(_select_tapes(tables), bounds).fetchall())
-        with cursor.copy(_copy_rows(tables, rows_after, batch[-1].end)) as copy:
+        with cursor.copy(_copy_rows(tables, rows_start, batch[-1].end)) as copy:
             rows = rows_of(copy)
             row = next(rows, None)
             for commit, end in batch:
@@ -80,7 +81,7 @@ def _with_rows(
 
 def _select_commits(tables: Tables) -> Composed:
     columns = SQL(", ").join(_READABLE_TIME if name == "committed_at" else Identifier(name) for name in COLUMNS)
-    return SQL("SELECT {} FROM {} WHERE commit_id > %s ORDER BY commit_id LIMIT %s").format(
+    return SQL("SELECT {} FROM {} WHERE commit_id >= %s ORDER BY commit_id LIMIT %s").format(
         columns, tables.named("commits")
     )
 
@@ -89,9 +90,9 @@ def _select_tapes(tables: Tables) -> Composed:
     return SQL("SELECT commit_id, frames FROM {} WHERE commit_id BETWEEN %s AND %s").format(tables.named("tapes"))
 
 
-def _copy_rows(tables: Tables, after: int, until: int) -> Composed:
+def _copy_rows(tables: Tables, start: int, until: int) -> Composed:
     return SQL(
         "COPY (SELECT originator_id, originator_version, topic, state, notification_id FROM {}"
-        " WHERE notification_id > {} AND notification_id <= {} ORDER BY notification_id LIMIT {})"
+        " WHERE notification_id >= {} AND notification_id <= {} ORDER BY notification_id LIMIT {})"
         " TO STDOUT (FORMAT BINARY)"
-    ).format(Identifier(tables.schema, tables.events), Literal(after), Literal(until), Literal(ROWS_MAX))
+    ).format(Identifier(tables.schema, tables.events), Literal(start), Literal(until), Literal(ROWS_MAX))

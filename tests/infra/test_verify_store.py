@@ -90,6 +90,15 @@ DAMAGE = [
     ("INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', 9)", "seq 9 and after: 1 events .* without a commit"),
     ("INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', 0)", "commit 1, .*: .* seq 0 was not written with it"),
     ("INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', -7)", "commit 1, .*: .* seq -7 was not written with it"),
+    (
+        "INSERT INTO {events} VALUES ('new', 1, 'Ticked', '', -9223372036854775808)",
+        "commit 1, .*: .* seq -9223372036854775808 was not written with it",
+    ),
+    (
+        "UPDATE {commits} SET commit_id = -9223372036854775808 WHERE commit_id = 1",
+        "commit -9223372036854775808, .*",
+    ),
+    ("UPDATE {commits} SET commit_id = 9223372036854775807 WHERE commit_id = 2", "commit 3, .* is missing"),
     ("DELETE FROM {commits} WHERE commit_id = 2", "commit 3, no events: it follows commit 1: .* is missing"),
     ("DELETE FROM {commits} WHERE commit_id = 1", "commit 2, seq 4 to 6: it follows commit 0: .* is missing"),
     ("DELETE FROM {commits} WHERE commit_id = 4", "seq 7 and after: 2 events are in the store without a commit"),
