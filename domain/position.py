@@ -60,12 +60,12 @@ PositionCommand: TypeAlias = (
 def decide(state: Position, command: PositionCommand) -> tuple[PositionEvent, ...]:
     """Say what follows from a command. Repeated answers of the venue follow nothing."""
     match state:
+        case Open(deal) | Exiting(deal):
+            return _when_held(state, deal, command)
         case Flat():
             return _when_flat(state, command)
         case Entering(deal):
             return _when_entering(state, deal, command)
-        case Open(deal) | Exiting(deal):
-            return _when_held(state, deal, command)
         case Closed(deal):
             return _when_closed(state, deal, command)
 
@@ -98,6 +98,8 @@ def _when_entering(state: Entering, deal: Deal, command: PositionCommand) -> tup
 
 def _when_held(state: Open | Exiting, deal: Deal, command: PositionCommand) -> tuple[PositionEvent, ...]:
     match command:
+        case ObservePrice():  # first, because it is what comes at every price
+            return _observed(deal, command)
         case VenueFilled() if deal.role_of(command.order_id) is Role.ENTRY:
             return _entry_filled(state, deal, command)
         case VenueFilled():
@@ -112,8 +114,6 @@ def _when_held(state: Open | Exiting, deal: Deal, command: PositionCommand) -> t
             return _funded(deal, command)
         case venue.VenueLiquidated():
             return _liquidated(state, deal, command)
-        case ObservePrice():
-            return _observed(deal, command)
         case ClosePosition(reason):
             return _exit(deal, reason, deal.version) if isinstance(state, Open) else ()
         case RetryExit():

@@ -87,6 +87,8 @@ def evolve(state: Position, event: PositionEvent) -> Position:
 
 def _deal_after(deal: Deal, event: PositionEvent) -> Deal:
     match event:
+        case PriceExtremeReached(highest, lowest):
+            return replace(deal, highest=highest, lowest=lowest)
         case orders.OrderRequested():
             return deal.with_order(
                 orders.LiveOrder(
@@ -104,8 +106,6 @@ def _deal_after(deal: Deal, event: PositionEvent) -> Deal:
             return after.without_order(event.order_id) if event.complete else after
         case PositionOpened():
             return replace(deal, opened_ms=event.time_ms, highest=event.price, lowest=event.price)
-        case PriceExtremeReached(highest, lowest):
-            return replace(deal, highest=highest, lowest=lowest)
         case FundingSettled():
             return replace(deal, funding=deal.funding + event.amount, funded_ms=event.time_ms)
         case PositionRequested() | ExitRequested() | PositionClosed() | PositionAbandoned():
