@@ -2,7 +2,8 @@
 
 Ours is what a symbol's actor does at a 5m close: the candle goes into windows, indicators, factors' memory and
 structure, then the whole chain runs (scores, features, strategies, gates, levels, publication), and the event is
-encoded. Book, trades, open interest and the references are known, so that no factor is missing.
+encoded. Book, trades, open interest and the references are known, so that no factor is missing. The indicators of all
+frames are kept beside it: the strategy does not look at them, but one of a user's own may.
 The baseline is the same, computed from the whole windows at every close, as a program without memory does.
 
 `analysis:close` is the 5m close of 140 symbols with windows of their own, beside the five minutes that it may take.
@@ -10,6 +11,7 @@ The baseline is the same, computed from the whole windows at every close, as a p
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Final
 
 import numpy as np
@@ -25,7 +27,7 @@ from domain.catalog import encode_event
 from domain.commands import Analyze
 from domain.config import Config
 from domain.flow import TradeFlow
-from domain.indicators import adx, atr, bollinger, ema, macd, rsi
+from domain.indicators import IndicatorSet, adx, atr, bollinger, ema, macd, rsi
 from domain.instrument import assumed
 from domain.market import INTERVALS_MS, Candle, HistoryArrived, InstrumentArrived, OpenInterestArrived
 from domain.market_view import REFERENCES, SeeHours
@@ -126,9 +128,12 @@ def analyse(states: list[SymbolState], closed: list[Candle]) -> list[Event]:
     """Let candles close and be analysed in every symbol; give the events of the last one."""
     events: tuple[Event, ...] = ()
     rules, step_ms = decider(_CONFIG, strategy_named("hybrid")), INTERVALS_MS["5m"]
+    beside_it = [defaultdict[str, IndicatorSet](IndicatorSet) for _ in states]
     for candle in closed:
-        for state in states:
+        for state, indicators in zip(states, beside_it, strict=True):
             state.close(candle)
+            for interval, one in zip(state.closed, state.frames.newest, strict=True):
+                indicators[interval].update(one)
             events = rules.decide(state, Analyze(candle.open_time_ms + step_ms))
             for event in events:
                 rules.evolve(state, event)
