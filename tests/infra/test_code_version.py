@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,13 @@ def propose(view: View, calm: bool = True) -> Pass:
 
 
 @pytest.fixture(autouse=True)
-def forgetful() -> None:
-    strategy_named.cache_clear()
-    code_version.cache_clear()
+def forgetful() -> Iterator[None]:
+    """Begin with nothing remembered, and leave nothing behind: an export goes on only under the same version."""
+    for cached in (strategy_named, code_version):
+        cached.cache_clear()
+    yield
+    for cached in (strategy_named, code_version):
+        cached.cache_clear()
 
 
 def written(directory: Path, text: str | bytes, name: str = "mine.py") -> str:
