@@ -36,6 +36,9 @@ from infra.stopping import heed
 _LATE_S_MAX = 2.0
 """By how much our clock may be behind a candle's close (real seconds) before it is set anew."""
 
+_FOR_EVER_MS = 2**63 - 1
+"""Up to when a strategy that does not look at open interest knows enough of it."""
+
 
 class Outside:
     """One exchange and our account there. Built before the kernel's thread runs; `close` it.
@@ -240,8 +243,7 @@ def _newest_close_ms(step: Step) -> int:
 
 def _held(population: Population, symbol: str, strategy: str) -> Held:
     actor = population.get(f"symbol:{symbol}")
-    # a strategy that does not look at open interest knows enough of it for ever
-    unasked = 0 if needs_of(strategy).reading else 2**63 - 1
+    unasked = 0 if needs_of(strategy).reading else _FOR_EVER_MS
     if actor is None or not isinstance(actor.state, SymbolState):
         return Held(symbol, open_interest_ms=unasked)
     state = actor.state

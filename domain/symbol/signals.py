@@ -49,10 +49,9 @@ class Signals(msgspec.Struct, frozen=True):
         time_ms, unfit = asked.time_ms, _unfit(asked)
         if self.ways is not None:
             return self._assessed(state, time_ms, self._around(state, time_ms), self.ways, unfit)
-        interval, around = self.config.strategy.analysis_interval, None
-        if needs_of(self.config.strategy.name).context:
-            around = self._around(state, time_ms)
-        view = View(state.facts.symbol, time_ms, interval, state.frames, state.reading, around)
+        settings = self.config.strategy
+        around = self._around(state, time_ms) if needs_of(settings.name).context else None
+        view = View(state.facts.symbol, time_ms, settings.analysis_interval, state.frames, state.reading, around)
         return self._said(state, view, _storable(self.strategy(view)), unfit)
 
     def _around(self, state: SymbolState, time_ms: int) -> MarketContext:
